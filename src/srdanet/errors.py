@@ -1,0 +1,69 @@
+"""Errors for people: what went wrong, where, and what to do next.
+
+One base class, so that a caller can catch everything this package raises on
+purpose, and one class per cause, so that a caller can tell causes apart.
+"""
+
+from __future__ import annotations
+
+
+class SrdanetError(Exception):
+    """Base of every error this package raises on purpose.
+
+    Args:
+        what: What went wrong, one sentence.
+        where: The file, tile, date or argument it concerns.
+        todo: What the reader can do about it.
+    """
+
+    def __init__(self, what: str, *, where: object = None, todo: str | None = None) -> None:
+        self.what = what
+        self.where = where
+        self.todo = todo
+        place = f"{where}: " if where is not None else ""
+        hint = f"\n  {todo}" if todo else ""
+        super().__init__(f"{place}{what}{hint}")
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Errors cross process boundaries whole (readers run in a child process)."""
+        return _rebuild, (type(self), self.what, str(self.where) if self.where else None, self.todo)
+
+
+def _rebuild(kind: type[SrdanetError], what: str, where: str | None, todo: str | None) -> SrdanetError:
+    return kind(what, where=where, todo=todo)
+
+
+class GranuleError(SrdanetError):
+    """Raise when a data file is missing, damaged, truncated, mislabelled or not what it claims to be."""
+
+
+class ProductError(SrdanetError):
+    """Raise when a product or layer is not in the product table, or contradicts it."""
+
+
+class GridError(SrdanetError):
+    """Raise when a grid is missing, does not nest, or two grids that must agree do not."""
+
+
+class SceneError(SrdanetError):
+    """Raise when a scene lacks what it must have, or its parts disagree in place or time."""
+
+
+class ArgumentError(SrdanetError, ValueError):
+    """Raise when a caller's argument is of the wrong kind or out of range."""
+
+
+class ConfigError(SrdanetError):
+    """Raise when a configuration file cannot be read or holds unknown or impossible values."""
+
+
+class ModelError(SrdanetError):
+    """Raise when a model bundle is missing, damaged, or made for other inputs."""
+
+
+class OutputError(SrdanetError):
+    """Raise when an output exists already, cannot be written, or fails its validation."""
+
+
+class MissingExtraError(SrdanetError):
+    """Raise when an optional part of the package (such as training) is not installed."""

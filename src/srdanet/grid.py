@@ -1,0 +1,290 @@
+"""Where things are: the MODIS sinusoidal grid, exact nesting, windows with a halo.
+
+One immutable value, `odc.geo.geobox.GeoBox` (shape, affine, CRS), answers every
+"where is this cell" question in this package. Rows run north to south, columns
+west to east. Source of the constants: MODIS Land sinusoidal grid, as in the
+`StructMetadata.0` of every MODIS tile.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import IntEnum
+
+import numpy as np
+import xarray as xr
+from affine import Affine
+from numpy.typing import NDArray
+from odc.geo.crs import CRS
+from odc.geo.geobox import GeoBox
+from pyproj import Transformer
+
+from srdanet.errors import ArgumentError, GridError
+
+SPHERE_RADIUS = 6371007.181
+"""Radius of the MODIS sphere (m). No EPSG or ESRI code describes this sphere."""
+SINUSOIDAL = CRS(f"+proj=sinu +lon_0=0 +x_0=0 +y_0=0 +R={SPHERE_RADIUS} +units=m +no_defs")
+TILE_SIDE = 1111950.5196666666
+"""Side of a MODIS tile (m)."""
+GRID_LEFT, GRID_TOP = -20015109.354, 10007554.677
+"""Upper-left corner of tile h00v00 (m)."""
+
+_TOLERANCE = 1e-3
+"""Share of a fine cell by which two grids may miss each other and still count as nested."""
+
+
+class Level(IntEnum):
+    """The nominal cell sizes of the MODIS grid in metres; each nests exactly in the one before."""
+
+    KM6 = 6000
+    KM1 = 1000
+    M500 = 500
+    M250 = 250
+
+    @property
+    def cells(self) -> int:
+        """Cells along one side of a tile."""
+        return {6000: 200, 1000: 1200, 500: 2400, 250: 4800}[self.value]
+
+    @property
+    def metres(self) -> float:
+        """True cell size (m): 926.6254... for "1 km"."""
+        return TILE_SIDE / self.cells
+
+
+@dataclass(frozen=True, order=True)
+class Tile:
+    """One tile of the MODIS sinusoidal grid.
+
+    Raises:
+        ArgumentError: when h is outside 0-35 or v outside 0-17.
+    """
+
+    h: int
+    v: int
+
+    def __post_init__(self) -> None:
+        if not (0 <= self.h < 36 and 0 <= self.v < 18):
+            raise ArgumentError(f"no such tile: {self}", todo="h runs from 00 to 35, v from 00 to 17")
+
+    def __str__(self) -> str:
+        return f"h{self.h:02d}v{self.v:02d}"
+
+    @classmethod
+    def parse(cls, text: str) -> Tile:
+        """Read a tile from its name, such as `h26v05`."""
+        match = re.fullmatch(r"h(\d{1,2})v(\d{1,2})", text.strip().lower())
+        if match is None:
+            raise ArgumentError(f"{text!r} is not a tile name", todo="write it like h26v05")
+        return cls(int(match[1]), int(match[2]))
+
+    @property
+    def corner(self) -> tuple[float, float]:
+        """Upper-left corner (x, y) in sinusoidal metres."""
+        return GRID_LEFT + self.h * TILE_SIDE, GRID_TOP - self.v * TILE_SIDE
+
+    def geobox(self, level: Level | int) -> GeoBox:
+        """The whole tile at a level."""
+        level = Level(level)
+        x, y = self.corner
+        affine = Affine(level.metres, 0, x, 0, -level.metres, y)
+        return GeoBox((level.cells, level.cells), affine, SINUSOIDAL)
+
+
+def tile_of(geobox: GeoBox) -> Tile | None:
+    """The tile that holds the whole of `geobox`, or None (other CRS, or more than one tile)."""
+    if not same_crs(geobox.crs, SINUSOIDAL):
+        return None
+    box = geobox.boundingbox
+    eps = 1.0
+    h0, h1 = ((edge - GRID_LEFT) / TILE_SIDE for edge in (box.left + eps, box.right - eps))
+    v0, v1 = ((GRID_TOP - edge) / TILE_SIDE for edge in (box.top - eps, box.bottom + eps))
+    if int(h0) != int(h1) or int(v0) != int(v1) or not (0 <= h0 < 36 and 0 <= v0 < 18):
+        return None
+    return Tile(int(h0), int(v0))
+
+
+def same_crs(a: CRS | None, b: CRS | None) -> bool:
+    """Whether two CRS describe the same grid; the MODIS sphere comes in many spellings."""
+    if a is None or b is None:
+        return False
+    if a == b:
+        return True
+    pa, pb = a.proj.to_dict(), b.proj.to_dict()
+    keys = ("proj", "R", "lon_0", "x_0", "y_0", "units")
+    return pa.get("proj") == "sinu" and all(pa.get(k, 0) == pb.get(k, 0) for k in keys)
+
+
+def cell_size(geobox: GeoBox) -> float:
+    """Side of a cell in CRS units; cells are square.
+
+    Raises:
+        GridError: when the grid is rotated or its cells are not square.
+    """
+    a = geobox.affine
+    if a.b or a.d or abs(abs(a.e) - a.a) > 1e-6 * abs(a.a):
+        raise GridError("the grid is rotated or its cells are not square", where=str(a)[:60])
+    return float(a.a)
+
+
+def refine(geobox: GeoBox, factor: int) -> GeoBox:
+    """The same ground with cells `factor` times finer."""
+    height, width = geobox.shape
+    return GeoBox((height * factor, width * factor), geobox.affine * Affine.scale(1 / factor), geobox.crs)
+
+
+def coarsen(geobox: GeoBox, factor: int) -> GeoBox:
+    """The same ground with cells `factor` times coarser.
+
+    Raises:
+        GridError: when the shape is not a multiple of `factor`.
+    """
+    height, width = geobox.shape
+    if height % factor or width % factor:
+        raise GridError(f"{height} x {width} cells cannot be grouped {factor} x {factor}")
+    return GeoBox((height // factor, width // factor), geobox.affine * Affine.scale(factor), geobox.crs)
+
+
+@dataclass(frozen=True)
+class Nesting:
+    """How a fine grid lies in a coarse one: `factor` fine cells along each coarse cell.
+
+    (row, col): the fine grid's index (may be negative) of the coarse grid's upper-left corner.
+    """
+
+    factor: int
+    row: int
+    col: int
+
+
+def nesting(coarse: GeoBox, fine: GeoBox) -> Nesting:
+    """How `fine` nests in `coarse`.
+
+    Raises:
+        GridError: when the CRS differ, the ratio is no whole number, or the corners miss each other.
+    """
+    if not same_crs(coarse.crs, fine.crs):
+        raise GridError("the two grids have different CRS", where=f"{coarse.crs} / {fine.crs}")
+    ratio = cell_size(coarse) / cell_size(fine)
+    factor = round(ratio)
+    drift = abs(ratio - factor) * max(coarse.shape)
+    if factor < 1 or drift > 0.05:
+        todo = "aggregate or resample the auxiliary data onto a grid that divides the LST cell"
+        raise GridError(f"cells do not nest by a whole number (ratio {ratio:.5g})", todo=todo)
+    col, row = ~fine.affine * (coarse.affine.c, coarse.affine.f)
+    if max(abs(col - round(col)), abs(row - round(row))) > max(_TOLERANCE, 0.02 * (factor > 1)):
+        shift = f"{col - round(col):+.3f}, {row - round(row):+.3f}"
+        raise GridError(f"the grids miss each other by ({shift}) fine cells", todo="align them by geotransform")
+    return Nesting(factor, round(row), round(col))
+
+
+@dataclass(frozen=True)
+class Window:
+    """A block of cells to produce (`inner`) and the cells needed for it (`outer`), as slices.
+
+    `outer` is `inner` plus the halo, cut at the edge of the grid.
+    """
+
+    inner: tuple[slice, slice]
+    outer: tuple[slice, slice]
+
+    @property
+    def crop(self) -> tuple[slice, slice]:
+        """Where `inner` lies inside an array that covers `outer`."""
+        pairs = zip(self.inner, self.outer, strict=True)
+        return tuple(slice(i.start - o.start, i.stop - o.start) for i, o in pairs)  # type: ignore[return-value]
+
+    def scaled(self, factor: int) -> Window:
+        """The same window on a grid `factor` times finer."""
+
+        def times(part: tuple[slice, slice]) -> tuple[slice, slice]:
+            return tuple(slice(s.start * factor, s.stop * factor) for s in part)  # type: ignore[return-value]
+
+        return Window(times(self.inner), times(self.outer))
+
+
+def windows(shape: tuple[int, int], block: int, halo: int) -> Iterator[Window]:
+    """Cut a grid into blocks with a halo; together the inner parts cover each cell once."""
+    if block < 1 or halo < 0:
+        raise ArgumentError(f"block {block} and halo {halo}: a block has at least one cell, a halo none or more")
+
+    def spans(size: int) -> list[tuple[slice, slice]]:
+        cuts = [(i, min(i + block, size)) for i in range(0, size, block)]
+        return [(slice(a, b), slice(max(0, a - halo), min(size, b + halo))) for a, b in cuts]
+
+    for inner_y, outer_y in spans(shape[0]):
+        for inner_x, outer_x in spans(shape[1]):
+            yield Window((inner_y, inner_x), (outer_y, outer_x))
+
+
+def geobox_of(data: xr.DataArray | xr.Dataset, *, name: str = "lst") -> GeoBox:
+    """The grid of a DataArray or Dataset with cell centres `y`, `x` in metres and a CRS.
+
+    The CRS is read where CF, rioxarray and odc-geo put it: in the grid mapping
+    coordinate (`crs_wkt` or `spatial_ref`), else in `attrs["crs"]`.
+
+    Raises:
+        GridError: when coordinates or CRS are missing, uneven, too few, or in degrees.
+    """
+    if not {"y", "x"} <= set(data.dims):
+        raise GridError(f"dimensions are {tuple(data.dims)}, not (y, x)", where=name)
+    if not {"y", "x"} <= set(data.coords):
+        raise GridError("has no y and x coordinates", where=name, todo="give cell centres in metres")
+    crs = _crs_of(data, name)
+    (y0, dy), (x0, dx) = (_axis(data[axis].values, f"{name}.{axis}") for axis in ("y", "x"))
+    if dy > 0 or dx < 0:
+        raise GridError("rows must run north to south and columns west to east", where=name, todo="sort it first")
+    affine = Affine(dx, 0, x0 - dx / 2, 0, dy, y0 - dy / 2)
+    return GeoBox((data.sizes["y"], data.sizes["x"]), affine, crs)
+
+
+def _axis(centres: NDArray[np.float64], name: str) -> tuple[float, float]:
+    """First centre and spacing of an evenly spaced axis."""
+    if len(centres) < 2:
+        raise GridError("a grid needs at least two cells along each side", where=name)
+    step = float(centres[-1] - centres[0]) / (len(centres) - 1)
+    if step == 0 or np.abs(np.diff(centres) - step).max() > 0.01 * abs(step):
+        raise GridError("cells are not evenly spaced", where=name)
+    return float(centres[0]), step
+
+
+def _crs_of(data: xr.DataArray | xr.Dataset, name: str) -> CRS:
+    mapping = data.attrs.get("grid_mapping") or data.encoding.get("grid_mapping") or "spatial_ref"
+    holders = [data.coords[c].attrs for c in (mapping, "spatial_ref", "crs") if c in data.coords]
+    texts = [a[key] for a in (*holders, data.attrs) for key in ("crs_wkt", "spatial_ref", "crs") if a.get(key)]
+    if not texts:
+        todo = "write it as rioxarray does (da.rio.write_crs) or as attrs['crs']"
+        raise GridError("has no CRS", where=name, todo=todo)
+    crs = CRS(texts[0])
+    if not crs.projected:
+        raise GridError("its CRS is in degrees; cells must be in metres", where=name, todo="reproject it first")
+    return crs
+
+
+def coordinates(geobox: GeoBox) -> dict[str, xr.DataArray]:
+    """CF coordinates (`y`, `x`, `spatial_ref`) of a grid, for building DataArrays."""
+    height, width = geobox.shape
+    a = geobox.affine
+    axes = {"y": a.f + a.e * (np.arange(height) + 0.5), "x": a.c + a.a * (np.arange(width) + 0.5)}
+    coords = {}
+    for axis, values in axes.items():
+        about = {"units": "m", "standard_name": f"projection_{axis}_coordinate", "axis": axis.upper()}
+        coords[axis] = xr.DataArray(values, dims=(axis,), attrs=about)
+    attrs = dict(geobox.crs.proj.to_cf()) if geobox.crs is not None else {}
+    attrs["spatial_ref"] = attrs.get("crs_wkt", "")
+    attrs["GeoTransform"] = " ".join(str(v) for v in (a.c, a.a, a.b, a.f, a.d, a.e))
+    return {**coords, "spatial_ref": xr.DataArray(0, attrs=attrs)}
+
+
+def lonlat(geobox: GeoBox) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Longitude and latitude (degrees) of every cell centre, each (y, x)."""
+    height, width = geobox.shape
+    cols, rows = np.meshgrid(np.arange(width) + 0.5, np.arange(height) + 0.5)
+    x, y = geobox.affine * (cols, rows)
+    if geobox.crs is None:
+        raise GridError("the grid has no CRS, so its cells have no longitude and latitude")
+    projected = geobox.crs.proj
+    lon, lat = Transformer.from_crs(projected, projected.geodetic_crs, always_xy=True).transform(x, y)
+    return np.asarray(lon), np.asarray(lat)

@@ -1,0 +1,65 @@
+"""What the network may be given: each predictor's name, unit, range and source, as a table.
+
+A scene and the `auxiliary` argument of `srdanet.downscale` hold *base* variables
+(what providers deliver). `predictors.stack` derives the rest and brings all to a
+step's target grid. Missing values are NaN everywhere; land cover's is 255.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Predictor:
+    """One quantity, as it stands in a scene or in the `auxiliary` argument."""
+
+    name: str
+    """The variable's name in scenes, arguments and model bundles."""
+    unit: str
+    """UDUNITS string."""
+    low: float
+    """Lowest physical value; below it a value counts as missing."""
+    high: float
+    """Highest physical value; above it a value counts as missing."""
+    source: str
+    """Product and layer, or the formula's reference."""
+    long_name: str = ""
+
+
+_MOD09 = "MOD09GA 500 m surface reflectance, band {}"
+_MOD09GQ = "MOD09GQ 250 m (else MOD09GA 500 m) surface reflectance, band {}"
+
+BASE: tuple[Predictor, ...] = (
+    Predictor("red", "1", -0.01, 1.6, _MOD09GQ.format(1), "surface reflectance 620-670 nm"),
+    Predictor("nir", "1", -0.01, 1.6, _MOD09GQ.format(2), "surface reflectance 841-876 nm"),
+    Predictor("blue", "1", -0.01, 1.6, _MOD09.format(3), "surface reflectance 459-479 nm"),
+    Predictor("green", "1", -0.01, 1.6, _MOD09.format(4), "surface reflectance 545-565 nm"),
+    Predictor("nir2", "1", -0.01, 1.6, _MOD09.format(5), "surface reflectance 1230-1250 nm"),
+    Predictor("swir1", "1", -0.01, 1.6, _MOD09.format(6), "surface reflectance 1628-1652 nm"),
+    Predictor("swir2", "1", -0.01, 1.6, _MOD09.format(7), "surface reflectance 2105-2155 nm"),
+    Predictor("albedo", "1", 0.0, 1.0, "MCD43A3 shortwave", "broadband shortwave albedo"),
+    Predictor("elevation", "m", -500.0, 9000.0, "SRTM", "height above the EGM96 geoid"),
+    Predictor("land_cover", "1", 1.0, 17.0, "MCD12Q1 LC_Type1", "IGBP land cover class"),
+    Predictor("t2m", "K", 180.0, 340.0, "ERA5 t2m", "air temperature at 2 m"),
+    Predictor("d2m", "K", 150.0, 320.0, "ERA5 d2m", "dew point at 2 m"),
+    Predictor("wind", "m s-1", 0.0, 80.0, "ERA5 u10, v10", "wind speed at 10 m"),
+    Predictor("ssrd", "W m-2", 0.0, 1500.0, "ERA5 ssrd / 3600 s", "downward shortwave radiation at the surface"),
+    Predictor("swvl1", "m3 m-3", 0.0, 1.0, "ERA5 swvl1", "water in the soil's first 7 cm"),
+)
+"""What providers deliver, on the providers' own grids."""
+
+DERIVED: tuple[Predictor, ...] = (
+    Predictor("ndvi", "1", -1.0, 1.0, "(nir - red) / (nir + red)", "normalised difference vegetation index"),
+    Predictor("evi", "1", -1.0, 1.5, "Huete 2002", "enhanced vegetation index"),
+    Predictor("ndwi", "1", -1.0, 1.0, "Gao 1996: (nir - nir2) / (nir + nir2)", "normalised difference water index"),
+    Predictor("tvdi", "1", 0.0, 1.0, "Sandholt 2002, at the coarse level", "temperature vegetation dryness index"),
+    Predictor("slope", "degree", 0.0, 90.0, "Horn 1981, sinusoidal shear undone", "steepest slope"),
+    Predictor(
+        "aspect", "degree", 0.0, 360.0, "clockwise from true north; NaN where flat", "direction of steepest descent"
+    ),
+    Predictor("illumination", "1", 0.0, 1.0, "max(0, cos i)", "cosine of the sun's incidence at overpass"),
+)
+"""What is computed from the base; a user may also give it ready made."""
+
+BY_NAME: dict[str, Predictor] = {p.name: p for p in (*BASE, *DERIVED)}

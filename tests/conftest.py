@@ -1,0 +1,20 @@
+"""Fixtures every test may use."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of real data beside the project; required in CI, elsewhere its tests are skipped."""
+    if not SHARED.is_dir():
+        if os.environ.get("CI"):
+            pytest.fail(f"real data is required in CI: {SHARED} is absent")
+        pytest.skip(f"real data is absent: {SHARED}")
+    return SHARED
