@@ -1,0 +1,87 @@
+# For a newcomer: `make demo` (about a minute) and `make test`. Each makes an environment of its own;
+# nothing is installed outside this folder. Settings, all optional:
+#   PYTHON=python3.12   the interpreter that the environments are made with (3.11 or newer)
+#   PIP_FLAGS=…         more arguments for pip, such as another package index (see CONTRIBUTING.md)
+#   JOBS=4              test processes (each with one thread)
+#   ARGS=…              more arguments for pytest, such as ARGS='tests/test_grid.py -x'
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DELETE_ON_ERROR:
+
+at_least_311 = $(shell $(1) -c 'import sys; print("yes" if sys.version_info >= (3, 11) else "")' 2>/dev/null)
+PYTHON ?= $(firstword $(foreach p,python3.11 python3,$(if $(call at_least_311,$(p)),$(p))))
+PIP_FLAGS ?=
+JOBS ?= 2
+ARGS ?=
+TORCH := torch==2.13.0
+EXTRAS := train,test,dev
+SOURCES := $(shell find src -type f -not -name '*.pyc')
+
+DEMO := .venv-demo
+TEST := .venv-test
+LOCK := .venv-lock
+
+# $(call environment,FOLDER,WHAT TO INSTALL): from scratch where the lists of packages are newer, else brought up to date.
+define environment
+@test -n "$(call at_least_311,$(PYTHON))" || { \
+  echo "Python 3.11 or newer is needed, and neither python3.11 nor python3 is one." \
+       "Install it (Debian: apt-get install python3.11 python3.11-venv) or name it: make $(MAKECMDGOALS) PYTHON=/path/to/python" >&2; exit 1; }
+@$(if $(filter pyproject.toml constraints.txt,$?),rm -rf $(1))
+@test -d $(1) || $(PYTHON) -m venv $(1) || { \
+  echo "$(PYTHON) cannot make an environment (Debian: apt-get install python3.11-venv)." >&2; rm -rf $(1); exit 1; }
+@echo "Installing into $(1)"
+@$(1)/bin/python -m pip install --quiet --disable-pip-version-check $(PIP_FLAGS) $(2)
+@touch $@
+endef
+
+.PHONY: help demo test lint format types trials lock clean
+
+help:
+	@echo "make demo     run the main job on the built-in scene: GeoTIFFs, a picture, errors against the known truth"
+	@echo "make test     install everything and run all tests"
+	@echo "make lint     ruff: rules and format        make format   let ruff mend what it can"
+	@echo "make types    mypy --strict                 make trials   the long tests"
+	@echo "make lock     rewrite constraints.txt       make clean    remove environments and caches"
+
+# The light package, built and installed as a user's pip would do it: no torch.
+$(DEMO)/.installed: pyproject.toml constraints.txt $(SOURCES)
+	$(call environment,$(DEMO),-c constraints.txt .)
+
+# Everything, the sources in place. torch stands on the same pip line as the extras: left to itself pip would
+# take the newest build with several gigabytes of CUDA.
+$(TEST)/.installed: pyproject.toml constraints.txt
+	$(call environment,$(TEST),-c constraints.txt $(TORCH) -e ".[$(EXTRAS)]")
+
+demo: $(DEMO)/.installed
+	$(DEMO)/bin/srdanet demo -o demo --overwrite
+
+test: $(TEST)/.installed
+	OMP_NUM_THREADS=1 $(TEST)/bin/python -m pytest -n $(JOBS) $(ARGS)
+
+trials: $(TEST)/.installed
+	$(TEST)/bin/python -m pytest -m trial $(ARGS)
+
+lint: $(TEST)/.installed
+	$(TEST)/bin/ruff check .
+	$(TEST)/bin/ruff format --check .
+
+format: $(TEST)/.installed
+	$(TEST)/bin/ruff check --fix .
+	$(TEST)/bin/ruff format .
+
+types: $(TEST)/.installed
+	$(TEST)/bin/mypy
+
+lock:
+	rm -rf $(LOCK)
+	$(PYTHON) -m venv $(LOCK)
+	$(LOCK)/bin/python -m pip install --quiet --disable-pip-version-check $(PIP_FLAGS) $(TORCH) ".[$(EXTRAS)]"
+	{ sed '/^#/!d' constraints.txt; \
+	  $(LOCK)/bin/python -m pip freeze --exclude srdanet | sed -E 's/^(torch==[0-9.]+)\+.*/\1/' | LC_ALL=C sort -f; } > $(LOCK)/constraints.txt
+	mv $(LOCK)/constraints.txt constraints.txt
+	rm -rf $(LOCK)
+
+clean:
+	rm -rf $(DEMO) $(TEST) $(LOCK) demo build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +
