@@ -1,0 +1,266 @@
+"""Named groups of arrays on disk and back without loss: NetCDF-4 or Zarr 3, read lazily.
+
+Knows nothing of scenes. Files are written under a temporary name beside their
+place, flushed to disk and renamed, so that a reader never meets half a file.
+NetCDF carries a checksum per chunk (Fletcher-32), Zarr one per chunk (zstd); a
+damaged chunk is therefore an error and not a wrong value.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import uuid
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from srdanet.errors import MissingExtraError, OutputError, SceneError
+
+FORMAT = "1"
+"""Version of the layout; a file of another version is refused."""
+CHUNK = 256
+"""Cells along one side of a stored block: 1 km, 500 m and 250 m blocks cover 237, 119 and 59 km."""
+
+_MARK = "srdanet_scene"
+_GROUPS = "srdanet_groups"
+_AGAIN = "write it again with `srdanet prepare`"
+_PACKING = ("_FillValue", "missing_value", "scale_factor", "add_offset", "grid_mapping", "coordinates", "dtype")
+
+
+def plain(dataset: xr.Dataset) -> xr.Dataset:
+    """The dataset as it comes back from disk: native byte order, CF attributes, no packing.
+
+    Attributes are kept when they are text, numbers or lists of them; lists of numbers
+    become arrays (of the variable's own type for an integer variable, as CF asks of
+    `flag_masks`). What only describes packing in some other file is dropped.
+    """
+    out = dataset.drop_encoding()
+    for name in out.variables:
+        variable = out.variables[name]
+        if not variable.dtype.isnative:
+            out[name] = variable.astype(variable.dtype.newbyteorder("="))
+        out[name].attrs = _attributes(variable.attrs, variable.dtype)
+    out.attrs = _attributes(dataset.attrs, np.dtype("f8"))
+    return out
+
+
+def write(
+    path: str | os.PathLike[str],
+    groups: Mapping[str, xr.Dataset],
+    about: Mapping[str, str],
+    *,
+    fill: Mapping[str, int] | None = None,
+    overwrite: bool = False,
+) -> Path:
+    """Write groups of arrays under one name, atomically.
+
+    Args:
+        path: Where to; a name ending in `.zarr` becomes a Zarr 3 folder, any other a NetCDF-4 file.
+        groups: Group name → dataset, each as `plain` makes it.
+        about: Text attributes of the whole.
+        fill: Name → value that stands for "missing" in an integer variable. For floats it is NaN.
+        overwrite: Whether a file already there may be replaced.
+
+    Raises:
+        OutputError: when the file exists, its folder does not, or the disk is full.
+        MissingExtraError: for Zarr, when zarr is not installed.
+    """
+    path = Path(path)
+    if path.exists() and not overwrite:
+        raise OutputError("exists already", where=path, todo="choose another name, or say overwrite")
+    if not path.parent.is_dir():
+        raise OutputError("the folder does not exist", where=path.parent, todo="make it first")
+    about = {**about, "Conventions": "CF-1.11", _GROUPS: " ".join(groups)}
+    part = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.part")
+    try:
+        (_write_zarr if path.suffix == ".zarr" else _write_netcdf)(part, groups, about, fill or {})
+        _move(part, path)
+    except OSError as error:
+        raise OutputError(f"cannot be written: {error}", where=path, todo="check space and rights") from error
+    finally:
+        shutil.rmtree(part) if part.is_dir() else part.unlink(missing_ok=True)
+    return path
+
+
+def read(path: str | os.PathLike[str]) -> tuple[dict[str, str], dict[str, xr.Dataset]]:
+    """Open what `write` wrote: text attributes and groups. Values are read when asked for.
+
+    Raises:
+        SceneError: when there is no such file, or it is no scene, damaged, or of another version.
+        MissingExtraError: for Zarr, when zarr is not installed.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise SceneError("no such file", where=path)
+    zarr = path.is_dir()
+    about = _about_zarr(path) if zarr else _about_netcdf(path)
+    if _MARK not in about:
+        raise SceneError("is not a scene", where=path, todo="make one with `srdanet prepare`")
+    if about[_MARK] != FORMAT:
+        what = f"was written in layout {about[_MARK]!r}; this version reads {FORMAT!r}"
+        raise SceneError(what, where=path, todo=_AGAIN)
+    how: dict[str, Any] = {"engine": "zarr", "consolidated": False} if zarr else {"engine": "h5netcdf"}
+    groups = {}
+    try:
+        for name in about[_GROUPS].split():
+            groups[name] = _undecoded(path, name, how)
+    except (OSError, KeyError, ValueError, RuntimeError) as error:
+        for opened in groups.values():
+            opened.close()
+        raise SceneError(f"is damaged: {_first_line(error)}", where=path, todo=_AGAIN) from error
+    return {k: v for k, v in about.items() if k not in (_MARK, _GROUPS, "Conventions")}, groups
+
+
+def _undecoded(path: Path, group: str, how: Mapping[str, Any]) -> xr.Dataset:
+    """One group as stored: no value is scaled, masked or kept in memory."""
+    opened: xr.Dataset = xr.open_dataset(
+        path,
+        group=group,
+        chunks=None,
+        cache=False,
+        mask_and_scale=False,
+        decode_times=False,
+        decode_coords="all",
+        **how,
+    )
+    for variable in opened.variables.values():
+        variable.attrs = _attributes(variable.attrs, variable.dtype)
+    opened.attrs = _attributes(opened.attrs, np.dtype("f8"))
+    return opened
+
+
+def _write_netcdf(
+    part: Path, groups: Mapping[str, xr.Dataset], about: Mapping[str, str], fill: Mapping[str, int]
+) -> None:
+    packing = {"zlib": True, "complevel": 4, "shuffle": True, "fletcher32": True}
+    xr.Dataset(attrs={**about, _MARK: FORMAT}).to_netcdf(part, engine="h5netcdf", mode="w")
+    for name, dataset in groups.items():
+        described, encoding = _described(dataset, fill, "chunksizes", packing)
+        described.to_netcdf(part, engine="h5netcdf", mode="a", group=name, encoding=encoding)
+
+
+def _write_zarr(
+    part: Path, groups: Mapping[str, xr.Dataset], about: Mapping[str, str], fill: Mapping[str, int]
+) -> None:
+    _need_zarr()
+    import zarr
+    from zarr.codecs import ZstdCodec
+
+    packing = {"compressors": (ZstdCodec(level=3, checksum=True),)}
+    root = zarr.open_group(part, mode="w", zarr_format=3)
+    for name, dataset in groups.items():
+        described, encoding = _described(dataset, fill, "chunks", packing)
+        # Empty blocks are written too: a block that is not there is then a lost one.
+        how: dict[str, Any] = {"zarr_format": 3, "consolidated": False, "write_empty_chunks": True}
+        described.to_zarr(part, mode="a", group=name, encoding=encoding, **how)
+    root.attrs.update({**about, _MARK: FORMAT})
+
+
+def _described(
+    dataset: xr.Dataset, fill: Mapping[str, int], chunks: str, packing: Mapping[str, Any]
+) -> tuple[xr.Dataset, dict[str, dict[str, Any]]]:
+    """The dataset with its grid mapping named, and how each variable is packed."""
+    out = dataset.drop_encoding()
+    encoding: dict[str, dict[str, Any]] = {}
+    for name, variable in out.variables.items():
+        name = str(name)
+        if name not in out.data_vars:
+            encoding[name] = {"_FillValue": None} if variable.dtype.kind == "f" else {}
+            continue
+        if "spatial_ref" in out.coords:
+            out[name].attrs = {**variable.attrs, "grid_mapping": "spatial_ref"}
+        missing = np.nan if variable.dtype.kind == "f" else fill.get(name)
+        value = None if missing is None else variable.dtype.type(missing)
+        encoding[name] = {**packing, chunks: tuple(min(CHUNK, n) for n in variable.shape), "_FillValue": value}
+    return out, encoding
+
+
+def _move(part: Path, path: Path) -> None:
+    """Flush to disk, then give it its name."""
+    for held in [*part.rglob("*"), part] if part.is_dir() else [part]:
+        _flush(held)
+    old = None
+    if path.is_dir():  # a folder cannot be replaced by a rename: step the old one aside first
+        old = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.old")
+        os.rename(path, old)
+    os.replace(part, path)
+    _flush(path.parent)
+    if old is not None:
+        shutil.rmtree(old)
+
+
+def _flush(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _about_netcdf(path: Path) -> dict[str, str]:
+    import h5py
+
+    try:
+        with h5py.File(path, "r") as file:
+            return {k: v for k, v in file.attrs.items() if isinstance(v, str)}
+    except OSError as error:
+        with path.open("rb") as raw:
+            hdf5 = raw.read(8) == b"\x89HDF\r\n\x1a\n"
+        what = f"is damaged or cut short: {_first_line(error)}" if hdf5 else "is not a scene (no NetCDF-4 file)"
+        raise SceneError(what, where=path, todo=_AGAIN) from error
+
+
+def _about_zarr(path: Path) -> dict[str, str]:
+    """Text attributes; every block of every array must be there."""
+    _need_zarr()
+    import zarr
+
+    if not (path / "zarr.json").is_file():
+        raise SceneError("is not a scene (no Zarr 3 folder)", where=path)
+    try:
+        root = zarr.open_group(path, mode="r")
+        about = {k: v for k, v in root.attrs.items() if isinstance(v, str)}
+        lost = [f"{n}/{k}" for n, g in root.groups() for k, a in g.arrays() if a.nchunks_initialized < a.nchunks]
+    except (OSError, KeyError, ValueError) as error:
+        raise SceneError(f"is damaged: {_first_line(error)}", where=path, todo=_AGAIN) from error
+    if lost and _MARK in about:
+        raise SceneError(f"is damaged: blocks of {', '.join(lost)} are missing", where=path, todo=_AGAIN)
+    return about
+
+
+def _need_zarr() -> None:
+    if importlib.util.find_spec("zarr") is None:
+        todo = "install it (pip install 'srdanet[zarr]'), or use a name ending in .nc"
+        raise MissingExtraError("zarr is not installed", todo=todo)
+
+
+def _attributes(attrs: Mapping[Any, Any], dtype: np.dtype[Any]) -> dict[str, Any]:
+    pairs = ((str(k), _attribute(v, dtype)) for k, v in attrs.items() if k not in _PACKING)
+    return {k: v for k, v in pairs if v is not None}
+
+
+def _attribute(value: Any, dtype: np.dtype[Any]) -> Any:
+    if isinstance(value, str):
+        return str(value)
+    array = np.asarray(value)
+    if array.dtype.kind in "US":
+        return ", ".join(str(v) for v in array.ravel())
+    if array.dtype.kind not in "biuf" or array.size == 0:
+        return None
+    if array.size == 1:
+        number = array.ravel()[0].item()
+        return int(number) if isinstance(number, bool) else number
+    if array.dtype.kind == "f":
+        return array.ravel().astype(np.float64)
+    whole = array.ravel().astype(np.int64)
+    fits = dtype.kind in "iu" and np.iinfo(dtype).min <= whole.min() and whole.max() <= np.iinfo(dtype).max
+    return whole.astype(dtype) if fits else whole
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
