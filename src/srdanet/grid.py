@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from odc.geo.crs import CRS
 from odc.geo.geobox import GeoBox
 from pyproj import Transformer
+from pyproj.exceptions import CRSError
 
 from srdanet.errors import ArgumentError, GridError
 
@@ -42,6 +43,10 @@ class Level(IntEnum):
     KM1 = 1000
     M500 = 500
     M250 = 250
+
+    @classmethod
+    def _missing_(cls, value: object) -> Level:
+        raise ArgumentError(f"no such level: {value!r}", todo=f"one of {[level.value for level in cls]} m")
 
     @property
     def cells(self) -> int:
@@ -86,7 +91,11 @@ class Tile:
         return GRID_LEFT + self.h * TILE_SIDE, GRID_TOP - self.v * TILE_SIDE
 
     def geobox(self, level: Level | int) -> GeoBox:
-        """The whole tile at a level."""
+        """The whole tile at a level.
+
+        Raises:
+            ArgumentError: when the level is none of `Level`.
+        """
         level = Level(level)
         x, y = self.corner
         affine = Affine(level.metres, 0, x, 0, -level.metres, y)
@@ -112,27 +121,37 @@ def same_crs(a: CRS | None, b: CRS | None) -> bool:
         return False
     if a == b:
         return True
-    pa, pb = a.proj.to_dict(), b.proj.to_dict()
-    keys = ("proj", "R", "lon_0", "x_0", "y_0", "units")
-    return pa.get("proj") == "sinu" and all(pa.get(k, 0) == pb.get(k, 0) for k in keys)
+    return _sinusoidal(a) is not None and _sinusoidal(a) == _sinusoidal(b)
+
+
+def _sinusoidal(crs: CRS) -> tuple[float, ...] | None:
+    """What tells one sinusoidal grid from another, however it is spelled (PROJ text, WKT 1 or 2, datum names)."""
+    operation, spheroid = crs.proj.coordinate_operation, crs.proj.ellipsoid
+    if operation is None or spheroid is None or operation.method_name != "Sinusoidal":
+        return None
+    parameters = [float(p.value) * p.unit_conversion_factor for p in sorted(operation.params, key=lambda p: str(p.name))]
+    units = [axis.unit_conversion_factor for axis in crs.proj.axis_info]
+    return (spheroid.semi_major_metre, spheroid.semi_minor_metre, *parameters, *units)
 
 
 def cell_size(geobox: GeoBox) -> float:
-    """Side of a cell in CRS units; cells are square.
+    """Side of a cell in CRS units; cells are square, rows run southwards, columns eastwards.
 
     Raises:
-        GridError: when the grid is rotated or its cells are not square.
+        GridError: when the grid is rotated or turned over, or its cells are not square.
     """
     a = geobox.affine
-    if a.b or a.d or abs(abs(a.e) - a.a) > 1e-6 * abs(a.a):
-        raise GridError("the grid is rotated or its cells are not square", where=str(a)[:60])
+    if a.b or a.d or a.a <= 0 or a.e >= 0:
+        raise GridError("the grid is rotated or turned over", where=tuple(a)[:6], todo="sort it north up first")
+    if abs(a.e + a.a) > 1e-6 * a.a:
+        raise GridError(f"its cells are not square ({a.a} x {-a.e})", where=tuple(a)[:6])
     return float(a.a)
 
 
 def refine(geobox: GeoBox, factor: int) -> GeoBox:
     """The same ground with cells `factor` times finer."""
     height, width = geobox.shape
-    return GeoBox((height * factor, width * factor), geobox.affine * Affine.scale(1 / factor), geobox.crs)
+    return GeoBox((height * factor, width * factor), _scaled(geobox.affine, 1 / factor), geobox.crs)
 
 
 def coarsen(geobox: GeoBox, factor: int) -> GeoBox:
@@ -144,7 +163,12 @@ def coarsen(geobox: GeoBox, factor: int) -> GeoBox:
     height, width = geobox.shape
     if height % factor or width % factor:
         raise GridError(f"{height} x {width} cells cannot be grouped {factor} x {factor}")
-    return GeoBox((height // factor, width // factor), geobox.affine * Affine.scale(factor), geobox.crs)
+    return GeoBox((height // factor, width // factor), _scaled(geobox.affine, factor), geobox.crs)
+
+
+def _scaled(a: Affine, by: float) -> Affine:
+    """Cells `by` times as large about the same corner."""
+    return Affine(a.a * by, a.b * by, a.c, a.d * by, a.e * by, a.f)
 
 
 @dataclass(frozen=True)
@@ -173,7 +197,8 @@ def nesting(coarse: GeoBox, fine: GeoBox) -> Nesting:
     if factor < 1 or drift > 0.05:
         todo = "aggregate or resample the auxiliary data onto a grid that divides the LST cell"
         raise GridError(f"cells do not nest by a whole number (ratio {ratio:.5g})", todo=todo)
-    col, row = ~fine.affine * (coarse.affine.c, coarse.affine.f)
+    col = (coarse.affine.c - fine.affine.c) / fine.affine.a
+    row = (coarse.affine.f - fine.affine.f) / fine.affine.e
     if max(abs(col - round(col)), abs(row - round(row))) > max(_TOLERANCE, 0.02 * (factor > 1)):
         shift = f"{col - round(col):+.3f}, {row - round(row):+.3f}"
         raise GridError(f"the grids miss each other by ({shift}) fine cells", todo="align them by geotransform")
@@ -257,7 +282,10 @@ def _crs_of(data: xr.DataArray | xr.Dataset, name: str) -> CRS:
     if not texts:
         todo = "write it as rioxarray does (da.rio.write_crs) or as attrs['crs']"
         raise GridError("has no CRS", where=name, todo=todo)
-    crs = CRS(texts[0])
+    try:
+        crs = CRS(texts[0])
+    except (CRSError, ValueError) as error:
+        raise GridError(f"its CRS cannot be understood: {texts[0]!r:.80}", where=name) from error
     if not crs.projected:
         raise GridError("its CRS is in degrees; cells must be in metres", where=name, todo="reproject it first")
     return crs
@@ -282,7 +310,8 @@ def lonlat(geobox: GeoBox) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Longitude and latitude (degrees) of every cell centre, each (y, x)."""
     height, width = geobox.shape
     cols, rows = np.meshgrid(np.arange(width) + 0.5, np.arange(height) + 0.5)
-    x, y = geobox.affine * (cols, rows)
+    a = geobox.affine
+    x, y = a.c + a.a * cols + a.b * rows, a.f + a.d * cols + a.e * rows
     if geobox.crs is None:
         raise GridError("the grid has no CRS, so its cells have no longitude and latitude")
     projected = geobox.crs.proj
