@@ -1,0 +1,78 @@
+"""IGBP land cover classes, the groups a model is given, and their shares of a cell.
+
+Source: MCD12Q1 version 6.1 user guide, table 3 (layer LC_Type1).
+"""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from srdanet.physics import aggregate
+
+IGBP = MappingProxyType(
+    {
+        1: "evergreen needleleaf forest",
+        2: "evergreen broadleaf forest",
+        3: "deciduous needleleaf forest",
+        4: "deciduous broadleaf forest",
+        5: "mixed forest",
+        6: "closed shrubland",
+        7: "open shrubland",
+        8: "woody savanna",
+        9: "savanna",
+        10: "grassland",
+        11: "permanent wetland",
+        12: "cropland",
+        13: "urban and built-up",
+        14: "cropland and natural vegetation mosaic",
+        15: "permanent snow and ice",
+        16: "barren",
+        17: "water",
+    }
+)
+"""Class number to name. 255 (fill), 254 (unclassified) and anything else is missing."""
+
+GROUPS = MappingProxyType(
+    {
+        "forest": (1, 2, 3, 4, 5, 8),
+        "shrub": (6, 7),
+        "grass": (9, 10),
+        "wetland": (11,),
+        "crop": (12, 14),
+        "urban": (13,),
+        "snow": (15,),
+        "bare": (16,),
+        "water": (17,),
+    }
+)
+"""Groups of classes that behave alike thermally, in the order of `fractions`."""
+
+_MISSING = 255
+_CLASS_TO_GROUP = {member: k for k, members in enumerate(GROUPS.values()) for member in members}
+_GROUP_OF = np.array([_CLASS_TO_GROUP.get(c, _MISSING) for c in range(256)], np.uint8)
+
+
+def fractions(classes: NDArray[Any], factor: int, *, min_valid: float = 0.5) -> NDArray[np.float32]:
+    """Share of each group in the classified part of each coarse cell.
+
+    Args:
+        classes: (y, x) IGBP class, unsigned bytes or floats with NaN; what is not in `IGBP` is missing.
+        factor: Fine cells along one side of a coarse cell.
+        min_valid: Share of a coarse cell's fine cells that must be classified.
+
+    Returns:
+        (len(GROUPS), y / factor, x / factor); sums to 1 over the groups; NaN = missing.
+
+    Raises:
+        GridError: when the shape is not a multiple of `factor`.
+    """
+    classes = np.asarray(classes)
+    known = (classes >= 1) & (classes <= 17)
+    group = _GROUP_OF[np.where(known, classes, 0).astype(np.uint8)]
+    absent = np.where(group == _MISSING, np.float32(np.nan), np.float32(0))
+    shares = [aggregate(absent + (group == k), factor, min_valid) for k in range(len(GROUPS))]
+    return np.stack(shares).astype(np.float32, copy=False)
