@@ -78,7 +78,7 @@ lock:
 	$(PYTHON) -m venv $(LOCK)
 	$(LOCK)/bin/python -m pip install --quiet --disable-pip-version-check $(PIP_FLAGS) $(TORCH) ".[$(EXTRAS)]"
 	{ sed '/^#/!d' constraints.txt; \
-	  $(LOCK)/bin/python -m pip freeze --exclude srdanet | sed -E 's/^(torch==[0-9.]+)\+.*/\1/' | LC_ALL=C sort -f; } > $(LOCK)/constraints.txt
+	  $(LOCK)/bin/python -m pip freeze --all --exclude pip --exclude srdanet | sed -E 's/^(torch==[0-9.]+)\+.*/\1/' | LC_ALL=C sort -f; } > $(LOCK)/constraints.txt
 	mv $(LOCK)/constraints.txt constraints.txt
 	rm -rf $(LOCK)
 

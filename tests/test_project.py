@@ -1,0 +1,159 @@
+"""The papers of the project agree with one another and with the code."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import tomllib
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+import srdanet
+
+ROOT = Path(__file__).resolve().parents[1]
+SOURCE = Path(srdanet.__file__).parent
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
+
+
+def _page(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+def _pins() -> dict[str, str]:
+    lines = (ROOT / "constraints.txt").read_text().splitlines()
+    pairs = (line.split("==") for line in lines if line and not line.startswith("#"))
+    return {canonicalize_name(name): version for name, version in pairs}
+
+
+def _needed() -> set[str]:
+    """Every package that the default install and all extras bring here."""
+    extras = PROJECT["optional-dependencies"]
+    todo = [Requirement(text) for text in [*PROJECT["dependencies"], *(r for group in extras.values() for r in group)]]
+    seen: set[tuple[str, str]] = set()
+    while todo:
+        requirement = todo.pop()
+        name = canonicalize_name(requirement.name)
+        if name == "srdanet":
+            continue
+        for extra in ("", *requirement.extras):
+            if (name, extra) in seen:
+                continue
+            seen.add((name, extra))
+            inner = map(Requirement, metadata.requires(name) or [])
+            todo += [r for r in inner if r.marker is None or r.marker.evaluate({"extra": extra})]
+    return {name for name, _ in seen}
+
+
+def test_constraints_pin_every_dependency_and_nothing_else() -> None:
+    # What a CUDA build of torch brings beside the CPU build is not pinned.
+    cuda = {name for name in _needed() if name.startswith(("nvidia-", "cuda-")) or name == "triton"}
+    assert set(_pins()) == _needed() - cuda
+
+
+def test_tools_are_named_with_one_version() -> None:
+    pins = _pins()
+    assert f"torch=={pins['torch']}" in (ROOT / "Makefile").read_text()
+    hooks = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"][0]["hooks"]
+    named = {text for hook in hooks for text in hook.get("additional_dependencies", [])}
+    assert named == {f"ruff=={pins['ruff']}"}
+
+
+def test_version_is_one() -> None:
+    version = PROJECT["version"]
+    assert metadata.version("srdanet") == version
+    assert str(yaml.safe_load((ROOT / "CITATION.cff").read_text())["version"]) == version
+
+
+def test_citation_names_the_paper_and_the_software() -> None:
+    cited = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    assert {"cff-version", "message", "title", "authors"} <= cited.keys()
+    assert cited["license"] == PROJECT["license"]
+    paper = cited["preferred-citation"]
+    assert [author["family-names"] for author in paper["authors"]] == ["Ma", "Mao", "Yuan", "Xu", "Shi", "Guo", "Qin"]
+    assert (paper["doi"], paper["year"], paper["volume"], paper["issue"]) == ("10.3390/rs17213510", 2025, 17, 21)
+
+
+def _targets() -> set[str]:
+    return set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+
+
+@pytest.mark.parametrize("page", [*PAGES, ROOT / ".ci" / "run"], ids=_page)
+def test_make_commands_exist(page: Path) -> None:
+    named = re.findall(r"(?:^|`)make ([a-z]+)", page.read_text(), re.MULTILINE)
+    assert set(named) <= _targets()
+
+
+def test_readme_names_the_two_commands() -> None:
+    readme = (ROOT / "README.md").read_text()
+    assert re.search(r"^make demo\b", readme, re.MULTILINE)
+    assert re.search(r"^make test\b", readme, re.MULTILINE)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=_page)
+def test_links_resolve(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)\s]+)\)", page.read_text()):
+        if re.match(r"[a-z]+:", target):
+            continue
+        path, _, anchor = target.partition("#")
+        goal = (page.parent / path).resolve() if path else page
+        assert goal.exists(), f"{target} leads nowhere"
+        if anchor:
+            assert anchor in _anchors(goal), f"{target}: no such heading"
+
+
+def _anchors(page: Path) -> set[str]:
+    """Names that a heading gets on the usual forges."""
+    titles = re.findall(r"^#+ (.+)$", page.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).strip().replace(" ", "-") for title in titles}
+
+
+def _examples() -> list[tuple[Path, str]]:
+    fence = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
+    return [(page, block) for page in PAGES for block in fence.findall(page.read_text())]
+
+
+def test_the_readme_has_an_example_in_python() -> None:
+    assert any("srdanet.downscale(" in block for page, block in _examples() if page.name == "README.md")
+
+
+@pytest.mark.parametrize(("page", "block"), _examples())
+def test_examples_name_what_exists(page: Path, block: str) -> None:
+    compile(block, _page(page), "exec")
+    for name in re.findall(r"\bsrdanet\.([a-z_A-Z]+)", block):
+        assert hasattr(srdanet, name), f"{_page(page)} names srdanet.{name}"
+
+
+def test_architecture_page_names_every_part() -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text()
+    parts = [path for path in SOURCE.iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()]
+    missing = {p.name for p in parts if f"`{p.name}{'' if p.suffix else '/'}`" not in page} - {"__init__.py"}
+    assert not missing
+
+
+def test_decisions_are_listed() -> None:
+    folder = ROOT / "docs" / "decisions"
+    listed = set(re.findall(r"\((\d{3}-[\w-]+\.md)\)", (folder / "000-how.md").read_text()))
+    assert listed == {path.name for path in folder.glob("*.md")} - {"000-how.md"}
+
+
+def test_no_paths_of_one_machine() -> None:
+    found = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=False)
+    if found.returncode != 0:
+        pytest.skip("not a git checkout")
+    places = re.compile(r"(?<![\w.:/~}])/(?:home|root|work|Users|opt|mnt|srv|tmp)/")
+    for name in filter(None, found.stdout.split("\0")):
+        path = ROOT / name
+        if (
+            path.suffix in {".png", ".onnx", ".safetensors", ".npz", ".tif"}
+            or not path.is_file()
+            or name == _page(Path(__file__))
+        ):
+            continue
+        hits = places.findall(path.read_text(encoding="utf-8"))
+        assert not hits, f"{name} names {hits[0]}"
