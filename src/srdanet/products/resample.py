@@ -1,0 +1,228 @@
+"""Bring an image from one grid to another: area mean, nearest, bilinear, majority.
+
+GDAL's "average" looks only at two opposite corners of each target cell. On the
+sinusoidal grid cells are sheared on the ground, and far from the central meridian
+that window collapses or doubles (h26v05: 10 of 84 points; h08v05: twice too wide).
+So cells are sampled here on a regular raster of points inside the true
+parallelogram: corners are projected exactly, the points between them bilinearly
+(error below a metre for cells up to 6 km).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Literal
+
+import numpy as np
+import xarray as xr
+from affine import Affine
+from numpy.typing import NDArray
+from odc.geo.crs import CRS
+from odc.geo.geobox import GeoBox
+from pyproj import Transformer
+from scipy.ndimage import map_coordinates
+
+from srdanet.errors import ArgumentError, GridError
+from srdanet.grid import coordinates, windows
+
+How = Literal["mean", "nearest", "bilinear", "mode"]
+Floats = NDArray[np.floating]
+
+MIN_VALID = 0.5
+"""Share of a cell that must be valid; below it the cell is missing."""
+_BLOCK = 512
+_MOST_SPLITS = 32
+_NOWHERE = -1e9
+
+
+def corners(geobox: GeoBox, crs: CRS) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Cell corners of `geobox` in another CRS, each (y+1, x+1); not finite where off the map.
+
+    Longitudes run on past 180 degrees rather than jump.
+    """
+    height, width = geobox.shape
+    cols, rows = np.meshgrid(np.arange(width + 1.0), np.arange(height + 1.0))
+    x, y = (np.asarray(c, dtype=np.float64) for c in geobox.affine * (cols, rows))
+    if geobox.crs is None:
+        raise GridError("the target grid has no CRS")
+    if crs != geobox.crs:
+        x, y = Transformer.from_crs(geobox.crs.proj, crs.proj, always_xy=True).transform(x, y)
+    if crs.geographic and np.isfinite(x).any():
+        centre = x[np.isfinite(x)][0]
+        x = centre + np.mod(x - centre + 180, 360) - 180
+    return x, y
+
+
+def splits_for(x: Floats, y: Floats, affine: Affine) -> int:
+    """How many source cells lie along the longer side of a target cell (at the middle of a block), at least 1."""
+    row, col = (x.shape[0] - 1) // 2, (x.shape[1] - 1) // 2
+    sides = [
+        np.hypot((x[i, j] - x[row, col]) / affine.a, (y[i, j] - y[row, col]) / affine.e)
+        for i, j in ((row + 1, col), (row, col + 1))
+    ]
+    ratio = float(max(sides))
+    return int(np.clip(np.ceil(ratio), 1, _MOST_SPLITS)) if np.isfinite(ratio) else 1
+
+
+def sub_points(x: Floats, y: Floats, splits: int) -> Iterator[tuple[Floats, Floats]]:
+    """For each of splits x splits evenly spread places in a cell: its (x, y) in every cell."""
+    places = (np.arange(splits) + 0.5) / splits
+    for v in places:
+        left = [(1 - v) * c[:-1] + v * c[1:] for c in (x, y)]
+        for u in places:
+            px, py = ((1 - u) * c[:, :-1] + u * c[:, 1:] for c in left)
+            yield px, py
+
+
+def sample(values: Floats, affine: Affine, x: Floats, y: Floats, *, order: int, period: float | None = None) -> Floats:
+    """Values at points; order 0 takes the cell the point is in, 1 is bilinear between cell centres.
+
+    Args:
+        values: (rows, columns) float, NaN = missing.
+        affine: From (column, row) of cell corners to (x, y).
+        x: Any shape, in the image's CRS; may be not finite.
+        y: As `x`.
+        order: 0 or 1. Bilinear weights go to valid cells only; half of the weight must be valid.
+        period: 360 for longitudes, so that any turn of the circle finds the image.
+
+    Returns:
+        The shape of `x`, NaN outside the image and where missing.
+    """
+    col, row, inside = _locate(values.shape, affine, x, y, period)
+    if order == 0:
+        found = values[np.where(inside, row, 0).astype(np.intp), np.where(inside, col, 0).astype(np.intp)]
+        return np.where(inside, found, np.asarray(np.nan, values.dtype))
+    return interpolate(values, [np.where(inside, row - 0.5, _NOWHERE), np.where(inside, col - 0.5, _NOWHERE)])
+
+
+def _locate(
+    shape: tuple[int, ...], affine: Affine, x: Floats, y: Floats, period: float | None
+) -> tuple[Floats, Floats, NDArray[np.bool_]]:
+    """Fractional column and row of points in an image, and whether they lie in it."""
+    if period is not None:
+        x = affine.c + np.mod(x - affine.c, period)
+    col, row = ~affine * (x, y)
+    return col, row, (col >= 0) & (col < shape[1]) & (row >= 0) & (row < shape[0])
+
+
+def interpolate(values: Floats, places: list[Floats]) -> Floats:
+    """Linear interpolation in every axis at fractional indices, weights on valid values only.
+
+    A point needs at least half of its weight on valid values, else it is NaN. Half a
+    cell beyond the last centre the last value holds.
+    """
+    padded = np.pad(values, 1, constant_values=np.nan)
+    shifted = [p + 1 for p in places]
+    out: Floats = map_coordinates(padded, shifted, order=1, mode="constant", cval=np.nan)
+    missing = np.isnan(out)
+    if missing.any():
+        # A NaN spoils its neighbours even with weight zero: do those points again, weighted.
+        some = [p[missing] for p in shifted]
+        valid = np.isfinite(padded)
+        total = map_coordinates(np.where(valid, padded, 0), some, order=1, mode="constant", cval=0.0)
+        weight = map_coordinates(valid.astype(padded.dtype), some, order=1, mode="constant", cval=0.0)
+        enough = weight >= MIN_VALID - 1e-6
+        out[missing] = np.where(enough, total / np.where(enough, weight, 1), np.nan)
+    return out
+
+
+def place_of(data: xr.DataArray, *, name: str = "raster") -> GeoBox:
+    """The grid of an image, in degrees or metres, from its `y`, `x` and CF grid mapping.
+
+    Raises:
+        GridError: when coordinates or CRS are missing, or rows do not run north to south.
+    """
+    if data.ndim != 2 or not {"y", "x"} <= set(data.coords):
+        raise GridError(f"dimensions are {tuple(data.dims)}; needs (y, x) with coordinates", where=name)
+    holder = data.coords["spatial_ref"].attrs if "spatial_ref" in data.coords else data.attrs
+    text = holder.get("crs_wkt") or holder.get("spatial_ref") or data.attrs.get("crs")
+    if not text:
+        raise GridError("has no CRS", where=name, todo="open it with open_raster(..., crs=...)")
+    steps = []
+    for axis in ("y", "x"):
+        c = np.asarray(data[axis].values, dtype=np.float64)
+        step = (c[-1] - c[0]) / (c.size - 1) if c.size > 1 else np.nan
+        if not step or np.isnan(step) or np.abs(np.diff(c) - step).max() > 0.01 * abs(step):
+            raise GridError(f"{axis} needs at least two evenly spaced cells", where=name)
+        steps.append((float(c[0]), float(step)))
+    (y0, dy), (x0, dx) = steps
+    if dy > 0 or dx < 0:
+        raise GridError("rows must run north to south and columns west to east", where=name, todo="sort it first")
+    affine = Affine(dx, 0, x0 - dx / 2, 0, dy, y0 - dy / 2)
+    return GeoBox((data.sizes["y"], data.sizes["x"]), affine, CRS(text))
+
+
+def to_grid(data: xr.DataArray, geobox: GeoBox, how: How = "mean") -> xr.DataArray:
+    """Bring an image to a grid.
+
+    What it costs: `nearest` moves values by up to half a source cell; `mean` from cells
+    of about the target's size blurs by up to one cell (each target cell is the area
+    weighted mean of those it touches); `bilinear` smooths, and is no area mean.
+
+    Args:
+        data: (y, x) float or integer with `y`, `x` and a CRS in degrees or metres; NaN = missing.
+        geobox: The target grid.
+        how: `mean` (area mean of the valid cells), `nearest`, `bilinear`, or `mode` (the
+            class that covers most of the cell, for classes).
+
+    Returns:
+        (y, x) float32 on `geobox`, attributes kept; NaN where fewer than half of a cell is valid.
+
+    Raises:
+        GridError: when the image has no place, or lies elsewhere.
+        ArgumentError: when `how` is unknown.
+    """
+    if how not in ("mean", "nearest", "bilinear", "mode"):
+        raise ArgumentError(f"how={how!r} is not one of mean, nearest, bilinear, mode")
+    name = str(data.name or "raster")
+    source = place_of(data, name=name)
+    assert source.crs is not None  # place_of raised otherwise
+    values = np.asarray(data.transpose("y", "x").values, dtype=np.float32)
+    period = 360.0 if source.crs.geographic else None
+    out = np.full(geobox.shape, np.nan, dtype=np.float32)
+    touched = False
+    for window in windows((geobox.shape[0], geobox.shape[1]), _BLOCK // 4 if how == "mode" else _BLOCK, 0):
+        x, y = corners(geobox[window.inner], source.crs)
+        splits = 1 if how in ("nearest", "bilinear") else _even(splits_for(x, y, source.affine))
+        points = sub_points(x, y, splits)
+        order = 1 if how == "bilinear" else 0
+        taken = (sample(values, source.affine, px, py, order=order, period=period) for px, py in points)
+        block = _majority(taken, splits) if how == "mode" else _mean(taken, splits)
+        touched = touched or bool(
+            _locate(values.shape, source.affine, x, y, period)[2].any() or np.isfinite(block).any()
+        )
+        out[window.inner] = block
+    if not touched:
+        box = source.boundingbox
+        where = f"{name} ({box.left:.6g}, {box.bottom:.6g}, {box.right:.6g}, {box.top:.6g} in {str(source.crs)[:40]})"
+        raise GridError("lies outside the target grid", where=where, todo="check the CRS, or choose another place")
+    attrs = {k: v for k, v in data.attrs.items() if k not in ("grid_mapping", "crs")} | {"regridded": how}
+    return xr.DataArray(out, dims=("y", "x"), coords=coordinates(geobox), attrs=attrs, name=data.name)
+
+
+def _even(splits: int) -> int:
+    """Two points along each source cell, four at least along the target's, so that nested grids come out exactly."""
+    return min(max(4, 2 * splits), _MOST_SPLITS)
+
+
+def _mean(taken: Iterator[Floats], splits: int) -> Floats:
+    """Mean of the valid samples of each cell; NaN where fewer than half are."""
+    total = count = np.zeros(())
+    for values in taken:
+        valid = np.isfinite(values)
+        total = total + np.where(valid, values, 0)
+        count = count + valid
+    enough = count >= MIN_VALID * splits**2
+    return np.where(enough, total / np.where(enough, count, 1), np.nan)
+
+
+def _majority(taken: Iterator[Floats], splits: int) -> Floats:
+    """The most frequent valid value of each cell (the lower on a tie); NaN where fewer than half are valid."""
+    stack = np.stack(list(taken))
+    valid = np.isfinite(stack)
+    best = np.full(stack.shape[1:], np.nan)
+    most = np.zeros(stack.shape[1:])
+    for value in np.unique(stack[valid]):
+        count = (stack == value).sum(axis=0)
+        best, most = np.where(count > most, value, best), np.maximum(count, most)
+    return np.where(valid.sum(axis=0) >= MIN_VALID * splits**2, best, np.nan)
