@@ -1,0 +1,120 @@
+"""Files appear whole or not at all: a hidden folder beside them, fsync, rename.
+
+A writer killed half-way leaves files that open and are wrong. So everything is
+written into a hidden folder beside its final place (same file system), checked
+there, and only then renamed. A folder left behind by a killed process is swept
+away by the next writer of the same name: its lock is free.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from glob import escape
+from pathlib import Path
+
+from srdanet.errors import OutputError
+
+
+def refuse_existing(paths: Sequence[Path], *, overwrite: bool) -> None:
+    """Stop before any work is done when an output is already there.
+
+    Raises:
+        OutputError: when one of `paths` exists and `overwrite` is off.
+    """
+    present = [path for path in paths if path.exists()]
+    if present and not overwrite:
+        more = f" (and {len(present) - 1} more)" if len(present) > 1 else ""
+        raise OutputError(f"exists already{more}", where=present[0], todo="choose another place or ask to overwrite")
+
+
+@contextmanager
+def staged(directory: Path, stem: str) -> Iterator[Path]:
+    """A hidden folder inside `directory` to write in; gone afterwards, whatever happens.
+
+    Raises:
+        OutputError: when the folder cannot be made, or writing in it fails (disk full, no permission).
+    """
+    lock = None
+    folder = None
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        _sweep(directory, stem)
+        folder, lock = _locked_folder(directory, stem)
+        yield folder
+    except OSError as error:
+        reason = error.strerror or str(error)
+        todo = "check the free space, the quota and the permissions there"
+        raise OutputError(f"cannot be written ({reason})", where=directory, todo=todo) from error
+    finally:
+        if folder is not None:
+            shutil.rmtree(folder, ignore_errors=True)
+        if lock is not None:
+            os.close(lock)
+
+
+def publish(files: Sequence[Path], directory: Path, *, overwrite: bool) -> list[Path]:
+    """Move checked files to `directory` under their own names, in order; the last one marks completion.
+
+    With `overwrite` the old last file goes first, so that it never vouches for a mixture of old and new.
+
+    Raises:
+        OutputError: when a file has appeared there in the meantime and `overwrite` is off.
+    """
+    targets = [directory / file.name for file in files]
+    refuse_existing(targets, overwrite=overwrite)
+    for file in files:
+        _fsync(file)
+    if overwrite:
+        targets[-1].unlink(missing_ok=True)
+    moved: list[Path] = []
+    try:
+        for file, target in zip(files, targets, strict=True):
+            os.replace(file, target)
+            moved.append(target)
+    except BaseException:
+        # Interrupted between two renames: half a product must not stand there.
+        for target in moved:
+            target.unlink(missing_ok=True)
+        raise
+    _fsync(directory)
+    return targets
+
+
+def _locked_folder(directory: Path, stem: str) -> tuple[Path, int]:
+    """A new folder and the descriptor whose lock says that its writer is alive."""
+    while True:
+        folder = Path(tempfile.mkdtemp(prefix=f".{stem}.", suffix=".partial", dir=directory))
+        try:
+            lock = os.open(folder, os.O_RDONLY)
+        except FileNotFoundError:
+            continue  # another writer swept it before it was locked
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if folder.exists():
+            return folder, lock
+        os.close(lock)
+
+
+def _sweep(directory: Path, stem: str) -> None:
+    """Remove what killed writers of the same name left behind."""
+    for folder in directory.glob(f".{escape(stem)}.*.partial"):
+        lock = os.open(folder, os.O_RDONLY)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(folder, ignore_errors=True)
+        except BlockingIOError:
+            continue  # its writer is alive
+        finally:
+            os.close(lock)
+
+
+def _fsync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
