@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 import subprocess
+import sys
 import tomllib
+import zipfile
 from importlib import metadata
 from pathlib import Path
 
@@ -68,6 +70,15 @@ def test_version_is_one() -> None:
     version = PROJECT["version"]
     assert metadata.version("srdanet") == version
     assert str(yaml.safe_load((ROOT / "CITATION.cff").read_text())["version"]) == version
+
+
+def test_wheel_holds_the_whole_package(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    held = {name for name in zipfile.ZipFile(wheel).namelist() if name.startswith("srdanet/")}
+    there = {path.relative_to(SOURCE.parent) for path in SOURCE.rglob("*") if path.is_file()}
+    assert held == {path.as_posix() for path in there if "__pycache__" not in path.parts}
 
 
 def test_citation_names_the_paper_and_the_software() -> None:
