@@ -26,6 +26,7 @@ ORDER = (
     "store",
     "conform",
     "scene",
+    "survey",
     "plan",
     "prepare",
     "network",

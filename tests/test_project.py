@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import subprocess
 import sys
@@ -56,6 +57,33 @@ def test_constraints_pin_every_dependency_and_nothing_else() -> None:
     # What a CUDA build of torch brings beside the CPU build is not pinned.
     cuda = {name for name in _needed() if name.startswith(("nvidia-", "cuda-")) or name == "triton"}
     assert set(_pins()) == _needed() - cuda
+
+
+def _third_party(folder: Path) -> set[str]:
+    """Distributions that the modules of a folder import."""
+    own = {path.stem for path in [*folder.rglob("*.py"), *folder.iterdir()]} | {"srdanet"}
+    roots: set[str] = set()
+    for path in folder.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                roots |= {alias.name.split(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom):
+                roots.add(str(node.module).split(".")[0])
+    homes = metadata.packages_distributions()
+    foreign = roots - own - set(sys.stdlib_module_names)
+    # A name space such as `odc` has several homes; one that is declared will do.
+    return {"|".join(sorted({canonicalize_name(home) for home in homes[root]})) for root in foreign}
+
+
+def _undeclared(folder: Path, *extras: str) -> set[str]:
+    groups = [PROJECT["dependencies"], *(PROJECT["optional-dependencies"][extra] for extra in extras)]
+    declared = {canonicalize_name(Requirement(text).name) for group in groups for text in group}
+    return {homes for homes in _third_party(folder) if not declared & set(homes.split("|"))}
+
+
+def test_imports_are_declared() -> None:
+    assert _undeclared(SOURCE, "train", "zarr") == set()
+    assert _undeclared(ROOT / "tests", "train", "zarr", "test") == set()
 
 
 def test_tools_are_named_with_one_version() -> None:
