@@ -1,0 +1,6 @@
+"""Simulated observations: a land with known 250 m temperature, and what MODIS would have seen of it."""
+
+from srdanet.simulate.landscape import Character, character
+from srdanet.simulate.simulation import Simulation, simulate
+
+__all__ = ["Character", "Simulation", "character", "simulate"]

@@ -1,0 +1,244 @@
+"""Land surface temperature from the surface energy balance.
+
+For every cell and time step the temperature T is found at which
+
+    (1 - a) S + e (L - s T^4) = H(T) + E(T) + G(T) + M(T)
+
+with sun on the slope, sky and ground emission, sensible heat through an aerodynamic
+resistance, latent heat through canopy and soil resistances, heat into the ground by
+the force-restore method (so that nights remember days), and melting snow.
+
+Sources: force-restore and heat capacities, Deardorff 1978 (J. Geophys. Res. 83) and
+Noilhan & Planton 1989 (Mon. Wea. Rev. 117); stability, Choudhury et al. 1986 (Agr.
+For. Met. 37); canopy resistance, Jarvis 1976 with the factors of Noilhan & Planton;
+soil resistance, Sellers et al. 1992 (J. Geophys. Res. 97); roughness from height,
+Brutsaert 1982; thermal inertia of soils, Murray & Verhoef 2007.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from srdanet.simulate import landscape as ls
+from srdanet.simulate.noise import Field
+from srdanet.simulate.phenology import State
+from srdanet.simulate.weather import STEFAN_BOLTZMANN, saturation
+
+DAY = 86400.0
+_RHO_CP = np.float32(1005.0 * 1.2)
+_GAMMA = np.float32(66.0)
+"""Psychrometric constant (Pa K-1)."""
+_KARMAN = 0.41
+_REFERENCE = 10.0
+"""Height above displacement (m) at which air temperature and wind are given."""
+_BLENDING = 60.0
+"""Height (m) at which the wind no longer feels single fields."""
+_RS_MIN = {ls.CONIFER: 240.0, ls.BROADLEAF: 150.0, ls.GRASS: 75.0, ls.SHRUB: 150.0, ls.CROP: 55.0, ls.URBAN: 110.0}
+"""Least stomatal resistance (s m-1) of a leaf area of 1."""
+
+
+@dataclass(frozen=True)
+class Surface:
+    """What the balance needs to know of each cell; (y, x) float32."""
+
+    albedo: Field
+    emissivity: Field
+    sky_view: Field
+    momentum: Field
+    """Neutral exchange coefficient for heat at the reference height (dimensionless)."""
+    wind_share: Field
+    """Wind at the reference height over that at the blending height."""
+    canopy: Field
+    """Conductance of the canopy with open stomata (m s-1), soil moisture and hidden factors included."""
+    soil_share: Field
+    soil_resistance: Field
+    """Resistance of the soil to evaporation (s m-1)."""
+    capacity: Field
+    """Heat capacity of the layer that feels the day (J m-2 K-1)."""
+    sealed: Field
+    snow: Field
+
+
+@dataclass(frozen=True)
+class Forcing:
+    """The air and the light at a moment; fields (y, x) float32."""
+
+    light: Field
+    """Shortwave radiation on the slope (W m-2)."""
+    sky: Field
+    """Longwave radiation of the sky (W m-2)."""
+    air: Field
+    """Air temperature (K)."""
+    vapour: Field
+    """Vapour pressure (Pa)."""
+    wind: Field
+    """Wind at 10 m over open land (m s-1)."""
+
+
+def surface(land: ls.Land, state: State, albedo: Field, slope_norm: Field) -> Surface:
+    """Parameters of the balance from the land and its state; slope_norm is sqrt(1 + slope^2)."""
+    table = np.full(8, 100.0, np.float32)
+    for kind, value in _RS_MIN.items():
+        table[kind] = value
+    rock, urban = land.kind == ls.BARE, land.kind == ls.URBAN
+    bare = np.clip(1 - state.green - state.dry - land.sealed - land.water, 0, 1)
+    height = np.maximum(state.height, 0.02)
+    rough = 0.10 * height * np.clip(0.35 + state.green + state.dry + land.sealed, 0.35, 1)
+    rough = np.clip(np.where(rock, 0.02, rough), 0.004, 2.0)
+    # sparse and built surfaces exchange heat less well than momentum
+    excess = np.exp(2.2 + 2.6 * bare + 2.5 * np.where(urban, 1, 0)) / state.tilth
+    blend = np.log(_BLENDING / rough)
+    share = np.log(_REFERENCE / rough) / blend
+    momentum = _KARMAN**2 / (np.log(_REFERENCE / rough) * np.log(_REFERENCE / rough * excess))
+    stress = np.clip(state.moisture / 0.75, 0.02, 1.0)
+    leaves = state.leaf / (1 + 0.12 * state.leaf)
+    canopy = leaves / table[land.kind] * stress * state.stomata
+    inertia = np.where(rock, 1600.0, 650.0 + 1500.0 * state.surface + 250.0 * state.moisture)
+    ground = 0.5 * np.sqrt(DAY / np.pi)
+    plants = np.clip(state.green + 0.6 * state.dry, 0, 1)
+    tall = np.minimum(height, 20.0)
+    capacity = (1 - plants) * inertia * ground * (1 - land.sealed) + plants * (9e3 + 4e3 * tall)
+    capacity = capacity + land.sealed * 1500.0 * ground
+    emissivity = 0.985 * plants + (1 - plants) * np.where(rock, 0.955, 0.958 + 0.015 * state.surface)
+    emissivity = np.where(land.sealed > 0.1, 0.97 - 0.02 * land.sealed, emissivity)
+    emissivity = emissivity + state.snow * (0.99 - emissivity)
+    fields = (
+        albedo,
+        emissivity,
+        0.5 * (1 + 1 / slope_norm),
+        momentum,
+        share,
+        canopy * (1 - state.snow),
+        (1 - state.green - land.sealed).clip(0, 1),
+        np.exp(8.2 - 4.255 * np.clip(state.surface * 1.15, 0, 1)),
+        capacity,
+        land.sealed,
+        state.snow,
+    )
+    return Surface(*(np.ascontiguousarray(f, dtype=np.float32) for f in fields))
+
+
+@dataclass(frozen=True)
+class _Step:
+    """All terms of one time step that do not depend on T."""
+
+    absorbed: Field
+    emission: Field
+    drag: Field
+    buoyancy: Field
+    canopy_resistance: Field
+    air: Field
+    vapour: Field
+    soil_share: Field
+    soil_resistance: Field
+    storage: Field
+    stored: Field
+    melt: Field
+
+    def terms(self, kelvin: Field) -> tuple[Field, Field]:
+        """The balance's residual (W m-2) at a temperature, and its derivative (W m-2 K-1)."""
+        excess = kelvin - self.air
+        eta = self.buoyancy * excess
+        lift = np.sqrt(1 + np.maximum(eta, 0))
+        damp = 1 / (1 + np.maximum(-eta, 0))
+        conductance = self.drag * lift * np.sqrt(lift) * damp  # unstable: (1 + eta) ** 0.75
+        steeper = conductance * self.buoyancy * np.where(eta > 0, np.float32(0.75) / (lift * lift), damp)
+        heat, heat_slope = conductance * excess, conductance + steeper * excess
+        resistance = 1 / conductance
+        leaves, soil = 1 / (resistance + self.canopy_resistance), 1 / (resistance + self.soil_resistance)
+        wet = (leaves + self.soil_share * soil) * (_RHO_CP / _GAMMA)
+        wetter = (leaves * leaves + self.soil_share * soil * soil) * steeper * resistance * resistance
+        vapour = saturation(kelvin)
+        celsius, lack = kelvin - np.float32(29.65), vapour - self.vapour
+        latent = wet * lack
+        latent_slope = wet * vapour * np.float32(4302.6) / (celsius * celsius) + wetter * lack * (_RHO_CP / _GAMMA)
+        cube = self.emission * kelvin * kelvin * kelvin
+        above = np.maximum(kelvin - np.float32(273.15), 0) * self.melt
+        balance = self.absorbed - cube * kelvin - _RHO_CP * heat - latent - self.storage * kelvin + self.stored - above
+        slope = 4 * cube + _RHO_CP * heat_slope + latent_slope + self.storage + self.melt * (above > 0)
+        return balance, slope
+
+
+def _step(what: Surface, now: Forcing, storage: Field, stored: Field) -> _Step:
+    wind = np.maximum(now.wind, 0.8) * np.float32(np.log(_BLENDING / 0.03) / np.log(10 / 0.03)) * what.wind_share
+    deficit = np.maximum(saturation(now.air) - now.vapour, 0)
+    open_light = np.clip(1.12 * now.light / (now.light + 140.0), 0.01, 1)
+    warm = np.clip(1 - 0.0016 * (298.0 - now.air) ** 2, 0.05, 1)
+    canopy = np.maximum(what.canopy * open_light * warm / (1 + deficit / 2500.0), 1e-6)
+    absorbed = (1 - what.albedo) * now.light + what.emissivity * now.sky * what.sky_view + 18.0 * what.sealed
+    # ground in view of a slope radiates about as air does
+    absorbed = absorbed + what.emissivity * (1 - what.sky_view) * np.float32(STEFAN_BOLTZMANN) * now.air**4
+    fields = (
+        absorbed,
+        what.emissivity * np.float32(STEFAN_BOLTZMANN),
+        what.momentum * wind,
+        5 * 9.81 * _REFERENCE / (now.air * wind * wind),
+        1 / canopy,
+        now.air,
+        now.vapour,
+        what.soil_share,
+        what.soil_resistance,
+        storage,
+        stored,
+        what.snow * 150.0,
+    )
+    return _Step(*(np.asarray(f, dtype=np.float32) for f in fields))
+
+
+def _newton(step: _Step, kelvin: Field, rounds: int, tolerance: float = 0.0) -> tuple[Field, Field]:
+    """Newton steps inside a bracket that closes; returns the temperature and the residual before the last step.
+
+    Stops early when the residual (W m-2) is within the tolerance everywhere; the temperature is then that residual's.
+    """
+    low, high = kelvin - np.float32(60), kelvin + np.float32(60)
+    balance, slope = step.terms(kelvin)
+    for left in range(rounds - 1, -1, -1):
+        # the balance falls as temperature rises: its sign tells on which side the root lies
+        low, high = np.where(balance > 0, kelvin, low), np.where(balance > 0, high, kelvin)
+        ahead = kelvin + balance / slope
+        inside = (ahead > low) & (ahead < high)
+        kelvin = np.where(inside, ahead, 0.5 * (low + high))
+        if left == 0 and tolerance == 0:
+            break
+        balance, slope = step.terms(kelvin)
+        if tolerance > 0 and float(np.abs(balance).max()) < tolerance:
+            break
+    return kelvin, balance
+
+
+def balance(
+    what: Surface, forcing: Callable[[float], Forcing], hours: Sequence[float], rounds: int = 40
+) -> tuple[Field, Field]:
+    """Temperature at the last of `hours`, having lived through the day before it.
+
+    Args:
+        what: The surface.
+        forcing: Gives the forcing at an hour; hours may be negative (the day before).
+        hours: Rising moments to step through; the last is the overpass.
+        rounds: At most so many Newton steps at the overpass.
+
+    Returns:
+        Temperature (K) and the residual of the balance (W m-2), each (y, x) float32.
+    """
+    deep = _deep(what, forcing, hours[-1])
+    kelvin = deep + 0.4 * (forcing(hours[0]).air - deep)
+    restore = what.capacity * np.float32(2 * np.pi / DAY)
+    residual = np.zeros_like(kelvin)
+    for before, hour in zip(hours[:-1], hours[1:], strict=True):
+        inert = what.capacity / np.float32((hour - before) * 3600)
+        last = hour == hours[-1]
+        step = _step(what, forcing(hour), inert + restore, inert * kelvin + restore * deep)
+        kelvin, residual = _newton(step, kelvin, rounds, 0.2) if last else _newton(step, kelvin, 2)
+    return kelvin, residual
+
+
+def _deep(what: Surface, forcing: Callable[[float], Forcing], hour: float) -> Field:
+    """Temperature (K) of the ground below the day's reach: the balance of the day's mean forcing."""
+    moments = [forcing(hour - 24 + 3 * n) for n in range(8)]
+    mean = Forcing(*(np.mean([getattr(m, name) for m in moments], axis=0) for name in Forcing.__dataclass_fields__))
+    zero = np.zeros_like(what.albedo)
+    kelvin, _ = _newton(_step(what, mean, zero, zero), mean.air + 2, 4)
+    return kelvin

@@ -1,0 +1,129 @@
+"""Seeded randomness: independent streams, fractal fields, hashed places, Voronoi cells.
+
+Everything random in a simulation comes from here. Streams are named, so that a new
+user of randomness does not disturb the numbers of the others; fields of places
+(`hashed`, `voronoi`) depend on position alone, so that two windows on the same
+land agree where they overlap.
+"""
+
+from __future__ import annotations
+
+import zlib
+from typing import cast
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import fft
+
+Field = NDArray[np.float32]
+Ints = NDArray[np.uint32]
+
+_GOLDEN = np.uint32(0x9E3779B1)
+
+
+def stream(seed: int, *names: str | int) -> np.random.Generator:
+    """A random generator that depends on the seed and on the names alone."""
+    words = [zlib.crc32(str(name).encode()) for name in names]
+    return np.random.default_rng(np.random.SeedSequence([seed, *words]))
+
+
+def salt(seed: int, name: str) -> int:
+    """A 32-bit number for `hashed` and `voronoi` that depends on the seed and the name."""
+    return int(stream(seed, "salt", name).integers(1, 2**32))
+
+
+def fractal(
+    shape: tuple[int, int],
+    rng: np.random.Generator,
+    *,
+    slope: float,
+    cell: float,
+    outer: float = np.inf,
+    inner: float = 0.0,
+) -> Field:
+    """A Gaussian random field whose spectrum falls off as wavenumber ** -slope.
+
+    Args:
+        shape: Rows and columns.
+        rng: Source of randomness.
+        slope: Slope of the two-dimensional power spectrum; 2 is noisy, 4 smooth, terrain about 3.3.
+        cell: Cell size (m).
+        outer: Wavelength (m) above which the spectrum is flat.
+        inner: Wavelength (m) below which the field has no power.
+
+    Returns:
+        (y, x) float32 with mean 0 and standard deviation 1.
+    """
+    # a margin keeps the opposite edges of a periodic field from being alike
+    rows, cols = (int(fft.next_fast_len(int(n * 1.12) + 8, real=True)) for n in shape)
+    white = rng.standard_normal((rows, cols), dtype=np.float32)
+    ky = fft.fftfreq(rows, cell).astype(np.float32)[:, None]
+    kx = fft.rfftfreq(cols, cell).astype(np.float32)[None, :]
+    square = ky * ky + kx * kx
+    floor = np.float32(max(1.0 / outer, 1.0 / (cell * max(rows, cols))) ** 2)
+    gain = (square + floor) ** np.float32(-slope / 4)
+    if inner > 0:
+        gain *= np.exp(-square * np.float32(inner * inner))
+    gain[0, 0] = 0
+    field = fft.irfft2(fft.rfft2(white) * gain, s=(rows, cols))[: shape[0], : shape[1]]
+    field = np.ascontiguousarray(field, dtype=np.float32)
+    field -= field.mean(dtype=np.float64)
+    return field / np.float32(max(float(field.std(dtype=np.float64)), 1e-12))
+
+
+def mix(*keys: ArrayLike) -> Ints:
+    """A 32-bit hash of whole numbers, cell by cell (murmur3 finaliser)."""
+    state: Ints = np.zeros((), np.uint32)
+    with np.errstate(over="ignore"):
+        for key in keys:
+            bits = np.asarray(np.asarray(key, dtype=np.int64) & 0xFFFFFFFF, dtype=np.uint32)
+            state = (state ^ bits) * _GOLDEN
+            state ^= state >> np.uint32(15)
+            state *= np.uint32(0x85EBCA6B)
+            state ^= state >> np.uint32(13)
+            state *= np.uint32(0xC2B2AE35)
+            state ^= state >> np.uint32(16)
+    return state
+
+
+def hashed(*keys: ArrayLike) -> Field:
+    """Uniform numbers in [0, 1) that depend on whole numbers alone; float32."""
+    return cast(Field, (mix(*keys) >> np.uint32(8)).astype(np.float32) * np.float32(2.0**-24))
+
+
+def voronoi(x: Field, y: Field, size: float, salt: int, jitter: float = 0.8) -> Ints:
+    """Which Voronoi cell of a jittered grid a place lies in.
+
+    Args:
+        x: Place eastward (m).
+        y: Place northward (m), same shape.
+        size: Spacing of the grid of nuclei (m).
+        salt: Which of the many patterns.
+        jitter: How far nuclei stray from their grid, 0 (squares) to 1.
+
+    Returns:
+        The cell's hash, uint32, of x's shape.
+    """
+    u, v = x / np.float32(size), y / np.float32(size)
+    iu, iv = np.floor(u).astype(np.int32), np.floor(v).astype(np.int32)
+    best = np.full(u.shape, np.inf, np.float32)
+    owner = np.zeros(u.shape, np.uint32)
+    for dv in (-1, 0, 1):
+        for du in (-1, 0, 1):
+            key = mix(iu + du, iv + dv, salt)
+            # two jitters out of one hash: its upper and its lower half
+            ju = (key >> np.uint32(16)).astype(np.float32) * np.float32(2.0**-16)
+            jv = (key & np.uint32(0xFFFF)).astype(np.float32) * np.float32(2.0**-16)
+            east = iu + du + np.float32(0.5) + (ju - np.float32(0.5)) * np.float32(jitter) - u
+            north = iv + dv + np.float32(0.5) + (jv - np.float32(0.5)) * np.float32(jitter) - v
+            distance = east * east + north * north
+            near = distance < best
+            best = np.where(near, distance, best)
+            owner = np.where(near, key, owner)
+    return owner
+
+
+def smoothstep(values: Field, low: float, high: float) -> Field:
+    """0 below `low`, 1 above `high`, smooth between; low may exceed high."""
+    t = np.clip((values - np.float32(low)) / np.float32(high - low), 0, 1)
+    return cast(Field, t * t * (3 - 2 * t))

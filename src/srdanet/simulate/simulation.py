@@ -1,0 +1,333 @@
+"""One simulated overpass: the land, its state, the weather, the truth and what was seen of it."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+from affine import Affine
+from numpy.typing import NDArray
+from odc.geo.geobox import GeoBox
+
+from srdanet.errors import ArgumentError
+from srdanet.grid import SPHERE_RADIUS, Level, Tile, coarsen, lonlat, refine
+from srdanet.physics import aggregate, degrade
+from srdanet.predictors.solar import illumination, solar_to_utc, sun_at
+from srdanet.predictors.terrain import gradient
+from srdanet.products import quality
+from srdanet.simulate import classes, energy, landscape, optics, phenology, sensor
+from srdanet.simulate import weather as sky
+from srdanet.simulate.noise import Field, fractal, salt, stream
+
+MARGIN = 2
+"""1 km cells simulated around the scene, so that the point spread has something to blur."""
+_FINE = 8
+"""Fine cells along a 1 km cell: twice as fine as 250 m, so that cells are mixed."""
+_OVERPASS = {("Terra", True): 10.6, ("Terra", False): 22.4, ("Aqua", True): 13.4, ("Aqua", False): 1.6}
+_STEPS = (3.0, 3.0, 3.0, 2.0, 2.0, 1.5, 1.5, 1.0, 1.0)
+"""Hours of the time steps before the overpass."""
+
+Platform = Literal["Terra", "Aqua"]
+
+
+@dataclass(frozen=True)
+class Raw:
+    """What only the files need: quality words and layers that are not predictors."""
+
+    state: NDArray[np.uint16]
+    """`state_1km_1` words, 1 km."""
+    reflectance: NDArray[np.float32]
+    """Seven bands at 500 m, clouds left in."""
+    reflectance_250: NDArray[np.float32]
+    """Red and near infrared at 250 m, clouds left in."""
+    albedo_bsa: Field
+    albedo_quality: NDArray[np.uint8]
+    era5: sky.Reanalysis
+    elevation: Field
+    """Height (m) on the fine grid, margin included."""
+    elevation_box: GeoBox
+
+
+@dataclass(frozen=True)
+class Simulation:
+    """A scene with known truth. Arrays are (y, x), NaN = missing; n is the size in 1 km cells."""
+
+    seed: int
+    tile: Tile
+    date: dt.date
+    day: bool
+    platform: Platform
+    offset: tuple[int, int]
+    """Row and column of the scene's first 1 km cell in the tile."""
+    character: landscape.Character
+    time: np.datetime64
+    """UTC of the overpass at the scene's centre."""
+    truth: Field
+    """Land surface temperature at 250 m, (4n, 4n) K."""
+    emissivity: Field
+    """Broadband emissivity at 250 m."""
+    lst: Field
+    """Observed temperature at 1 km, K, NaN under cloud."""
+    qc: NDArray[np.uint8]
+    """Quality words of `lst`."""
+    view_time: Field
+    """Local solar hours, 1 km."""
+    view_angle: Field
+    """Degrees, 1 km."""
+    predictors: dict[str, NDArray[np.generic]]
+    """Base predictors by name at their native levels; float32, land_cover uint8."""
+    raw: Raw = field(repr=False)
+    residual: float = 0.0
+    """Largest residual of the energy balance (W m-2)."""
+
+    @property
+    def size(self) -> int:
+        """1 km cells on a side."""
+        return int(self.lst.shape[0])
+
+    @property
+    def geobox(self) -> GeoBox:
+        """The scene's 1 km grid."""
+        row, col = self.offset
+        return self.tile.geobox(Level.KM1)[row : row + self.size, col : col + self.size]
+
+    def geobox_at(self, level: Level | int) -> GeoBox:
+        """The scene's grid at 1000, 500 or 250 m."""
+        return refine(self.geobox, 1000 // int(level))
+
+    def truth_at(self, level: Level | int) -> Field:
+        """True temperature (K) at 1000, 500 or 250 m, as the mean of what the 250 m cells emit."""
+        factor = int(level) // 250
+        if factor == 1:
+            return self.truth
+        return degrade(self.truth, factor, emissivity=self.emissivity).astype(np.float32)
+
+
+def simulate(
+    seed: int,
+    size: int = 64,
+    tile: Tile | str = "h18v04",
+    date: dt.date | str = "2020-07-15",
+    day: bool = True,
+    *,
+    platform: Platform = "Terra",
+    offset: tuple[int, int] | None = None,
+    clouds: float | None = None,
+    character: landscape.Character | None = None,
+) -> Simulation:
+    """Simulate an overpass over a land that the seed invents.
+
+    Args:
+        seed: Everything random depends on it; land depends on seed, tile and offset alone.
+        size: 1 km cells on a side.
+        tile: MODIS tile the scene lies in.
+        date: UTC date of the overpass.
+        day: Day or night overpass.
+        platform: Terra (10:30 and 22:30 local) or Aqua (13:30 and 1:30).
+        offset: Row and column of the scene's first 1 km cell in the tile; drawn when None.
+        clouds: Share of cells under cloud, 0-1; drawn when None.
+        character: Kind of country; drawn when None.
+
+    Returns:
+        Truth, predictors and observation; the same arguments give the same arrays.
+
+    Raises:
+        ArgumentError: when the size or offset does not fit the tile, or the scene lies beyond the map.
+    """
+    tile = Tile.parse(tile) if isinstance(tile, str) else tile
+    date = dt.date.fromisoformat(date) if isinstance(date, str) else date
+    place = _place(seed, size, Tile.parse(tile) if isinstance(tile, str) else tile, offset)
+    date = dt.date.fromisoformat(date) if isinstance(date, str) else date
+    kind = character or landscape.character(seed, place.latitude)
+    land = landscape.build(seed, place.x, place.y, kind)
+    now = sky.weather(seed, place.latitude, place.longitude, date, kind.aridity)
+    warmth = now.season + 0.3 * (now.mean - now.season) - sky.LAPSE * land.relief.elevation
+    state = phenology.on_date(land, seed, date, place.latitude, place.cell, warmth.astype(np.float32))
+    level = optics.reflectances(land, state)
+    slopes = gradient(land.relief.elevation, place.box)
+    hours = {
+        p: _OVERPASS[platform, p] + stream(seed, "pass", date.isoformat(), platform, p).normal(0, 0.3)
+        for p in (True, False)
+    }
+    times = {p: np.datetime64(solar_to_utc(date, hour, place.longitude), "s") for p, hour in hours.items()}
+
+    fine, emitting, residual = temperature(land, state, optics.albedo(level), slopes, now, times[day], hours[day], seed)
+    truth = degrade(fine, 2, emissivity=emitting).astype(np.float32)
+    emissivity = aggregate(emitting, 2).astype(np.float32)
+
+    share = sensor.draw_share(stream(seed, "cover", date.isoformat())) if clouds is None else clouds
+    # reflectances are of the day's overpass, whichever temperature is asked for
+    sun = sun_at(times[True], place.longitude, place.latitude)
+    over = {p: _clouds(seed, date, platform, p, size, share, float(sun[1])) for p in (True, False)}
+    rng = stream(seed, "view", date.isoformat(), platform, day)
+    angle = float(np.clip(rng.normal(0, 26), -55, 55))
+    seen = sensor.view(truth, emissivity, 4, rng, over=over[day], hour=hours[day], angle=angle)
+    ratio = illumination(*slopes, *sun) / np.cos(np.radians(sun[0]))
+    optical, raw = _optical(land, state, level, ratio.astype(np.float32), over[True], seed, date, place.cell)
+
+    lon, lat = lonlat(coarsen(place.box, _FINE))
+    ground = aggregate(land.relief.elevation, _FINE).astype(np.float32)
+    raw["era5"] = era5 = sky.reanalysis(seed, now, lon, lat, ground, tuple(times.values()))
+    air = sky.at_cells(era5, times[day], _inner(lon, 1), _inner(lat, 1))
+    return Simulation(
+        seed=seed, tile=place.tile, date=date, day=day, platform=platform, offset=place.offset, character=kind,
+        time=times[day], truth=_inner(truth, 4), emissivity=_inner(emissivity, 4), lst=_inner(seen.lst, 1),
+        qc=_inner(seen.qc, 1), view_time=_inner(seen.time, 1), view_angle=_inner(seen.angle, 1),
+        predictors={**optical, **air}, raw=Raw(**raw, elevation=land.relief.elevation, elevation_box=place.box),
+        residual=residual,
+    )  # fmt: skip
+
+
+def temperature(
+    land: landscape.Land,
+    state: phenology.State,
+    albedo: Field,
+    slopes: tuple[Field, Field],
+    now: sky.Weather,
+    time: np.datetime64,
+    hour: float,
+    seed: int,
+) -> tuple[Field, Field, float]:
+    """Temperature (K) and emissivity on the fine grid, and the balance's largest residual (W m-2).
+
+    Args:
+        land: The land.
+        state: Its state on the date.
+        albedo: Broadband albedo on level ground.
+        slopes: Rise towards east and north.
+        now: The day's weather.
+        time: UTC of the overpass.
+        hour: Local solar hour of the overpass.
+        seed: Seed of the simulation.
+    """
+    elevation = land.relief.elevation
+    norm = np.sqrt(1 + slopes[0] ** 2 + slopes[1] ** 2)
+    what = energy.surface(land, state, albedo, norm)
+    vapour = now.vapour(elevation)
+    day = now.date.timetuple().tm_yday
+    gusts = np.exp(0.08 * fractal(elevation.shape, stream(seed, "gusts"), slope=3.2, cell=116.0, outer=20e3))
+    exposure = gusts * np.clip(1 - 0.25 * np.tanh(land.relief.pool / 120.0), 0.7, 1.3)
+
+    def forcing(when: float) -> energy.Forcing:
+        moment = time + np.timedelta64(round((when - hour) * 3600), "s")
+        zenith, azimuth = (float(v) for v in sun_at(moment, now.longitude, now.latitude))
+        beam, diffuse = sky.sunlight(zenith, day, now.clear)
+        light = beam * illumination(*slopes, zenith, azimuth) + diffuse * what.sky_view
+        air = now.air(when, elevation) + sky.cold_pool(when % 24, now.wind(when), land.relief.pool)
+        moist = np.minimum(vapour, sky.saturation(air))
+        fields = (light, sky.longwave(moist, air), air, moist, now.wind(when) * exposure)
+        return energy.Forcing(*(np.asarray(f, dtype=np.float32) for f in fields))
+
+    kelvin, residual = energy.balance(what, forcing, hour + np.cumsum((-sum(_STEPS), *_STEPS)))
+    # water keeps the season's temperature; rivers and ponds take their share of what the cell emits
+    basin = np.maximum(now.season + 2.0 - sky.LAPSE * elevation, 273.6) + 0.6 * sky.daily_course(hour - 1)
+    own = what.emissivity * (1 - land.water) * kelvin**4
+    emissivity = what.emissivity * (1 - land.water) + 0.99 * land.water
+    mixed = ((own + 0.99 * land.water * basin**4) / emissivity) ** 0.25
+    return mixed.astype(np.float32), emissivity.astype(np.float32), float(np.abs(residual).max())
+
+
+@dataclass(frozen=True)
+class _Place:
+    tile: Tile
+    offset: tuple[int, int]
+    box: GeoBox
+    """The fine grid, margin included."""
+    longitude: float
+    latitude: float
+    x: Field
+    """True metres eastward of the tile's middle meridian."""
+    y: Field
+
+    @property
+    def cell(self) -> float:
+        return float(self.box.affine.a)
+
+
+def _place(seed: int, size: int, tile: Tile, offset: tuple[int, int] | None) -> _Place:
+    if not 4 <= size <= Level.KM1.cells:
+        raise ArgumentError(f"a scene of {size} cells a side", todo="give 4 to 1200 cells of 1 km")
+    room = Level.KM1.cells - size
+    if offset is None:
+        rows, cols = stream(seed, "offset").integers(0, room + 1, 2)
+        offset = int(rows), int(cols)
+    if not (0 <= offset[0] <= room and 0 <= offset[1] <= room):
+        raise ArgumentError(f"a scene of {size} cells at {offset} leaves the tile", todo=f"0 to {room} fit")
+    whole = tile.geobox(Level.KM1)
+    around = GeoBox(
+        (size + 2 * MARGIN,) * 2, whole.affine * Affine.translation(offset[1] - MARGIN, offset[0] - MARGIN), whole.crs
+    )
+    box = refine(around, _FINE)
+    a = box.affine
+    cols, rows = (np.arange(n) + 0.5 for n in (box.shape[1], box.shape[0]))
+    east, north = a.c + a.a * cols, a.f + a.e * rows
+    middle = north[len(north) // 2] / SPHERE_RADIUS
+    longitude, latitude = np.degrees(east[len(east) // 2] / SPHERE_RADIUS / np.cos(middle)), np.degrees(middle)
+    rim = np.abs(east).max() / SPHERE_RADIUS / np.cos(np.abs(north).max() / SPHERE_RADIUS)
+    if rim > np.pi or abs(latitude) > 75:
+        raise ArgumentError(f"{tile} at {offset} lies beyond the map or too near a pole", todo="choose another tile")
+    corner = tile.corner
+    # parcels and towns are laid out in true metres, not in the sheared ones of the sinusoidal grid
+    meridian = np.radians(longitude) * SPHERE_RADIUS
+    x = east[None, :] - meridian * np.cos(north / SPHERE_RADIUS)[:, None]
+    y = np.broadcast_to((north - corner[1])[:, None], x.shape)
+    return _Place(tile, offset, box, float(longitude), float(latitude), x.astype(np.float32), y.astype(np.float32))
+
+
+def _clouds(
+    seed: int, date: dt.date, platform: str, day: bool, size: int, share: float, azimuth: float
+) -> sensor.Clouds:
+    rng = stream(seed, "clouds", date.isoformat(), platform, day)
+    return sensor.clouds((size + 2 * MARGIN,) * 2, rng, share, azimuth)
+
+
+def _optical(
+    land: landscape.Land,
+    state: phenology.State,
+    level: NDArray[np.float32],
+    ratio: Field,
+    over: sensor.Clouds,
+    seed: int,
+    date: dt.date,
+    cell: float,
+) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+    """Optical predictors as a reader would screen them, and the raw layers behind them."""
+    rng = stream(seed, "optics", date.isoformat())
+    shown = optics.illuminated(level, ratio)
+    tops = np.where(over.cover, np.float32(0.55), np.float32(np.nan))
+    tops = (tops + 0.1 * fractal(tops.shape, rng, slope=2.8, cell=927.0)).astype(np.float32)
+    at_250 = sensor.reflectance(shown[:2], 2, rng, bright=np.kron(tops, np.ones((4, 4), np.float32)))
+    at_500 = sensor.reflectance(shown, 4, rng, bright=np.kron(tops, np.ones((2, 2), np.float32)))
+    water = aggregate(land.water, _FINE).astype(np.float32)
+    words = sensor.state_words(over, water, aggregate(state.snow, _FINE).astype(np.float32), rng)
+    keep = quality.keep_reflectance(words)
+    white = aggregate(optics.albedo(level), 4) * np.float32(1.02)
+    white = white + 0.004 * rng.standard_normal(white.shape, dtype=np.float32)
+    white = np.round(np.clip(white, 0.01, 1), 3).astype(np.float32)
+    magnitude = fractal((white.shape[0], white.shape[1]), rng, slope=3, cell=463.0, outer=20e3) > 1.3
+    names = classes.igbp(land, 4, salt(seed, "classes"))
+
+    def clear(band: NDArray[np.float32], factor: int) -> Field:
+        mask = np.kron(keep, np.ones((factor, factor), np.bool_))
+        return _inner(np.where(mask, band, np.float32(np.nan)), factor)
+
+    optical: dict[str, NDArray[Any]] = {name: clear(at_250[n], 4) for n, name in enumerate(optics.BANDS[:2])}
+    optical |= {name: clear(at_500[n + 2], 2) for n, name in enumerate(optics.BANDS[2:])}
+    optical |= {"albedo": _inner(white, 2), "land_cover": _inner(names, 2)}
+    optical["elevation"] = _inner(aggregate(land.relief.elevation, 2).astype(np.float32), 4)
+    raw = {
+        "state": _inner(words, 1),
+        "reflectance": _inner(at_500, 2),
+        "reflectance_250": _inner(at_250, 4),
+        "albedo_bsa": _inner(np.round(white * np.float32(0.95), 3), 2),
+        "albedo_quality": _inner(magnitude.astype(np.uint8), 2),
+    }
+    return optical, raw
+
+
+def _inner(values: NDArray[Any], factor: int) -> NDArray[Any]:
+    """The scene without its margin, from cells `factor` times finer than 1 km."""
+    cut = slice(MARGIN * factor, -MARGIN * factor)
+    return np.ascontiguousarray(values[..., cut, cut])
