@@ -1,1 +1,50 @@
-"""MODIS land surface temperature from 1 km to 500 m and 250 m with SRDA-Net."""
+"""MODIS land surface temperature from 1 km to 500 m and 250 m with SRDA-Net.
+
+The public names, loaded when first used, so that `import srdanet` is quick.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from importlib.metadata import version
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from srdanet.grid import Level as Level
+    from srdanet.grid import Tile as Tile
+    from srdanet.ladder import downscale as downscale
+    from srdanet.ladder import downscale_scene as downscale_scene
+    from srdanet.network.bundle import load_model as load_model
+    from srdanet.physics import conserve as conserve
+    from srdanet.physics import degrade as degrade
+    from srdanet.products.granule import open_granule as open_granule
+    from srdanet.scene import Scene as Scene
+    from srdanet.scene import open_scene as open_scene
+
+__version__ = version("srdanet")
+
+_HOMES = {
+    "Level": "grid",
+    "Tile": "grid",
+    "downscale": "ladder",
+    "downscale_scene": "ladder",
+    "load_model": "network.bundle",
+    "conserve": "physics",
+    "degrade": "physics",
+    "open_granule": "products.granule",
+    "Scene": "scene",
+    "open_scene": "scene",
+}
+"""Where each public name lives."""
+
+__all__ = ["__version__", *_HOMES]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'srdanet' has no attribute {name!r}")
+    return getattr(import_module(f"srdanet.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

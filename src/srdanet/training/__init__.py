@@ -1,0 +1,39 @@
+"""Training SRDA-Net: `train(config)` gathers samples, trains, and leaves a checkpoint."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from srdanet.errors import MissingExtraError
+
+try:
+    import torch  # noqa: F401  (asked for here once, so that the hint is one place)
+except ImportError as error:
+    todo = "pip install 'srdanet[train]' torch==2.13.0"
+    raise MissingExtraError("training needs torch, which is not installed", todo=todo) from error
+
+from srdanet.training.config import TrainConfig, read_config
+from srdanet.training.gather import gather
+from srdanet.training.loop import Trainer, run
+
+__all__ = ["TrainConfig", "read_config", "train"]
+
+
+def train(config: Path | str, *, resume: bool = False, hours: float | None = None) -> Path:
+    """Run a training configuration.
+
+    Args:
+        config: TOML file; see `training.config.TrainConfig`.
+        resume: Go on from the checkpoint in the output folder, exactly.
+        hours: Stop after this time at the next checkpoint.
+
+    Returns:
+        Path of the checkpoint.
+
+    Raises:
+        ConfigError: when the configuration is wrong, or the output holds a run and `resume` is off.
+        GranuleError: when the data cannot be read.
+    """
+    settings = read_config(config)
+    samples, validation = gather(settings)
+    return run(Trainer(settings, samples, validation), resume=resume, hours=hours)

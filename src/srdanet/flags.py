@@ -1,0 +1,45 @@
+"""The quality layer of a result: one byte per cell, CF `flag_masks` and `flag_meanings`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Flag:
+    """One bit of the quality layer."""
+
+    name: str
+    """CF flag meaning."""
+    mask: int
+    """The bit's value."""
+    meaning: str
+    """One sentence for people."""
+
+
+NO_INPUT = Flag("no_input", 1, "the coarse cell has no LST; the result is missing")
+INPUT_UNCERTAIN = Flag("input_uncertain", 2, "the product gives the coarse LST an error above 1 K")
+GAP_NEAR = Flag("gap_near", 4, "a neighbouring coarse cell has no LST")
+NO_AUXILIARY = Flag("no_auxiliary", 8, "no auxiliary data here: detail comes from the coarse LST alone")
+AUXILIARY_PARTIAL = Flag("auxiliary_partial", 16, "some auxiliary data that the model takes is missing here")
+AUXILIARY_CARRIED = Flag("auxiliary_carried", 32, "some auxiliary data comes from a grid coarser than the result's")
+CONSERVED = Flag("conserved", 64, "the coarse LST is reproduced exactly (conservation was on)")
+
+FLAGS: tuple[Flag, ...] = (
+    NO_INPUT,
+    INPUT_UNCERTAIN,
+    GAP_NEAR,
+    NO_AUXILIARY,
+    AUXILIARY_PARTIAL,
+    AUXILIARY_CARRIED,
+    CONSERVED,
+)
+
+
+def flag_attributes() -> dict[str, object]:
+    """CF attributes of the quality layer."""
+    return {
+        "long_name": "quality of downscaled land surface temperature",
+        "flag_masks": [flag.mask for flag in FLAGS],
+        "flag_meanings": " ".join(flag.name for flag in FLAGS),
+    }

@@ -1,0 +1,262 @@
+"""The main job: coarse LST up the ladder 1000 -> 500 -> 250 m, window by window.
+
+Each step reads a window of LST and predictors with a halo, runs the network, keeps the
+inner part. The halo covers what a cell's result depends on, and the network has no other
+memory of its window, so neither the size nor the place of the windows shows in the result.
+"""
+
+from __future__ import annotations
+
+import math
+import tempfile
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+from scipy.ndimage import minimum_filter
+
+from srdanet import flags
+from srdanet.errors import ArgumentError
+from srdanet.grid import Window, cell_size, coordinates, geobox_of, refine, windows
+from srdanet.network.bundle import Bundle, load_model
+from srdanet.physics import CONSERVE_REACH
+from srdanet.physics import conserve as conserve_exitance
+from srdanet.predictors.overpass import Overpass
+from srdanet.predictors.stack import Fields, Stack
+from srdanet.scene import Scene
+
+Floats = NDArray[np.float32]
+Allocate = Callable[[tuple[int, int], Any], NDArray[Any]]
+Progress = Callable[[str, int, int], None]
+"""Called with a step's name, windows done and windows in all."""
+
+COLDEST, HOTTEST = 150.0, 400.0
+"""Kelvin outside which no land surface is; MOD11's valid range begins at 150 K."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """All that a run of the ladder needs."""
+
+    lst: Floats
+    """(y, x) K on the root grid, NaN = missing."""
+    uncertain: NDArray[np.bool_]
+    """(y, x): the product gives this cell an error above 1 K."""
+    stack: Stack
+    bundle: Bundle
+    conserve: bool
+    block: int
+    allocate: Allocate = np.empty
+    progress: Progress | None = None
+
+
+def downscale(
+    lst: xr.DataArray,
+    auxiliary: xr.Dataset | Iterable[xr.Dataset] | None = None,
+    *,
+    factor: int | None = None,
+    to: int | None = None,
+    time: object = None,
+    day: bool | None = None,
+    model: str | Path | Bundle = "default",
+    conserve: bool = False,
+    block: int = 256,
+) -> xr.Dataset:
+    """Land surface temperature on a finer grid, with its uncertainty and quality.
+
+    Args:
+        lst: (y, x) coarse LST, K, NaN = missing; cell centres in metres and a CRS.
+        auxiliary: Any of the variables of `predictors.table` on any grid that nests in `lst`'s (or several
+            Datasets, each on its own). What can be derived is derived, what is absent is masked.
+        factor: 2, 4, 8, ...: how many times finer; 4 when neither `factor` nor `to` is given.
+        to: Nominal cell size of the result in metres (500, 250), instead of `factor`.
+        time: UTC time of the view (anything `numpy.datetime64` reads); a bare date means Terra's usual hour.
+        day: True for a day view, False for a night view, None when unknown.
+        model: A shipped model's name, the folder of a bundle, or a loaded one.
+        conserve: Make `degrade(result) == lst` hold to 1e-3 K. Helps within one sensor, costs a little
+            against another (`docs/beware.md`).
+        block: Coarse cells along a window of each step; it bounds memory and does not change the result.
+
+    Returns:
+        `lst` (K), `lst_uncertainty` (K, one standard deviation) and `quality` (bits, CF flags), (y, x) on the
+        finer grid; missing exactly where the coarse cell is.
+
+    Raises:
+        GridError: when a grid is missing, in degrees, or does not nest.
+        ArgumentError: when an argument or a variable is of the wrong kind, or `lst` is not in kelvin.
+        ModelError: when the model cannot be loaded.
+    """
+    root = geobox_of(lst)
+    values = _kelvin(lst)
+    given = [] if auxiliary is None else [auxiliary] if isinstance(auxiliary, xr.Dataset) else list(auxiliary)
+    bundle = model if isinstance(model, Bundle) else load_model(model)
+    stack = Stack(root, given, Overpass.of(time, day))
+    job = Job(values, np.zeros(values.shape, bool), stack, bundle, conserve, _block(block))
+    steps = _steps(cell_size(root), factor, to)
+    return deque(ladder(job, steps), maxlen=1).pop()
+
+
+def downscale_scene(
+    scene: Scene,
+    to: int = 250,
+    *,
+    model: str | Path | Bundle = "default",
+    conserve: bool = False,
+    block: int = 256,
+    workdir: Path | None = None,
+    progress: Progress | None = None,
+) -> Iterator[tuple[int, xr.Dataset]]:
+    """The results of each step for a scene: (nominal metres, Dataset as of `downscale`).
+
+    With `workdir` the results lie in memory-mapped files there, so that memory does not grow with the scene.
+    """
+    root = scene.geobox
+    values = _kelvin(scene.lst["lst"])
+    error = scene.lst["lst_error"].values if "lst_error" in scene.lst else np.zeros(values.shape)
+    bundle = model if isinstance(model, Bundle) else load_model(model)
+    stack = Stack(root, scene.auxiliary, Overpass.of(scene.time, scene.day))
+    allocate = np.empty if workdir is None else _mapped(workdir)
+    job = Job(values, error > 1, stack, bundle, conserve, _block(block), allocate, progress)
+    steps = _steps(cell_size(root), None, to)
+    nominal = 2 ** round(math.log2(cell_size(root) / to)) * to
+    for step, result in zip(range(1, steps + 1), ladder(job, steps), strict=True):
+        yield nominal // 2**step, result
+
+
+def ladder(job: Job, steps: int) -> Iterator[xr.Dataset]:
+    """Climb `steps` times x2; each step's LST is the next one's input."""
+    lst = job.lst
+    for number in range(1, steps + 1):
+        lst, sigma, quality = _step(job, lst, 2**number)
+        yield _dataset(job, 2**number, lst, sigma, quality)
+
+
+def _step(job: Job, coarse: Floats, factor: int) -> tuple[Floats, Floats, NDArray[np.uint8]]:
+    """One step, from `factor / 2` cells per root cell to `factor`."""
+    half = factor // 2
+    height, width = (n * factor for n in job.lst.shape)
+    lst, sigma = (job.allocate((height, width), np.float32) for _ in range(2))
+    quality: NDArray[np.uint8] = job.allocate((height, width), np.uint8)
+    # Windows are counted in root cells, where all grids meet.
+    cuts = list(windows(job.lst.shape, max(1, job.block // half), math.ceil(job.bundle.halo / half)))
+    for done, window in enumerate(cuts):
+        _report(job, f"{factor}x", done, len(cuts))
+        inner, crop = window.scaled(factor).inner, window.scaled(factor).crop
+        fields = job.stack.read(*window.outer, factor)
+        fine, spread = job.bundle.step(coarse[window.scaled(half).outer], fields.channels, fields.context)
+        bits = _quality(job, window, fields, factor)
+        missing = (bits & flags.NO_INPUT.mask) > 0
+        for target, source in ((lst, fine), (sigma, spread)):
+            target[inner] = np.where(missing, np.nan, source)[crop]
+        quality[inner] = bits[crop]
+    if job.conserve:
+        lst = _conserved(job, coarse, lst, quality, half)
+    _report(job, f"{factor}x", len(cuts), len(cuts))
+    return lst, sigma, quality
+
+
+def _conserved(job: Job, coarse: Floats, lst: Floats, quality: NDArray[np.uint8], half: int) -> Floats:
+    """The step's result with the exact closure imposed, in windows."""
+    out = job.allocate(lst.shape, np.float32)
+    for window in windows(coarse.shape, job.block, CONSERVE_REACH):
+        inner, outer, crop = window.scaled(2).inner, window.scaled(2).outer, window.scaled(2).crop
+        out[inner] = conserve_exitance(lst[outer], coarse[window.outer])[crop]
+        quality[inner] |= np.where(np.isfinite(out[inner]), flags.CONSERVED.mask, 0).astype(np.uint8)
+    return out
+
+
+def _quality(job: Job, window: Window, fields: Fields, factor: int) -> NDArray[np.uint8]:
+    """Quality bits of a window's outer part."""
+    known = np.isfinite(job.lst[window.outer])
+    near = known & (minimum_filter(known.view(np.uint8), 3, mode="nearest") == 0)
+    present = np.isfinite(fields.channels)
+    some, whole = present.any(0), present.all(0)
+
+    def fine(coarse: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        return coarse.repeat(factor, 0).repeat(factor, 1)
+
+    states = (
+        (flags.NO_INPUT, fine(~known)),
+        (flags.INPUT_UNCERTAIN, fine(known & job.uncertain[window.outer])),
+        (flags.GAP_NEAR, fine(near)),
+        (flags.NO_AUXILIARY, ~some),
+        (flags.AUXILIARY_PARTIAL, some & ~whole),
+        (flags.AUXILIARY_CARRIED, fields.carried),
+    )
+    bits = np.zeros(some.shape, np.uint8)
+    for flag, where in states:
+        bits[where] |= np.uint8(flag.mask)
+    return bits
+
+
+def _dataset(job: Job, factor: int, lst: Floats, sigma: Floats, quality: NDArray[np.uint8]) -> xr.Dataset:
+    """The result as CF data."""
+    shared = {"grid_mapping": "spatial_ref"}
+    about = {"standard_name": "surface_temperature", "long_name": "land surface temperature", "units": "K"}
+    spread = {"standard_name": "surface_temperature standard_error", "units": "K"}
+    spread["long_name"] = "standard deviation of land surface temperature"
+    bits = {**flags.flag_attributes(), **shared}
+    data: Mapping[str, Any] = {
+        "lst": (("y", "x"), lst, {**about, **shared}),
+        "lst_uncertainty": (("y", "x"), sigma, {**spread, **shared}),
+        "quality": (("y", "x"), quality, bits),
+    }
+    model = {"model": job.bundle.name, "model_version": job.bundle.version, "model_sha256": job.bundle.sha256}
+    attrs = {"Conventions": "CF-1.11", **model, "conserve": int(job.conserve)}
+    attrs["auxiliary"] = " ".join(job.stack.present) or "none"
+    return xr.Dataset(data, coords=coordinates(refine(job.stack.root, factor)), attrs=attrs)
+
+
+def _kelvin(lst: xr.DataArray) -> Floats:
+    """The values, after a look at whether they are kelvin."""
+    if set(lst.dims) != {"y", "x"}:
+        raise ArgumentError(f"lst has dimensions {lst.dims}, not (y, x)", todo="select one time: lst.isel(time=0)")
+    values = np.asarray(lst.transpose("y", "x").values, np.float32)
+    known = values[np.isfinite(values)]
+    if known.size and not (known.min() >= COLDEST and known.max() <= HOTTEST):
+        found = f"{known.min():.4g} to {known.max():.4g}"
+        todo = "convert it (degrees Celsius + 273.15; MOD11 counts * 0.02) and set missing cells to NaN"
+        raise ArgumentError(f"lst holds values from {found}, which are not kelvin", todo=todo)
+    return np.where(np.isfinite(values), values, np.float32(np.nan))
+
+
+def _steps(cell: float, factor: int | None, to: int | None) -> int:
+    """Number of x2 steps."""
+    if factor is not None and to is not None:
+        raise ArgumentError("both factor and to are given", todo="give one of them")
+    if to is not None:
+        if to <= 0 or cell / to < 1.5:
+            raise ArgumentError(f"to={to} m is not finer than the {cell:.0f} m of the LST")
+        factor = 2 ** round(math.log2(cell / to))
+        if abs(cell / factor - to) > 0.1 * to:
+            raise ArgumentError(f"{cell:.0f} m cells do not halve to about {to} m", todo="give factor=2, 4, ...")
+    factor = 4 if factor is None else factor
+    if factor < 2 or factor & (factor - 1):
+        raise ArgumentError(f"factor is {factor}", todo="the ladder climbs by x2: give 2, 4, 8, ...")
+    return factor.bit_length() - 1
+
+
+def _block(block: int) -> int:
+    if block < 1:
+        raise ArgumentError(f"block is {block}", todo="give the coarse cells along a window, such as 256")
+    return block
+
+
+def _mapped(workdir: Path) -> Allocate:
+    """Arrays in files of `workdir`, which its owner removes."""
+
+    def allocate(shape: tuple[int, int], dtype: Any) -> NDArray[Any]:
+        with tempfile.NamedTemporaryFile(dir=workdir, suffix=".dat", delete=False) as file:
+            return np.memmap(file, dtype=dtype, mode="w+", shape=shape)
+
+    return allocate
+
+
+def _report(job: Job, name: str, done: int, total: int) -> None:
+    if job.progress is not None:
+        job.progress(name, done, total)

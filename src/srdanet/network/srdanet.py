@@ -1,0 +1,127 @@
+"""SRDA-Net: one step of x2, kelvin in, kelvin out.
+
+Inputs and outputs are physical; what the network needs of standardising is inside it,
+so that a bundle is one function. Reconstructed from Ma et al. (2025), whose text names the
+modules; see `docs/method.md` for what is published and what is ours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812
+
+from srdanet.network.attention import GCA, local_mean
+from srdanet.network.refinement import MFRM
+
+LEVEL, SPREAD = 290.0, 20.0
+"""Mean and spread (K) of land surface temperature, for the network's sense of warm and cold."""
+DETAIL = 3.0
+"""Usual departure (K) of a cell from its surroundings."""
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """Size of the network."""
+
+    channels: int = 48
+    groups: int = 3
+    heads: int = 8
+    head_width: int = 4
+    attention_box: int = 11
+    """Cells along the box from which GCA takes its statistics."""
+    gate_box: int = 7
+    """The same for MSCA's gates."""
+    level_box: int = 11
+    """The same for the local mean that is taken off LST, elevation and illumination."""
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """Mean and standard deviation of each predictor, in the order of `predictors.stack`."""
+
+    channel_mean: Sequence[float]
+    channel_std: Sequence[float]
+    context_mean: Sequence[float]
+    context_std: Sequence[float]
+    relative: Sequence[int]
+    """Channels that speak by their departure from the surroundings (elevation, illumination)."""
+
+
+class SRDANet(nn.Module):
+    """One x2 step (batch B, coarse grid h x w, fine grid 2h x 2w)."""
+
+    channel_mean: Tensor
+    channel_std: Tensor
+    context_mean: Tensor
+    context_std: Tensor
+    relative: Tensor
+
+    def __init__(self, statistics: Statistics, architecture: Architecture | None = None) -> None:
+        super().__init__()
+        size = architecture or Architecture()
+        self.architecture, self.statistics = size, statistics
+        n, m, c = len(statistics.channel_mean), len(statistics.context_mean), size.channels
+        for name in ("channel_mean", "channel_std", "context_mean", "context_std"):
+            values = torch.tensor(getattr(statistics, name), dtype=torch.float32).view(1, -1, 1, 1)
+            self.register_buffer(name, values)
+        relative = torch.zeros(1, n, 1, 1)
+        relative[:, list(statistics.relative)] = 1
+        self.register_buffer("relative", relative)
+        self.primary = nn.Conv2d(3, c, 3, padding=1)
+        self.auxiliary = nn.Sequential(
+            nn.Conv2d(5 * n, c, 1), nn.LeakyReLU(0.1), nn.Conv2d(c, c, 3, padding=1), nn.LeakyReLU(0.1)
+        )
+        self.modulation = nn.Sequential(nn.Conv2d(2 * m, 32, 1), nn.LeakyReLU(0.1), nn.Conv2d(32, 4 * c, 1))
+        self.gca = GCA(c, heads=size.heads, width=size.head_width, box=size.attention_box)
+        self.join = nn.Conv2d(2 * c, c, 1)
+        self.mfrm = MFRM(c, groups=size.groups, box=size.gate_box)
+        self.tail = nn.Conv2d(c, 8, 3, padding=1)
+        nn.init.zeros_(self.tail.weight)
+        nn.init.zeros_(self.tail.bias)  # type: ignore[arg-type]
+
+    def forward(self, lst: Tensor, auxiliary: Tensor, context: Tensor) -> tuple[Tensor, Tensor]:
+        """One step; NaN is missing in every input, never in an output.
+
+        Args:
+            lst: (B, 1, h, w) coarse LST, K.
+            auxiliary: (B, N, 2h, 2w) predictors in the units of the table.
+            context: (B, M, h, w) weather, season, sun, cell size.
+
+        Returns:
+            LST (K) and its standard deviation (K), each (B, 1, 2h, 2w).
+        """
+        known = ~torch.isnan(lst)
+        valid = known.to(lst.dtype)
+        lst = torch.where(known, lst, torch.zeros_like(lst)) - LEVEL * valid
+        level = local_mean(lst, valid, self.architecture.level_box)
+        departure = (lst - level) * valid
+        p = self.primary(torch.cat([departure / DETAIL, valid, level / SPREAD], 1))
+        a = self.auxiliary(self._fold(auxiliary))
+        scale_p, shift_p, scale_a, shift_a = self.modulation(self._standard_context(context)).chunk(4, 1)
+        p, a = p * (1 + scale_p) + shift_p, a * (1 + scale_a) + shift_a
+        shallow = self.join(torch.cat([self.gca(p, a, valid), a], 1))
+        residual, log_sigma = F.pixel_shuffle(self.tail(self.mfrm(shallow)), 2).chunk(2, 1)
+        # A hole takes the mean of its surroundings, so that its neighbours are interpolated towards it.
+        base = F.interpolate(departure + level, scale_factor=2, mode="bicubic", align_corners=False) + LEVEL
+        return base + residual, torch.exp(log_sigma.clamp(-5, 3))
+
+    def _fold(self, auxiliary: Tensor) -> Tensor:
+        """Standardised predictors and the share of them present, folded onto the coarse grid."""
+        known = ~torch.isnan(auxiliary)
+        present = known.to(auxiliary.dtype)
+        x = torch.where(known, (auxiliary - self.channel_mean) / self.channel_std, torch.zeros_like(auxiliary))
+        x = (x - self.relative * local_mean(x, present, 2 * self.architecture.level_box + 1)) * present
+        return torch.cat([F.pixel_unshuffle(x, 2), F.avg_pool2d(present, 2)], 1)
+
+    def _standard_context(self, context: Tensor) -> Tensor:
+        known = ~torch.isnan(context)
+        x = torch.where(known, (context - self.context_mean) / self.context_std, torch.zeros_like(context))
+        return torch.cat([x, known.to(context.dtype)], 1)
+
+    def describe(self) -> dict[str, object]:
+        """What a bundle stores to build the same network again."""
+        return {"architecture": asdict(self.architecture), "statistics": asdict(self.statistics)}

@@ -1,0 +1,102 @@
+"""When and from where the scene is lit: the overpass as the predictors see it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from odc.geo.geobox import GeoBox
+
+from srdanet.errors import ArgumentError
+from srdanet.grid import lonlat
+from srdanet.predictors import solar
+
+TERRA_DAY, TERRA_NIGHT = 10.75, 22.25
+"""Usual local solar hour of a Terra view, where a date comes without a clock time."""
+USUAL_DECLINATION = 10.0
+"""Declination (degrees, towards the scene's hemisphere) of a usual clear day, where no date is known."""
+
+
+@dataclass(frozen=True)
+class Overpass:
+    """Time of view.
+
+    Attributes:
+        time: UTC, or midnight exactly for "this date, hour unknown", or None when unknown.
+        day: Day view, night view, or None when unknown.
+    """
+
+    time: np.datetime64 | None = None
+    day: bool | None = None
+
+    @classmethod
+    def of(cls, time: object, day: object) -> Overpass:
+        """Read the `time` and `day` arguments of `srdanet.downscale`.
+
+        Args:
+            time: Anything `numpy.datetime64` reads (UTC), or None.
+            day: True by day, False by night, or None for unknown.
+
+        Raises:
+            ArgumentError: when either cannot be read.
+        """
+        if day is not None and not isinstance(day, bool | np.bool_):
+            raise ArgumentError(f"day is {day!r}", todo="say day=True for a day view, day=False for a night view")
+        moment = None if time is None else _moment(time)
+        return cls(moment, None if day is None else bool(day))
+
+    @property
+    def dated_only(self) -> bool:
+        """The date is known, the hour is not."""
+        return self.time is not None and self.time == self.time.astype("datetime64[D]")
+
+    def sun(self, box: GeoBox) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Solar zenith and azimuth (degrees, (y, x)) at the overpass, by day also where only usual values are known."""
+        lon, lat = lonlat(box)
+        if self.time is not None and not self.dated_only:
+            return solar.sun_at(self.time, lon, lat)
+        hour = TERRA_NIGHT if self.day is False else TERRA_DAY
+        if self.time is not None:
+            return solar.sun_at_local_time(solar.declination(self.time), hour, lat)
+        return solar.sun_at_local_time(np.copysign(USUAL_DECLINATION, lat), hour, lat)
+
+    def illumination(
+        self, east: NDArray[np.float32], north: NDArray[np.float32], box: GeoBox
+    ) -> NDArray[np.float32] | None:
+        """Cosine of incidence for a terrain gradient; None for a night view."""
+        if self.day is False:
+            return None
+        zenith, azimuth = self.sun(box)
+        if self.day is None and self.time is not None and not self.dated_only and float(zenith.mean()) > 90:
+            return None
+        return np.asarray(solar.illumination(east, north, zenith, azimuth), np.float32)
+
+    def context(self, box: GeoBox) -> dict[str, NDArray[np.float64] | float]:
+        """Day, season and sun for the network, as numbers or (y, x) maps; unknown ones are left out."""
+        out: dict[str, NDArray[np.float64] | float] = {}
+        day = self.day
+        if self.time is not None:
+            _, lat = lonlat(box)
+            year = self.time.astype("datetime64[Y]")
+            phase = 2 * np.pi * float((self.time - year) / np.timedelta64(1, "D")) / 365.25
+            # Seasons grow with latitude and are opposite in the two hemispheres.
+            strength = np.clip(lat / 30, -1, 1)
+            zenith, _ = self.sun(box)
+            out |= {"season_sin": strength * np.sin(phase), "season_cos": strength * np.cos(phase)}
+            out["sun_elevation"] = np.maximum(0.0, 90 - zenith)
+            if day is None and not self.dated_only:
+                day = bool(zenith.mean() < 90)
+        if day is not None:
+            out["day"] = float(day)
+        return out
+
+
+def _moment(time: object) -> np.datetime64:
+    try:
+        moment: np.datetime64 = np.asarray(time, "datetime64[s]").reshape(1)[0]
+    except (ValueError, TypeError) as error:
+        raise ArgumentError(f"time is {time!r}", todo="give a UTC time such as 2020-07-15T10:40") from error
+    if np.isnat(moment):
+        raise ArgumentError("time is NaT", todo="leave it out when it is unknown")
+    return moment

@@ -1,0 +1,231 @@
+"""Bringing the auxiliary data to a step's target grid, window by window.
+
+Everything is counted in cells of the *root* grid, the grid of the LST that was
+given: a window is a pair of slices of root cells, a step's target grid has
+`factor` cells along each root cell, and an auxiliary grid has its own number.
+All are whole, so nothing is ever resampled: finer data is averaged, coarser data
+is carried (repeated) and marked so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from math import gcd
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+from odc.geo.geobox import GeoBox
+
+from srdanet.errors import ArgumentError, GridError
+from srdanet.grid import cell_size, geobox_of, nesting, refine
+from srdanet.physics import aggregate
+from srdanet.predictors import indices, land_cover, terrain
+from srdanet.predictors.overpass import Overpass
+from srdanet.predictors.table import BY_NAME
+
+Floats = NDArray[np.float32]
+
+REFLECTANCE = ("red", "nir", "blue", "green", "nir2", "swir1", "swir2")
+CLASSES = tuple(f"land_cover_{group}" for group in land_cover.GROUPS)
+CHANNELS: tuple[str, ...] = (
+    *REFLECTANCE,
+    "ndvi",
+    "evi",
+    "ndwi",
+    "albedo",
+    "elevation",
+    "slope",
+    "illumination",
+    *CLASSES,
+)
+"""What a model may be given on the target grid, in order."""
+WEATHER = ("t2m", "d2m", "wind", "ssrd", "swvl1")
+CONTEXT: tuple[str, ...] = (*WEATHER, "day", "season_sin", "season_cos", "sun_elevation", "cell")
+"""What a model may be given on the step's coarse grid, in order; `cell` is log2 of the coarse cell in km."""
+
+
+@dataclass(frozen=True)
+class Fields:
+    """The predictors of one window at one step; NaN where missing."""
+
+    channels: Floats
+    """(len(CHANNELS), y, x) on the target grid, in the units of `predictors.table`; classes as fractions."""
+    context: Floats
+    """(len(CONTEXT), y/2, x/2) on the step's coarse grid."""
+    carried: NDArray[np.bool_]
+    """(y, x): some predictor here comes from a grid coarser than the target's."""
+
+
+@dataclass(frozen=True)
+class _Source:
+    """One auxiliary variable and how its grid lies on the root grid."""
+
+    data: xr.DataArray
+    factor: int
+    row: int
+    col: int
+
+    def read(self, rows: slice, cols: slice) -> Floats:
+        """The variable on its own grid over a window of root cells; NaN outside its coverage."""
+        want = [(s.start * self.factor + o, s.stop * self.factor + o) for s, o in ((rows, self.row), (cols, self.col))]
+        have = [(max(0, a), min(n, b)) for (a, b), n in zip(want, self.data.shape, strict=True)]
+        out = np.full([b - a for a, b in want], np.nan, np.float32)
+        if all(b > a for a, b in have):
+            part = self.data.isel(y=slice(*have[0]), x=slice(*have[1])).values
+            inside = tuple(slice(a - w[0], b - w[0]) for (a, b), w in zip(have, want, strict=True))
+            out[inside] = part
+        return out
+
+
+class Stack:
+    """All auxiliary data of one place and overpass, ready to be read at any step and window.
+
+    Args:
+        root: Grid of the coarse LST.
+        auxiliary: Datasets on grids that nest in `root` (or that `root` nests in, for weather), with variables
+            named as in `predictors.table`; where several hold the same one, the finest serves.
+        overpass: Time and place of the view, for season and illumination.
+
+    Raises:
+        GridError: when a dataset's grid does not nest.
+        ArgumentError: when a variable is not in the predictor table.
+    """
+
+    def __init__(self, root: GeoBox, auxiliary: Iterable[xr.Dataset], overpass: Overpass) -> None:
+        self.root = root
+        self.overpass = overpass
+        self._sources: dict[str, _Source] = {}
+        for dataset in auxiliary:
+            self._add(dataset)
+
+    def _add(self, dataset: xr.Dataset) -> None:
+        place = nesting(self.root, geobox_of(dataset, name="auxiliary"))
+        for name in map(str, dataset.data_vars):
+            if name not in BY_NAME:
+                todo = f"known: {', '.join(BY_NAME)}; rename it or drop it"
+                raise ArgumentError(f"auxiliary variable {name!r} is unknown", todo=todo)
+            data = dataset[name]
+            if set(data.dims) != {"y", "x"}:
+                raise GridError(f"dimensions are {data.dims}, not (y, x)", where=f"auxiliary {name}")
+            known = self._sources.get(name)
+            if known is None or known.factor < place.factor:
+                source = _Source(data.transpose("y", "x"), place.factor, place.row, place.col)
+                self._sources[name] = source
+
+    @property
+    def present(self) -> tuple[str, ...]:
+        """Names of the variables that were given."""
+        return tuple(self._sources)
+
+    def read(self, rows: slice, cols: slice, factor: int) -> Fields:
+        """The predictors of a window of root cells, for the step whose target has `factor` cells per root cell."""
+        target = refine(self.root[rows, cols], factor)
+        carried = np.zeros(target.shape, bool)
+        values: dict[str, Floats] = {}
+        for name, source in self._sources.items():
+            if name in WEATHER or name in ("land_cover", "elevation", "slope", "aspect", "tvdi"):
+                continue
+            values[name] = _valid(name, self._at(source, rows, cols, factor, carried))
+        values |= self._land_cover(rows, cols, factor, carried)
+        values |= self._terrain(rows, cols, factor, carried)
+        _derive_indices(values)
+        missing = np.full(target.shape, np.nan, np.float32)
+        channels = np.stack([values.get(name, missing) for name in CHANNELS])
+        return Fields(channels, self._context(rows, cols, factor // 2), carried)
+
+    def _at(self, source: _Source, rows: slice, cols: slice, factor: int, carried: NDArray[np.bool_]) -> Floats:
+        """A continuous variable on the target grid."""
+        values = _regrid(source.read(rows, cols), source.factor, factor)
+        if source.factor < factor:
+            carried |= np.isfinite(values)
+        return values
+
+    def _land_cover(self, rows: slice, cols: slice, factor: int, carried: NDArray[np.bool_]) -> Mapping[str, Floats]:
+        source = self._sources.get("land_cover")
+        if source is None:
+            return {}
+        raw = source.read(rows, cols)
+        classes = np.where(np.isfinite(raw), raw, 255).astype(np.uint8)
+        shares = [_regrid(share, source.factor, factor) for share in land_cover.fractions(classes, 1)]
+        if source.factor < factor:
+            carried |= np.isfinite(shares[0])
+        return dict(zip(CLASSES, shares, strict=True))
+
+    def _terrain(self, rows: slice, cols: slice, factor: int, carried: NDArray[np.bool_]) -> Mapping[str, Floats]:
+        source = self._sources.get("elevation")
+        given = self._given_terrain(rows, cols, factor)
+        if source is None:
+            return given
+        # Gradients are taken on the elevation's own grid when that is coarser: a repeated grid is a staircase.
+        own = min(source.factor, factor)
+        box = refine(self.root[rows, cols], own)
+        elevation = _valid("elevation", _regrid(source.read(rows, cols), source.factor, own))
+        east, north = terrain.gradient(elevation, box)
+        out = {"elevation": elevation, "slope": np.degrees(np.arctan(np.hypot(east, north))).astype(np.float32)}
+        shade = self.overpass.illumination(east, north, box)
+        if shade is not None:
+            out["illumination"] = shade
+        out = {name: _regrid(values, own, factor) for name, values in out.items()}
+        if own < factor:
+            carried |= np.isfinite(out["elevation"])
+        return out | given
+
+    def _given_terrain(self, rows: slice, cols: slice, factor: int) -> dict[str, Floats]:
+        """Slope and illumination that the user gives ready made."""
+        spare = np.zeros(refine(self.root[rows, cols], factor).shape, bool)
+        slope, aspect = (self._sources.get(name) for name in ("slope", "aspect"))
+        out = {}
+        if slope is not None:
+            out["slope"] = _valid("slope", self._at(slope, rows, cols, factor, spare))
+        if slope is not None and aspect is not None and slope.factor == aspect.factor:
+            own = min(slope.factor, factor)
+            tilt, towards = np.tan(np.radians(slope.read(rows, cols))), np.radians(aspect.read(rows, cols))
+            flat = tilt == 0
+            # Aspect is where the slope descends; the gradient points uphill.
+            east, north = (np.where(flat, 0, -tilt * f(towards)).astype(np.float32) for f in (np.sin, np.cos))
+            east, north = (_regrid(part, slope.factor, own) for part in (east, north))
+            shade = self.overpass.illumination(east, north, refine(self.root[rows, cols], own))
+            if shade is not None:
+                out["illumination"] = _regrid(shade, own, factor)
+        return out
+
+    def _context(self, rows: slice, cols: slice, factor: int) -> Floats:
+        box = refine(self.root[rows, cols], factor)
+        out = np.full((len(CONTEXT), *box.shape), np.nan, np.float32)
+        for i, name in enumerate(WEATHER):
+            if name in self._sources:
+                source = self._sources[name]
+                out[i] = _valid(name, _regrid(source.read(rows, cols), source.factor, factor))
+        scalars = {**self.overpass.context(box), "cell": np.log2(cell_size(box) / 1000)}
+        for name, value in scalars.items():
+            out[CONTEXT.index(name)] = value
+        return out
+
+
+def _regrid(values: Floats, have: int, want: int) -> Floats:
+    """From `have` cells per root cell to `want`: repeat up to the common grid, then masked area mean."""
+    common = gcd(have, want)
+    up, down = want // common, have // common
+    if up > 1:
+        values = values.repeat(up, axis=0).repeat(up, axis=1)
+    return values if down == 1 else np.asarray(aggregate(values, down), np.float32)
+
+
+def _valid(name: str, values: Floats) -> Floats:
+    """NaN outside the physical range of the table."""
+    row = BY_NAME[name]
+    with np.errstate(invalid="ignore"):
+        return np.where((values >= row.low) & (values <= row.high), values, np.float32(np.nan))
+
+
+def _derive_indices(values: dict[str, Floats]) -> None:
+    """Fill in the indices that were not given but can be computed."""
+    have = values.keys()
+    if "ndvi" not in have and {"red", "nir"} <= have:
+        values["ndvi"] = np.asarray(indices.ndvi(values["red"], values["nir"]), np.float32)
+    if "evi" not in have and {"red", "nir", "blue"} <= have:
+        values["evi"] = np.asarray(indices.evi(values["red"], values["nir"], values["blue"]), np.float32)
+    if "ndwi" not in have and {"nir", "nir2"} <= have:
+        values["ndwi"] = np.asarray(indices.ndwi(values["nir"], values["nir2"]), np.float32)

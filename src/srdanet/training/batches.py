@@ -1,0 +1,151 @@
+"""From samples to batches: crops, turns, clouds, noise and dropped predictors, all seeded."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter
+from torch import Tensor
+
+from srdanet.predictors.stack import CHANNELS, CLASSES, CONTEXT, REFLECTANCE, WEATHER
+from srdanet.training.samples import Sample
+
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How one source is drawn."""
+
+    weight: float
+    """Share of the batches."""
+    batch: int
+    """Samples in a batch."""
+    crop: int
+    """Side of the crop, coarse cells."""
+    noise: float = 0.0
+    """Noise (K) added to the coarse LST."""
+
+
+@dataclass(frozen=True)
+class BatchStep:
+    """The tensors of one step, channels first."""
+
+    channels: Tensor
+    context: Tensor
+    truth: Tensor
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One batch of one source."""
+
+    source: str
+    lst: Tensor
+    steps: tuple[BatchStep, ...]
+
+
+DROPS: tuple[tuple[float, tuple[str, ...]], ...] = (
+    (0.20, REFLECTANCE),
+    (0.10, (*REFLECTANCE, "ndvi", "evi", "ndwi")),
+    (0.15, ("blue", "green", "nir2", "swir1", "evi", "ndwi")),
+    (0.20, ("swir1", "swir2")),
+    (0.15, ("elevation", "slope", "illumination")),
+    (0.10, ("illumination",)),
+    (0.30, ("albedo",)),
+    (0.60, CLASSES),
+)
+"""Channels dropped together, and how often: any product may be missing in production."""
+CONTEXT_DROPS: tuple[tuple[float, tuple[str, ...]], ...] = (
+    (0.40, WEATHER),
+    (0.15, ("season_sin", "season_cos", "sun_elevation")),
+    (0.10, ("day",)),
+)
+
+
+def draw(samples: Sequence[Sample], recipe: Recipe, rng: np.random.Generator, *, augment: bool = True) -> Batch:
+    """One batch from samples of one source."""
+    picks = [samples[i] for i in rng.integers(0, len(samples), recipe.batch)]
+    parts = [_one(sample, recipe, rng, augment=augment) for sample in picks]
+    lst = torch.from_numpy(np.stack([lst for lst, _ in parts])[:, None])
+    steps = []
+    for i in range(len(picks[0].steps)):
+        channels, context, truth = (np.stack([steps[i][k] for _, steps in parts]) for k in range(3))
+        steps.append(BatchStep(*(torch.from_numpy(a) for a in (channels, context, truth[:, None]))))
+    return Batch(picks[0].source, lst, tuple(steps))
+
+
+def _one(
+    sample: Sample, recipe: Recipe, rng: np.random.Generator, *, augment: bool
+) -> tuple[Floats, list[tuple[Floats, Floats, Floats]]]:
+    side = min(recipe.crop, *sample.lst.shape)
+    row, col = (int(rng.integers(0, n - side + 1)) for n in sample.lst.shape)
+    turn, mirror = (int(rng.integers(4)), bool(rng.integers(2))) if augment else (0, False)
+    dropped = _dropped(DROPS, rng) if augment else set()
+    blind = _dropped(CONTEXT_DROPS, rng) if augment else set()
+
+    def cut(values: NDArray[np.generic], factor: int) -> Floats:
+        part = values[..., row * factor : (row + side) * factor, col * factor : (col + side) * factor]
+        part = np.rot90(part, turn, (-2, -1))
+        return np.ascontiguousarray(part[..., ::-1] if mirror else part, np.float32)
+
+    lst = cut(sample.lst, 1)
+    if recipe.noise:
+        lst = lst + rng.normal(0, recipe.noise, lst.shape).astype(np.float32)
+    if augment and rng.random() < 0.25:
+        lst = np.where(clouds(lst.shape, rng), np.float32(np.nan), lst)
+    steps = []
+    for i, step in enumerate(sample.steps):
+        factor = 2 ** (i + 1)
+        channels = np.full((len(CHANNELS), side * factor, side * factor), np.nan, np.float32)
+        keep = [k for k, name in enumerate(step.names) if name not in dropped]
+        channels[[CHANNELS.index(step.names[k]) for k in keep]] = cut(step.channels[keep], factor)
+        context = cut(step.context, factor // 2)
+        context[[CONTEXT.index(name) for name in blind]] = np.nan
+        truth = np.where(np.isnan(lst).repeat(factor, 0).repeat(factor, 1), np.nan, cut(step.truth, factor))
+        steps.append((channels, context, truth.astype(np.float32)))
+    return lst, steps
+
+
+def _dropped(table: Sequence[tuple[float, tuple[str, ...]]], rng: np.random.Generator) -> set[str]:
+    return {name for chance, names in table if rng.random() < chance for name in names}
+
+
+def clouds(shape: tuple[int, ...], rng: np.random.Generator) -> NDArray[np.bool_]:
+    """A random mask of cloud-like shapes over 5 to 50 % of the cells."""
+    field = gaussian_filter(rng.normal(size=shape), rng.uniform(0.7, 4))
+    mask: NDArray[np.bool_] = field > np.quantile(field, rng.uniform(0.5, 0.95))
+    return mask
+
+
+def statistics(samples: Mapping[str, Sequence[Sample]]) -> tuple[list[float], list[float], list[float], list[float]]:
+    """Mean and standard deviation of every channel and context entry; 0 and 1 where never seen.
+
+    Each source counts alike; taken at the first step.
+    """
+    chan: dict[str, list[Floats]] = {name: [] for name in CHANNELS}
+    cont: dict[str, list[Floats]] = {name: [] for name in CONTEXT}
+    for group in samples.values():
+        for sample in group[:: max(1, len(group) // 60)]:
+            step = sample.steps[0]
+            for name, values in zip(step.names, step.channels, strict=True):
+                chan[name].append(values[::5, ::5].astype(np.float32).ravel())
+            for name, values in zip(CONTEXT, step.context, strict=True):
+                cont[name].append(values[::5, ::5].ravel())
+
+    def summary(table: dict[str, list[Floats]]) -> tuple[list[float], list[float]]:
+        means, spreads = [], []
+        for parts in table.values():
+            values = np.concatenate(parts) if parts else np.zeros(0, np.float32)
+            values = values[np.isfinite(values)]
+            known = len(values) > 0
+            means.append(float(values.mean()) if known else 0.0)
+            # A quantity that hardly varies in training must not be blown up in production.
+            spreads.append(max(float(values.std()), 1e-2) if known else 1.0)
+        return means, spreads
+
+    return (*summary(chan), *summary(cont))
