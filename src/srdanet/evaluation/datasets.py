@@ -25,21 +25,22 @@ from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 
 from srdanet.errors import GranuleError
-from srdanet.grid import SINUSOIDAL, Level, Tile
+from srdanet.grid import SINUSOIDAL, Level, Tile, lonlat
+from srdanet.predictors.overpass import TERRA_DAY, TERRA_NIGHT
 
 Floats = NDArray[np.float32]
 When = Literal["day", "night"]
 
 TILE = Tile(18, 4)
 """Both sets lie in this tile (Western and Central Europe, Alps, Northern Italy)."""
-OVERPASS: Mapping[str, float] = {"day": 10.5, "night": 22.5}
-"""Terra's mean view time, local solar hours; the sets hold no view time of their own."""
+OVERPASS: Mapping[str, float] = {"day": TERRA_DAY, "night": TERRA_NIGHT}
+"""Terra's usual view time, local solar hours; the sets hold no view time of their own."""
 BANDS = ("red", "nir", "swir2")
 """Reflectance bands of the IMT patches; MOD13A2 calls its band at 2.1 um "MIR"."""
 
 
 def overpass_time(date: np.datetime64, longitude: float, when: When = "day") -> np.datetime64:
-    """UTC at Terra's mean view time (MODIS local solar time is UTC + longitude / 15)."""
+    """UTC at Terra's usual view time (MODIS local solar time is UTC + longitude / 15)."""
     minutes = round(60 * (OVERPASS[when] - longitude / 15))
     time: np.datetime64 = date.astype("datetime64[m]") + np.timedelta64(minutes, "m")
     return time
@@ -259,7 +260,7 @@ def _load(path: Path, *names: str) -> dict[str, NDArray[Any]]:
     if not path.is_file():
         raise GranuleError("no such file", where=path, todo="give the folder that holds the data sets")
     try:
-        with np.load(path) as archive:
+        with path.open("rb") as file, np.load(file) as archive:
             missing = [name for name in names if name not in archive.files]
             if missing:
                 raise GranuleError(f"lacks {', '.join(missing)}", where=path)
@@ -269,5 +270,5 @@ def _load(path: Path, *names: str) -> dict[str, NDArray[Any]]:
 
 
 def _longitude(geobox: GeoBox) -> float:
-    """Longitude of the grid's centre."""
-    return float(geobox.geographic_extent.centroid.coords[0][0])
+    """Mean longitude of the grid's cells."""
+    return float(lonlat(geobox)[0].mean())

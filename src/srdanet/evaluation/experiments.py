@@ -1,0 +1,71 @@
+"""One call per experiment: a folder of data and a model go in, a report comes out."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import get_args
+
+from srdanet.evaluation import protocol
+from srdanet.evaluation.datasets import aster, imt
+from srdanet.evaluation.scores import Report
+from srdanet.evaluation.splits import Role
+from srdanet.rivals import Downscaler, Interpolation
+from srdanet.rivals.interpolation import Kind
+
+
+def run_simulation(data: Path | str, model: str | Path | Downscaler = "default", split: Role = "test") -> Report:
+    """The simulation experiment, 2000 -> 1000 m against real 1 km LST, by day and by night.
+
+    Args:
+        data: Folder that holds the data sets.
+        model: A model's name, a bundle's folder, `bicubic`, `bilinear`, `nearest`, or any `Downscaler`.
+        split: `test`, `validation`, `train` or `all`.
+
+    Raises:
+        GranuleError: when a data set is missing or damaged.
+        ModelError: when the model cannot be loaded.
+    """
+    name, downscaler = method(model)
+    patches = imt(data)
+    rows = tuple(protocol.closed_loop(downscaler, patches, split, when) for when in ("day", "night"))
+    metrics = ("bias", "mae", "r2", "detail r2", "closure rmse")
+    return Report("simulation", name, f"IMT patches (MODIS, h18v04, 2020), split {split}", rows, metrics)
+
+
+def run_target(
+    data: Path | str, model: str | Path | Downscaler = "default", split: Role = "test", held: int | None = None
+) -> Report:
+    """The target experiment, 1 km -> 250 m against ASTER, at 500 m and at 250 m; arguments as `run_simulation`.
+
+    Args:
+        data: Folder that holds the data sets.
+        model: As for `run_simulation`.
+        split: `test` (the held fold), `train` or `all`.
+        held: The fold held apart; default: the split file's.
+    """
+    name, downscaler = method(model)
+    rows = protocol.target(downscaler, aster(data), split, held=held)
+    fold = "" if held is None else f", fold {held} held apart"
+    metrics = ("median rmse", "median |bias|", "detail r2", "closure rmse")
+    return Report("target", name, f"MODIS-ASTER pairs (h18v04), split {split}{fold}", rows, metrics)
+
+
+def run_orleans(data: Path | str, model: str | Path | Downscaler = "default") -> Report:
+    """The worked example of Orleans, 1 km -> 250 m against Landsat; arguments as `run_simulation`."""
+    name, downscaler = method(model)
+    rows = protocol.orleans(downscaler, data)
+    return Report("orleans", name, "MODIS against Landsat 8, 12 x 12 km", rows, ("rmse", "bias", "closure rmse"))
+
+
+def method(model: str | Path | Downscaler) -> tuple[str, Downscaler]:
+    """A method by name: (its name, the method)."""
+    if callable(model):
+        return str(getattr(model, "name", getattr(model, "kind", "method"))), model
+    if model in get_args(Kind):
+        return str(model), Interpolation(model)  # type: ignore[arg-type]
+    from srdanet.ladder import downscale
+    from srdanet.network.bundle import load_model
+
+    bundle = load_model(model)
+    return bundle.name, partial(downscale, model=bundle)
