@@ -129,7 +129,8 @@ def _sinusoidal(crs: CRS) -> tuple[float, ...] | None:
     operation, spheroid = crs.proj.coordinate_operation, crs.proj.ellipsoid
     if operation is None or spheroid is None or operation.method_name != "Sinusoidal":
         return None
-    parameters = [float(p.value) * p.unit_conversion_factor for p in sorted(operation.params, key=lambda p: str(p.name))]
+    ordered = sorted(operation.params, key=lambda parameter: str(parameter.name))
+    parameters = [float(parameter.value) * parameter.unit_conversion_factor for parameter in ordered]
     units = [axis.unit_conversion_factor for axis in crs.proj.axis_info]
     return (spheroid.semi_major_metre, spheroid.semi_minor_metre, *parameters, *units)
 

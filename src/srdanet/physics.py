@@ -27,6 +27,8 @@ CONSERVE_REACH = 8
 
 _TRUNCATE = 3.0
 """Standard deviations after which the point spread is cut."""
+_LEAST_SPREAD = 0.1
+"""Standard deviation in fine cells below which a Gaussian leaves its neighbours nothing."""
 _STRIP = 1 << 20
 """About how many fine cells are worked on at a time."""
 _SPECTRUM = (0.22, 1.0)
@@ -70,7 +72,7 @@ def degrade(
         weight, exitance = _energy(lst, emissivity, fine)
         share = _box_sum(weight > 0, factor) / factor**2
         exitance *= weight
-        if spread > 0:
+        if spread * factor > _LEAST_SPREAD:
             weight, exitance = (_blur(part, spread * factor) for part in (weight, exitance))
         total = _box_sum(weight, factor)
         with np.errstate(invalid="ignore", divide="ignore"):
