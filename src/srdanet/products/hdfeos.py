@@ -2,7 +2,7 @@
 
 The HDF4 library crashes on some damaged files, or never comes back. So a persistent
 child (`_child.py`) reads; it is started at the first file, used for all, and started
-anew after it died. Every way a file can fail ends here in one `GranuleError`.
+anew after it died or the library reported an error, after which it is not to be trusted. Every way a file can fail ends here in one `GranuleError`.
 """
 
 from __future__ import annotations
@@ -235,6 +235,9 @@ def _request(
         if reply is None or late.is_set():
             _reader = None
             raise _death(path, reader.end(), timeout if late.is_set() else None)
+        if "error" in reply:  # the library does not recover: it then refuses good files too
+            _reader = None
+            reader.end()
     if "error" in reply:
         raise GranuleError(f"it cannot be read as HDF4: {reply['error']}", where=path, todo=f"damaged: {_AGAIN}")
     return reply, arrays

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import calendar
 import datetime as dt
 import re
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from srdanet.products.table import COLLECTIONS, PRODUCTS
 
 _NAME = re.compile(
     r"(?P<product>[A-Z0-9]+)\.A(?P<year>\d{4})(?P<doy>\d{3})\.(?P<tile>h\d\dv\d\d)\.(?P<collection>\d{3})"
-    r"\.(?P<produced>\d{13})(?P<extra>(?:[._-]\w+| ?\(\d+\))*)(?:\.hdf)?",
+    r"\.(?P<produced>\d{13})(?:[._-]\w+| ?\(\d+\))*?\.hdf",
     re.IGNORECASE,
 )
 
@@ -57,12 +58,15 @@ def identify(path: str | Path) -> GranuleName:
         raise ProductError(f"product {product} is not known", where=path, todo=f"known: {', '.join(PRODUCTS)}")
     if collection not in COLLECTIONS:
         todo = f"download collection {COLLECTIONS[-1]}"
-        raise ProductError(
-            f"collection {collection} is not known, only {', '.join(COLLECTIONS)}", where=path, todo=todo
-        )
+        known = " and ".join(COLLECTIONS)
+        raise ProductError(f"collection {collection} is not known, only {known}", where=path, todo=todo)
+    year, day = int(match["year"]), int(match["doy"])
+    days = 365 + calendar.isleap(year)
+    if not (year and 1 <= day <= days):
+        raise GranuleError(f"day {day} of {year} in its name does not exist", where=path)
     try:
-        date = dt.datetime.strptime(match["year"] + match["doy"], "%Y%j").date()
         tile = Tile.parse(match["tile"])
-    except (ValueError, ArgumentError) as error:
-        raise GranuleError(f"the day or the tile in its name does not exist: {error}", where=path) from error
+    except ArgumentError as error:
+        raise GranuleError(f"the tile in its name does not exist: {error.what}", where=path) from error
+    date = dt.date(year, 1, 1) + dt.timedelta(days=day - 1)
     return GranuleName(product, date, tile, collection, match["produced"])
