@@ -55,8 +55,8 @@ def gradient(elevation: Floats, geobox: GeoBox) -> tuple[Floats, Floats]:
     if elevation.dtype != np.float64:
         elevation = elevation.astype(np.float32, copy=False)
     side = cell_size(geobox)
-    dz_dx = _horn(elevation) / elevation.dtype.type(side)
-    dz_dy = _horn(elevation.T).T / elevation.dtype.type(-side)
+    dz_dx = _horn(elevation, 1) / elevation.dtype.type(side)
+    dz_dy = _horn(elevation, 0) / elevation.dtype.type(-side)
     if same_crs(geobox.crs, SINUSOIDAL):
         return dz_dx, dz_dy - _shear(geobox).astype(elevation.dtype) * dz_dx
     east_x, east_y, north_x, north_y = (part.astype(elevation.dtype) for part in _axes(geobox, geobox.crs))
@@ -83,23 +83,28 @@ def slope_aspect(elevation: Floats, geobox: GeoBox) -> tuple[Floats, Floats]:
     return np.degrees(np.arctan(rise)), np.where(rise > 0, aspect, np.asarray(np.nan, rise.dtype))
 
 
-def _horn(values: Floats) -> Floats:
-    """Difference per cell along the last axis, weighted 1-2-1 across; NaN-aware."""
+def _horn(values: Floats, axis: int) -> Floats:
+    """Difference per cell along `axis`, weighted 1-2-1 across it; NaN-aware."""
     padded = np.pad(values, 1, constant_values=np.nan)
-    back, ahead = (np.diff(padded, axis=1)[:, part] for part in (slice(None, -1), slice(1, None)))
+    along, across = (0, 1) if axis == 0 else (1, 0)
+    steps = np.diff(padded, axis=along)
+    back, ahead = _part(steps, along, 0, -1), _part(steps, along, 1, None)
     step = (back + ahead) / 2
-    step = np.where(np.isfinite(step), step, np.where(np.isfinite(back), back, ahead))
-    total, weights = np.zeros_like(values), np.zeros_like(values)
-    height = values.shape[0]
-    for offset, weight in enumerate((1, 2, 1)):
-        row = step[offset : offset + height]
-        known = np.isfinite(row)
-        total += np.where(known, weight * row, 0)
-        weights += weight * known
+    np.copyto(step, np.where(np.isfinite(back), back, ahead), where=~np.isfinite(step))
+    known = np.isfinite(step)
+    step[~known] = 0
+    total, weights = (
+        _part(part, across, 0, -2) + 2 * _part(part, across, 1, -1) + _part(part, across, 2, None)
+        for part in (step, known.astype(np.int8))
+    )
     with np.errstate(invalid="ignore", divide="ignore"):
-        mean = total / weights
+        mean: Floats = total / weights.astype(values.dtype)
     mean[~np.isfinite(values)] = np.nan
     return mean
+
+
+def _part(values: NDArray[Any], axis: int, start: int, stop: int | None) -> NDArray[Any]:
+    return values[(slice(None),) * axis + (slice(start, stop),)]
 
 
 def _shear(geobox: GeoBox) -> NDArray[np.float64]:
