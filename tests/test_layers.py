@@ -26,8 +26,6 @@ ORDER = (
     "store",
     "conform",
     "scene",
-    "survey",
-    "plan",
     "prepare",
     "network",
     "ladder",
