@@ -319,6 +319,13 @@ def test_a_cut_granule_keeps_its_place_on_the_lattice_of_its_tile(tmp_path: Path
     assert_on(opened.layers["lst_day"], Tile(26, 5).geobox(6000)[part])
 
 
+def test_two_grids_cut_to_the_same_shape_are_not_confused(tmp_path: Path) -> None:
+    cells = {"MODIS_Grid_1km_2D": np.s_[40:52, 30:44], "MODIS_Grid_500m_2D": np.s_[80:92, 60:74]}
+    opened = open_granule(write_granule(tmp_path, "MOD09GA", cells=cells))
+    assert_on(opened.layers["state"], Tile(26, 5).geobox(1000)[cells["MODIS_Grid_1km_2D"]])
+    assert_on(opened.layers["red"], Tile(26, 5).geobox(500)[cells["MODIS_Grid_500m_2D"]])
+
+
 def test_a_cut_granule_of_another_place_is_refused(tmp_path: Path) -> None:
     far = Tile(20, 5).geobox(6000)[:11, :40].boundingbox
     grid = {"ul": (far.left, far.top), "lr": (far.right, far.bottom)}

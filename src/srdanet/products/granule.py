@@ -86,14 +86,14 @@ def open_granule(
     places = _places(path, description, product, rows, identity.tile, required=layers is not None)
     wanted = {row.sds: (tuple(box.shape), row.dtype) for row, box, _ in places}
     stored = hdfeos.read(path, wanted, timeout)
-    coords = {tuple(box.shape): coordinates(box) for _, box, _ in places}
+    coords = {row.grid: coordinates(box) for row, box, _ in places}
     found = {}
     for row, _, _ in places:
         counts, attributes = stored.pop(row.sds)
         fill, valid = _packing(path, row, attributes)
         values = counts if raw else _physical(row, counts, fill, valid)
         found[row.name] = xr.DataArray(
-            values, coords[counts.shape], ("y", "x"), row.name, _attributes(identity, row, fill, valid, raw)
+            values, coords[row.grid], ("y", "x"), row.name, _attributes(identity, row, fill, valid, raw)
         )
     return Granule(
         product=identity.product,
