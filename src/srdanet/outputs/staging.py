@@ -33,28 +33,32 @@ def refuse_existing(paths: Sequence[Path], *, overwrite: bool) -> None:
 
 
 @contextmanager
+def hidden_folder(directory: Path, stem: str) -> Iterator[Path]:
+    """A hidden folder inside `directory`; gone afterwards, whatever happens."""
+    directory.mkdir(parents=True, exist_ok=True)
+    _sweep(directory, stem)
+    folder, lock = _locked_folder(directory, stem)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        os.close(lock)
+
+
+@contextmanager
 def staged(directory: Path, stem: str) -> Iterator[Path]:
-    """A hidden folder inside `directory` to write in; gone afterwards, whatever happens.
+    """A hidden folder to write in, where what the system refuses is told in our words.
 
     Raises:
         OutputError: when the folder cannot be made, or writing in it fails (disk full, no permission).
     """
-    lock = None
-    folder = None
     try:
-        directory.mkdir(parents=True, exist_ok=True)
-        _sweep(directory, stem)
-        folder, lock = _locked_folder(directory, stem)
-        yield folder
+        with hidden_folder(directory, stem) as folder:
+            yield folder
     except OSError as error:
         reason = error.strerror or str(error)
         todo = "check the free space, the quota and the permissions there"
         raise OutputError(f"cannot be written ({reason})", where=directory, todo=todo) from error
-    finally:
-        if folder is not None:
-            shutil.rmtree(folder, ignore_errors=True)
-        if lock is not None:
-            os.close(lock)
 
 
 def publish(files: Sequence[Path], directory: Path, *, overwrite: bool) -> list[Path]:

@@ -1,0 +1,164 @@
+"""How every verb behaves: what goes to which stream, how errors look, which codes it exits with.
+
+Results go to stdout, everything else to stderr, which stays silent when nobody
+watches. Exit codes: 0 done, 1 it failed, 2 it was asked wrongly, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import errno
+import json
+import logging
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import click
+
+from srdanet.errors import ArgumentError, ConfigError, SrdanetError
+
+if TYPE_CHECKING:
+    from srdanet.grid import Tile
+
+_VERBOSITY = "srdanet.verbosity"
+_LEVELS = (logging.WARNING, logging.INFO, logging.DEBUG)
+
+Command = Callable[..., Any]
+
+
+class Verbs(click.Group):
+    """A group whose verbs end in one or two lines when they fail."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the verb; errors become a message for people and an exit code."""
+        try:
+            return super().invoke(ctx)
+        except (click.ClickException, click.Abort, click.exceptions.Exit):
+            raise
+        except KeyboardInterrupt:
+            _fail(ctx, "interrupted; nothing unfinished was left behind", 130)
+        except SrdanetError as error:
+            _fail(ctx, str(error), 2 if isinstance(error, ArgumentError | ConfigError) else 1)
+        except MemoryError:
+            _fail(ctx, "out of memory\n  a smaller --block needs less", 1)
+        except OSError as error:
+            if error.errno == errno.EPIPE:
+                raise  # the reader of our output has left: click ends quietly
+            _fail(ctx, f"{error.filename or 'system'}: {error.strerror or error}", 1)
+        except Exception as error:
+            told = f"unexpected {type(error).__name__}: {error}\n  this is a fault of srdanet; -vv shows where"
+            _fail(ctx, told, 1)
+
+
+def _fail(ctx: click.Context, message: str, code: int) -> NoReturn:
+    """Say it on stderr and leave; with -vv the traceback comes first."""
+    if ctx.meta.get(_VERBOSITY, 0) >= 2:
+        import traceback
+
+        click.echo(traceback.format_exc(), err=True, nl=False)
+    click.echo(f"srdanet: {message}", err=True)
+    ctx.exit(code)
+
+
+def _heed(ctx: click.Context, _: click.Parameter, count: int) -> None:
+    """Set how much is logged; -v may stand before or after the verb."""
+    level = max(ctx.meta.get(_VERBOSITY, 0), count)
+    ctx.meta[_VERBOSITY] = level
+    logging.basicConfig(stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s", force=True)
+    logging.getLogger().setLevel(logging.WARNING)
+    logging.getLogger("srdanet").setLevel(_LEVELS[min(level, 2)])
+
+
+verbose = click.option(
+    "-v",
+    "--verbose",
+    count=True,
+    expose_value=False,
+    callback=_heed,
+    help="Say more on stderr; -vv shows tracebacks.",
+)
+as_json = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+dry_run = click.option("--dry-run", is_flag=True, help="Print what would be done, and do nothing.")
+overwrite = click.option("--overwrite", is_flag=True, help="Replace existing files; otherwise they are kept.")
+
+
+def read_tile(_: click.Context, param: click.Parameter, value: str | None) -> Tile | None:
+    """A MODIS tile, such as h26v05; a bad name is a usage error."""
+    from srdanet.grid import Tile
+
+    try:
+        return None if value is None else Tile.parse(value)
+    except ArgumentError as error:
+        raise click.BadParameter(f"{error.what}; {error.todo}", param=param) from error
+
+
+def read_date(_: click.Context, param: click.Parameter, value: str | None) -> dt.date | None:
+    """A date as 2020-07-15 or, as in granule names, 2020197; a bad one is a usage error."""
+    if value is None:
+        return None
+    for form in ("%Y-%m-%d", "%Y%j"):
+        try:
+            return dt.datetime.strptime(value, form).replace(tzinfo=dt.UTC).date()
+        except ValueError:
+            continue
+    raise click.BadParameter(f"{value!r} is no date; write it like 2020-07-15 or 2020197", param=param)
+
+
+def place_and_day(command: Command) -> Command:
+    """`--tile`, `--date`, `--night`, `--platform`, `--time`: which LST among the files."""
+    settled = "may be left out where the LST files are of one."
+    options = (
+        click.option("--tile", callback=read_tile, metavar="hXXvYY", help=f"Tile; {settled}"),
+        click.option("--date", callback=read_date, metavar="YYYY-MM-DD", help=f"Day of the overpass (UTC); {settled}"),
+        click.option("--night", is_flag=True, help="The night's LST instead of the day's."),
+        click.option("--platform", type=click.Choice(["terra", "aqua"]), help="Where there are both; Terra first."),
+        click.option("--time", "time", metavar="UTC", help="Overpass, where plain rasters do not say it."),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def out(what: str, **more: Any) -> Callable[[Command], Command]:
+    """`-o`: where the result goes."""
+    kind = click.Path(path_type=Path)
+    return click.option("-o", "--out", type=kind, metavar=what, help="Where the result goes.", **more)
+
+
+def typed() -> list[str]:
+    """The command as it was typed, for the record."""
+    return ["srdanet", *sys.argv[1:]]
+
+
+def emit(text: str, data: Mapping[str, Any], *, as_json: bool) -> None:
+    """Print a result on stdout: for people, or for programs."""
+    click.echo(json.dumps(data, indent=2, ensure_ascii=False) if as_json else text)
+
+
+def note() -> Callable[[str], None] | None:
+    """A callback that says on stderr what goes on; None when nobody watches."""
+    return (lambda line: click.echo(line, err=True)) if sys.stderr.isatty() else None
+
+
+@contextmanager
+def progress() -> Iterator[Callable[[str, int, int], None] | None]:
+    """A callback (name, done, total) that draws bars on stderr; None when nobody watches."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
+        tasks: dict[str, TaskID] = {}
+
+        def show(name: str, done: int, total: int) -> None:
+            if name not in tasks:
+                tasks[name] = bars.add_task(name, total=total)
+            bars.update(tasks[name], completed=done, total=total)
+
+        yield show

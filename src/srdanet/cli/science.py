@@ -1,0 +1,125 @@
+"""`train`, `evaluate`, `simulate`: how a model is made, judged, and tried on a known truth."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from srdanet.cli.manners import as_json, emit, out, overwrite, read_date, read_tile, verbose
+
+if TYPE_CHECKING:
+    from srdanet.evaluation import Report
+    from srdanet.grid import Tile
+
+
+@click.command(short_help="Train a model; needs the extra [train].")
+@click.argument("config", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--resume", is_flag=True, help="Go on from the last checkpoint of the same run.")
+@click.option("--hours", type=float, help="Stop after this time, at the next checkpoint.")
+@as_json
+@verbose
+def train(config: Path, resume: bool, hours: float | None, as_json: bool) -> None:
+    """Train a model as CONFIG (TOML) says; needs the extra [train]."""
+    from srdanet.training import train as run
+
+    checkpoint = run(config, resume=resume, hours=hours)
+    emit(str(checkpoint), {"checkpoint": str(checkpoint)}, as_json=as_json)
+
+
+@click.group()
+def evaluate() -> None:
+    """Hold a model against real data, beside bicubic."""
+
+
+def _experiment(command: Callable[..., None]) -> Callable[..., None]:
+    """What the experiments have in common."""
+    folder = click.Path(exists=True, file_okay=False, path_type=Path)
+    options = (
+        click.option("--data", type=folder, required=True, help="Folder of the data sets."),
+        click.option(
+            "--model", default="default", show_default=True, metavar="NAME|FOLDER", help="A model, or bicubic."
+        ),
+        as_json,
+        verbose,
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+_SPLIT = click.option(
+    "--split",
+    type=click.Choice(["test", "validation", "train", "all"]),
+    default="test",
+    show_default=True,
+    help="Which part of the data.",
+)
+
+
+@evaluate.command()
+@_experiment
+@_SPLIT
+def simulation(data: Path, model: str, split: Any, as_json: bool) -> None:
+    """2000 -> 1000 m against the real 1 km LST of MODIS."""
+    from srdanet.evaluation import run_simulation
+
+    _print(run_simulation(data, model, split), as_json=as_json)
+
+
+@evaluate.command()
+@_experiment
+@_SPLIT
+@click.option("--held", type=int, help="The fold of pairs held apart.")
+def target(data: Path, model: str, split: Any, held: int | None, as_json: bool) -> None:
+    """1 km -> 500 m and 250 m against ASTER of the same overpass."""
+    from srdanet.evaluation import run_target
+
+    _print(run_target(data, model, split, held), as_json=as_json)
+
+
+@evaluate.command()
+@_experiment
+def orleans(data: Path, model: str, as_json: bool) -> None:
+    """1 km -> 250 m over Orleans against Landsat, four dates."""
+    from srdanet.evaluation import run_orleans
+
+    _print(run_orleans(data, model), as_json=as_json)
+
+
+def _print(report: Report, *, as_json: bool) -> None:
+    emit("\n".join(report.lines()), report.as_dict(), as_json=as_json)
+
+
+@click.command()
+@click.option(
+    "--tile", callback=read_tile, metavar="hXXvYY", default="h18v04", show_default=True, help="Where the land lies."
+)
+@click.option(
+    "--date",
+    callback=read_date,
+    metavar="YYYY-MM-DD",
+    default="2020-07-15",
+    show_default=True,
+    help="Day of the overpass.",
+)
+@click.option("--night", is_flag=True, help="A night overpass.")
+@click.option("--seed", type=int, default=1, show_default=True, help="Everything random follows from it.")
+@click.option("--size", type=click.IntRange(4), default=64, show_default=True, help="1 km cells on a side.")
+@out("FOLDER", required=True)
+@as_json
+@overwrite
+@verbose
+def simulate(
+    tile: Tile, date: dt.date, night: bool, seed: int, size: int, out: Path, as_json: bool, overwrite: bool
+) -> None:
+    """Invent a land with known 250 m temperature and write what satellites see of it, as real file formats."""
+    from srdanet.simulate import simulate as invent
+    from srdanet.simulate import write
+
+    files = write(invent(seed, size, tile, date, not night), out, overwrite=overwrite)
+    names = [str(path) for path in files]
+    emit("\n".join(names), {"files": names, "seed": seed, "size": size, "tile": str(tile)}, as_json=as_json)

@@ -1,0 +1,118 @@
+"""`demo` and `info`: the whole line at once, and what a file is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from srdanet.cli.manners import as_json, emit, out, overwrite, progress, typed, verbose
+
+Told = tuple[list[str], dict[str, Any]]
+
+
+@click.command(short_help="Run the whole line on a built-in scene.")
+@out("FOLDER", default=Path("demo"), show_default=True)
+@click.option("--seed", type=int, default=1, show_default=True, help="Which invented land.")
+@click.option("--size", type=click.IntRange(16), default=64, show_default=True, help="1 km cells on a side.")
+@click.option("--model", default="default", show_default=True, metavar="NAME|FOLDER", help="Which model.")
+@as_json
+@overwrite
+@verbose
+def demo(out: Path, seed: int, size: int, model: str, as_json: bool, overwrite: bool) -> None:
+    """Run the whole line on a built-in scene with known truth: granules, scene, 250 m product, errors, picture."""
+    from srdanet.demo import run_demo
+
+    with progress() as show:
+        done = run_demo(out, seed=seed, size=size, model=model, overwrite=overwrite, command=typed(), progress=show)
+    emit("\n".join(done.lines()), done.as_dict(), as_json=as_json)
+
+
+@click.command(short_help="Say what a granule, scene, product or model is.")
+@click.argument("what", required=False, metavar="[FILE|MODEL]")
+@as_json
+@verbose
+def info(what: str | None, as_json: bool) -> None:
+    """Say what a granule, scene, product or model is; without one, which versions are at work."""
+    lines, data = _versions() if what is None else _told(what)
+    emit("\n".join(lines), data, as_json=as_json)
+
+
+def _versions() -> Told:
+    from importlib.resources import files
+
+    from srdanet.outputs.provenance import software
+
+    found = software()
+    models = sorted(folder.name for folder in files("srdanet").joinpath("models").iterdir() if folder.is_dir())
+    packages = [f"{name} {number}" for name, number in found["packages"].items()]
+    lines = [f"srdanet {found['srdanet']}, Python {found['python']}, {found['platform']}", ", ".join(packages)]
+    return [*lines, f"models: {', '.join(models) or 'none'}"], {**found, "models": models}
+
+
+def _told(what: str) -> Told:
+    """By what it looks like: scene, raster, model, granule."""
+    path = Path(what)
+    if path.suffix in (".nc", ".zarr"):
+        return _scene(path)
+    if path.suffix in (".tif", ".tiff"):
+        return _raster(path)
+    if (path / "bundle.json").is_file() or not path.exists():
+        return _model(what)
+    return _granule(path)
+
+
+def _scene(path: Path) -> Told:
+    from srdanet.cli.main_job import about, facts
+    from srdanet.scene import open_scene
+
+    with open_scene(path) as scene:
+        return ["scene", *about(scene)], {"kind": "scene", **facts(scene), "provenance": dict(scene.provenance)}
+
+
+def _model(what: str) -> Told:
+    from srdanet.network.bundle import load_model
+
+    model = load_model(what)
+    data = {"kind": "model", "name": model.name, "version": model.version, "sha256": model.sha256}
+    return [f"model {model.name} {model.version}, sha256 {model.sha256}", "", model.card.strip()], data
+
+
+def _granule(path: Path) -> Told:
+    from srdanet.products.granule import open_granule
+
+    granule = open_granule(path)
+    layers = {
+        name: {
+            "cells": list(layer.shape),
+            "units": str(layer.attrs.get("units", "")),
+            "about": layer.attrs["long_name"],
+        }
+        for name, layer in granule.layers.items()
+    }
+    head = f"{granule.product} {granule.tile} {granule.date}, collection {granule.collection}, sha256 {granule.sha256}"
+    rows = [
+        f"  {name:16} {layer['cells'][0]} x {layer['cells'][1]}  {layer['units']:8} {layer['about']}"
+        for name, layer in layers.items()
+    ]
+    about = {"product": granule.product, "tile": str(granule.tile), "date": str(granule.date)}
+    more = {"collection": granule.collection, "sha256": granule.sha256, "layers": layers}
+    return [head, *rows], {"kind": "granule", **about, **more}
+
+
+def _raster(path: Path) -> Told:
+    import rasterio
+    from rasterio.errors import RasterioError
+
+    from srdanet.errors import GranuleError
+
+    try:
+        with rasterio.open(path) as file:
+            tags = {**file.tags(), **file.tags(1)}
+            size, cell, crs = file.shape, file.res[0], file.crs.to_string() if file.crs else None
+    except RasterioError as error:
+        raise GranuleError(f"is no raster that can be read ({error})", where=path) from error
+    head = f"raster, {size[0]} x {size[1]} cells of {cell:g}, CRS {crs or 'unknown'}"
+    rows = [f"  {key}: {value}" for key, value in sorted(tags.items())]
+    return [head, *rows], {"kind": "raster", "cells": list(size), "cell": cell, "crs": crs, "tags": tags}
