@@ -84,6 +84,7 @@ def test_folds_do_not_touch(pairs: AsterSet) -> None:
 def test_pairs_are_as_described(pairs: AsterSet) -> None:
     assert len(pairs) == 66
     assert np.isfinite(pairs.lst).all()
+    assert np.argwhere(pairs.lst > 345).tolist() == [[5, 46, 17]]  # one hot spot, 402 K, in the source itself
     assert np.nanmin(pairs.ndvi) >= -1
     known = np.isfinite(pairs.elevation).any(axis=(1, 2))
     assert known.sum() == 19

@@ -120,7 +120,7 @@ class AsterPair:
 
     id: int
     lst: Floats
-    """(63, 63) K, MODIS, 1 km."""
+    """(63, 63) K, MODIS, 1 km; pair 15 holds one hot spot of 402 K, as the source has it."""
     ndvi: Floats
     """(252, 252) of the same day."""
     aster: Floats
