@@ -207,6 +207,9 @@ def test_rough_residuals_do_not_blow_up() -> None:
     residual = np.where(np.indices((20, 26)).sum(0) % 2, 1.0, -1.0)
     correction = conserve(np.full((80, 104), 300.0), 300 + residual) - 300
     assert np.abs(correction).max() < 2.5
+    for axis in (0, 1):
+        border, inside = steps(correction, 4, axis)
+        assert border.max() < 1.01 * inside.max()
 
 
 @pytest.mark.parametrize("factor", [2, 4])

@@ -87,7 +87,7 @@ def test_tvdi_stays_within_its_range() -> None:
     assert found.max() == found[6, 6] == 1.0
 
 
-@pytest.mark.parametrize("case", ["empty", "few cells", "one ndvi", "night", "winter"])
+@pytest.mark.parametrize("case", ["empty", "few cells", "one ndvi", "night", "winter", "upside down"])
 def test_tvdi_without_a_triangle_is_missing(case: str) -> None:
     lst, green, _ = triangle()
     if case == "empty":
@@ -98,6 +98,8 @@ def test_tvdi_without_a_triangle_is_missing(case: str) -> None:
         green = np.full_like(green, 0.4)
     elif case == "night":
         lst = 280 + 5 * green
+    elif case == "upside down":
+        lst = 280 + RNG.random(lst.shape) * (5 + 20 * green)
     else:
         lst = 272 + 0.3 * RNG.random(lst.shape) - 0.1 * green
     found = tvdi(lst, green)

@@ -44,6 +44,7 @@ def test_shares_of_what_is_classified() -> None:
 def test_floats_with_nan_are_read_too() -> None:
     bytes_ = np.array([[1, 12, 255, 6]], np.uint8)
     floats = np.array([[1, 12, np.nan, 6]], np.float32)
+    np.testing.assert_array_equal(fractions(np.array([[1, 12, 257, 6]]), 1), fractions(bytes_, 1))
     np.testing.assert_array_equal(fractions(bytes_, 1), fractions(floats, 1))
 
 

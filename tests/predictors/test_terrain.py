@@ -85,6 +85,17 @@ def test_plain_planes_by_the_compass() -> None:
         assert turned(aspect, np.full(box.shape, facing)) < 0.01
 
 
+def test_horn_s_weights() -> None:
+    box = GeoBox((5, 7), Affine(100, 0, -350, 0, -100, 250), SINUSOIDAL)
+    z = np.zeros((5, 7))
+    z[2, 3] = 800.0
+    east, north = gradient(z, box)
+    assert east[1:4, 2] == pytest.approx([1, 2, 1], abs=1e-3)
+    assert east[1:4, 4] == pytest.approx([-1, -2, -1], abs=1e-3)
+    assert north[3, 2:5] == pytest.approx([1, 2, 1], abs=1e-3)
+    assert north[2, 2:5] == pytest.approx([0, 0, 0], abs=1e-3)
+
+
 def test_flat_has_no_aspect() -> None:
     slope, aspect = slope_aspect(np.full((34, 46), 250.0, np.float32), GRIDS["45N 92E"])
     assert slope.dtype == np.float32

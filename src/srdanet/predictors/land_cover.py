@@ -71,8 +71,8 @@ def fractions(classes: NDArray[Any], factor: int, *, min_valid: float = 0.5) -> 
         GridError: when the shape is not a multiple of `factor`.
     """
     classes = np.asarray(classes)
-    known = (classes >= 1) & (classes <= 17)
-    group = _GROUP_OF[np.where(known, classes, 0).astype(np.uint8)]
+    a_byte = (classes >= 0) & (classes <= 255)
+    group = _GROUP_OF[np.where(a_byte, classes, 255).astype(np.uint8)]
     absent = np.where(group == _MISSING, np.float32(np.nan), np.float32(0))
     shares = [aggregate(absent + (group == k), factor, min_valid) for k in range(len(GROUPS))]
     return np.stack(shares).astype(np.float32, copy=False)

@@ -75,7 +75,7 @@ def solar_to_utc(date: ArrayLike, hours: ArrayLike, lon: ArrayLike) -> NDArray[A
     Returns:
         datetime64[s], NaT = missing; one value for numbers, an array for arrays.
     """
-    utc = (np.asarray(hours, float) - np.asarray(lon, float) / 15) % 24
+    utc = np.asarray(hours, float) - np.asarray(lon, float) / 15
     seconds = np.where(np.isfinite(utc), np.round(np.nan_to_num(utc) * 3600) % 86400, np.nan)
     start = np.asarray(date, "datetime64[D]").astype("datetime64[s]")
     with np.errstate(invalid="ignore"):
