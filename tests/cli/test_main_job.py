@@ -1,0 +1,216 @@
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import rasterio
+from click.testing import CliRunner
+from stand_ins import Bicubic
+
+from srdanet.cli import cli
+from srdanet.scene import open_scene
+
+STEM = "lst_h18v04_2020197_day"
+RASTERS = [f"{STEM}_{m}m{end}" for m in (500, 250) for end in (".tif", "_uncertainty.tif", "_quality.tif", ".png")]
+
+
+@pytest.mark.usefixtures("bicubic")
+def test_downscale_writes_a_product_and_says_where(runner: CliRunner, scene_file: Path) -> None:
+    out = scene_file.parent / "out"
+    result = runner.invoke(cli, ["downscale", str(scene_file), "-o", str(out)])
+    assert result.exit_code == 0, result.stderr
+    assert result.stderr == ""
+    assert sorted(p.name for p in out.iterdir()) == sorted([*RASTERS, f"{STEM}_provenance.json"])
+    told = result.stdout.splitlines()
+    assert told[0].startswith(f"{out}/{STEM}_500m.tif  (")
+    assert "mean uncertainty 0.60 K" in told[0]
+    assert "closure on the input" in told[0]
+    assert told[-1].startswith("without red nir")
+    with rasterio.open(out / f"{STEM}_250m.tif") as file:
+        lst = file.read(1)
+        assert file.tags()["time"] == "2020-07-15T10:32:00"
+    expected_gap = np.zeros((72, 48), bool)
+    expected_gap[8:20, 28:] = True
+    np.testing.assert_array_equal(np.isnan(lst), expected_gap)
+
+
+@pytest.mark.usefixtures("bicubic")
+def test_json_is_the_record_and_nothing_else(
+    runner: CliRunner, scene_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = scene_file.parent / "out"
+    words = ["downscale", str(scene_file), "-o", str(out), "--to", "500", "--conserve", "--json"]
+    monkeypatch.setattr(sys, "argv", ["srdanet", *words])
+    result = runner.invoke(cli, words)
+    record = json.loads(result.stdout)
+    assert [Path(p).name for p in record["files"]] == [*RASTERS[:4], f"{STEM}_provenance.json"]
+    assert all(Path(p).exists() for p in record["files"])
+    assert record["command"] == ["srdanet", *words]
+    assert record["options"] == {"to": 500, "conserve": True, "block": 256}
+    assert record["model"] == {"name": "bicubic", "version": "1", "sha256": "ab" * 32}
+    assert record["inputs"] == [{"file": "MOD11A1.A2020197.h18v04.061.hdf", "sha256": "cd" * 32}]
+    assert record["auxiliary"]["present"] == ["elevation"]
+    assert "red" in record["auxiliary"]["missing"]
+    assert record["levels"]["500"]["closure"]["max"] < 1e-3
+    assert record["levels"]["500"]["flags"]["conserved"] > 0.5
+    assert json.loads((out / f"{STEM}_provenance.json").read_text()) == {
+        key: value for key, value in record.items() if key != "files"
+    }
+
+
+def test_dry_run_writes_nothing(runner: CliRunner, scene_file: Path) -> None:
+    out = scene_file.parent / "out"
+    result = runner.invoke(cli, ["downscale", str(scene_file), "-o", str(out), "--dry-run"])
+    assert result.exit_code == 0
+    assert not out.exists()
+    assert [line.rsplit("/")[-1] for line in result.stdout.splitlines() if line.startswith("would write")] == [
+        *RASTERS,
+        f"{STEM}_provenance.json",
+    ]
+    plain = runner.invoke(cli, ["downscale", str(scene_file), "-o", str(out), "--dry-run", "--json"])
+    assert len(json.loads(plain.stdout)["writes"]) == 9
+
+
+@pytest.mark.usefixtures("bicubic")
+def test_existing_files_are_kept_unless_asked(runner: CliRunner, scene_file: Path) -> None:
+    out = scene_file.parent / "out"
+    out.mkdir()
+    (out / f"{STEM}_250m.png").write_text("mine")
+    words = ["downscale", str(scene_file), "-o", str(out)]
+    for more in ([], ["--dry-run"]):
+        result = runner.invoke(cli, [*words, *more])
+        assert result.exit_code == 1
+        assert "exists already" in result.stderr
+        assert [p.read_text() for p in out.iterdir()] == ["mine"]
+    assert runner.invoke(cli, [*words, "--overwrite"]).exit_code == 0
+    assert len(list(out.iterdir())) == 9
+
+
+@pytest.mark.parametrize("more", [["--tile", "h18v04"], ["--date", "2020-07-15"], ["--night"]])
+def test_a_scene_has_its_place_and_date(runner: CliRunner, scene_file: Path, more: list[str]) -> None:
+    result = runner.invoke(cli, ["downscale", str(scene_file), "-o", "x", *more])
+    assert result.exit_code == 2
+    assert "a scene has its tile and date" in result.stderr
+
+
+@pytest.mark.usefixtures("bicubic")
+def test_a_block_of_nothing_and_a_coarser_result(runner: CliRunner, scene_file: Path) -> None:
+    out = scene_file.parent / "out"
+    result = runner.invoke(cli, ["downscale", str(scene_file), "-o", str(out), "--block", "0"])
+    assert (result.exit_code, "block is 0" in result.stderr) == (2, True)
+    assert list(out.iterdir()) == []
+
+
+def test_a_missing_model_is_named(runner: CliRunner, scene_file: Path) -> None:
+    out = scene_file.parent / "out"
+    result = runner.invoke(cli, ["downscale", str(scene_file), "-o", str(out), "--model", "nonsense"])
+    assert result.exit_code == 1
+    assert "no model 'nonsense'" in result.stderr
+    assert not out.exists()
+
+
+def test_damaged_scenes(runner: CliRunner, scene_file: Path) -> None:
+    scene_file.write_bytes(scene_file.read_bytes()[:2000])
+    result = runner.invoke(cli, ["downscale", str(scene_file), "-o", "x"])
+    assert result.exit_code == 1
+    assert result.stderr.startswith(f"srdanet: {scene_file}")
+    assert len(result.stderr.splitlines()) <= 2
+
+
+def test_too_little_room(
+    runner: CliRunner, scene_file: Path, monkeypatch: pytest.MonkeyPatch, bicubic: Bicubic
+) -> None:
+    from collections import namedtuple
+
+    from srdanet.outputs import produce
+
+    usage = namedtuple("usage", "free")
+    monkeypatch.setattr(produce.shutil, "disk_usage", lambda path: usage(50_000))
+    out = scene_file.parent / "out"
+    result = runner.invoke(cli, ["downscale", str(scene_file), "-o", str(out)])
+    assert result.exit_code == 1
+    assert "MB are needed" in result.stderr
+    assert list(out.iterdir()) == []
+
+
+@pytest.mark.parametrize(("number", "name"), [(signal.SIGINT, "SIGINT"), (signal.SIGTERM, "SIGTERM")])
+def test_interrupted_in_the_middle(scene_file: Path, number: int, name: str) -> None:
+    out = scene_file.parent / "out"
+    code = f"""
+import sys, time
+sys.path.insert(0, {str(Path(__file__).parent)!r})
+import stand_ins
+from srdanet.outputs import produce
+
+class Slow(stand_ins.Bicubic):
+    def step(self, lst, channels, context):
+        print("ready", flush=True)
+        time.sleep(600)
+
+produce.load_model = lambda model: Slow(stand_ins.BICUBIC.folder, stand_ins.BICUBIC.config)
+sys.argv = ["srdanet", "downscale", {str(scene_file)!r}, "-o", {str(out)!r}]
+from srdanet.cli import main
+main()
+"""
+    job = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert job.stdout is not None
+    assert job.stdout.readline() == "ready\n"
+    time.sleep(0.2)
+    assert [p.name.startswith(".") for p in out.iterdir()] == [True]
+    job.send_signal(number)
+    _, told = job.communicate(timeout=60)
+    assert job.returncode == 130
+    assert told == "srdanet: interrupted; nothing unfinished was left behind\n"
+    assert list(out.iterdir()) == []
+
+
+@pytest.mark.real
+def test_prepare_a_real_granule(runner: CliRunner, shared_data: Path, tmp_path: Path) -> None:
+    (granule,) = (shared_data / "hdf4-granules").glob("MOD11A1.A2021227*")
+    out = tmp_path / "scene.nc"
+    plan = runner.invoke(cli, ["prepare", str(granule), "--tile", "h11v05", "--date", "2021227", "--dry-run"])
+    assert plan.exit_code == 0
+    assert plan.stdout.splitlines()[0] == "h11v05 2021-08-15 day terra"
+    assert not out.exists()
+    result = runner.invoke(cli, ["prepare", str(granule), "-o", str(out), "--json"])
+    assert result.exit_code == 0, result.stderr
+    facts = json.loads(result.stdout)
+    assert (facts["tile"], facts["day"], facts["cells"]) == ("h11v05", True, [1200, 1200])
+    with open_scene(out) as scene:
+        assert scene.provenance["inputs"][0]["sha256"]
+    again = runner.invoke(cli, ["prepare", str(granule), "-o", str(out)])
+    assert (again.exit_code, "exists already" in again.stderr) == (1, True)
+    nowhere = runner.invoke(cli, ["prepare", str(granule)])
+    assert (nowhere.exit_code, "'-o'" in nowhere.stderr) == (2, True)
+
+
+@pytest.mark.real
+@pytest.mark.usefixtures("bicubic")
+def test_downscale_straight_from_a_real_granule(runner: CliRunner, shared_data: Path, tmp_path: Path) -> None:
+    (granule,) = (shared_data / "hdf4-granules").glob("MOD11A1.A2021227*")
+    words = ["downscale", str(granule), "--to", "500", "--night", "-o", str(tmp_path), "--json"]
+    plan = json.loads(runner.invoke(cli, [*words, "--dry-run"]).stdout)
+    result = runner.invoke(cli, words)
+    assert result.exit_code == 0, result.stderr
+    record = json.loads(result.stdout)
+    assert record["files"] == plan["writes"]
+    assert record["auxiliary"]["present"] == []
+    assert record["levels"]["500"]["flags"]["no_auxiliary"] == 1.0
+    assert record["levels"]["500"]["cells"] == [2400, 2400]
+    assert record["day"] is False
+
+
+def test_a_login_page_is_no_granule(runner: CliRunner, tmp_path: Path) -> None:
+    page = tmp_path / "MOD11A1.A2021227.h11v05.061.2021228105320.hdf"
+    page.write_text("<html>please log in</html>")
+    result = runner.invoke(cli, ["prepare", str(page), "-o", str(tmp_path / "s.nc")])
+    assert result.exit_code == 1
+    assert page.name in result.stderr
+    assert len(result.stderr.splitlines()) <= 2
+    assert [p.name for p in tmp_path.iterdir()] == [page.name]

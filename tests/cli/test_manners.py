@@ -1,0 +1,191 @@
+"""What holds for every verb: streams, codes, messages, what is loaded."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from srdanet.cli import cli, manners
+from srdanet.errors import ConfigError, GranuleError
+
+EVALUATIONS = tuple(("evaluate", name) for name in ("simulation", "target", "orleans"))
+VERBS = (*((name,) for name in ("prepare", "downscale", "train", "simulate", "demo", "info")), *EVALUATIONS)
+
+
+def _python(code: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize("verb", VERBS, ids=" ".join)
+def test_every_verb_explains_itself(runner: CliRunner, verb: tuple[str, ...]) -> None:
+    result = runner.invoke(cli, [*verb, "-h"])
+    assert result.exit_code == 0
+    assert "--json" in result.stdout
+    assert "--verbose" in result.stdout
+
+
+def test_nothing_is_overwritten_unless_asked() -> None:
+    flags = [p for command in cli.commands.values() for p in command.params if p.name == "overwrite"]
+    assert len(flags) == 4
+    assert not any(flag.get_default(click.Context(cli)) for flag in flags)
+
+
+@pytest.mark.parametrize("words", [["--help"], ["downscale", "--help"], ["evaluate", "--help"], ["--version"]])
+def test_help_loads_click_and_little_else(words: list[str]) -> None:
+    code = f"""
+import sys
+sys.argv = ["srdanet", *{words!r}]
+from srdanet.cli import main
+try: main()
+except SystemExit: pass
+print("\\n".join(sys.modules), file=sys.stderr)
+"""
+    loaded = set(_python(code).stderr.split())
+    assert "click" in loaded
+    ours = {name for name in loaded if name.startswith("srdanet")}
+    allowed = {"srdanet", "srdanet.errors", "srdanet.cli"}
+    assert {name for name in ours if not name.startswith("srdanet.cli.")} <= allowed
+    # Import time, counted in modules rather than in seconds, so that a busy machine does not matter.
+    assert not loaded & {"numpy", "xarray", "rasterio", "torch", "matplotlib", "rich", "pydantic", "scipy", "h5py"}
+    assert len(loaded) < 350
+
+
+def test_version(runner: CliRunner) -> None:
+    from srdanet import __version__
+
+    assert runner.invoke(cli, ["--version"]).stdout == f"srdanet {__version__}\n"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        [],
+        ["nonsense"],
+        ["info", "--nonsense"],
+        ["prepare"],
+        ["prepare", "x.hdf", "--tile", "h40v01", "--dry-run"],
+        ["prepare", "x.hdf", "--date", "2020-13-01", "--dry-run"],
+        ["prepare", "absent.hdf", "--dry-run"],
+        ["downscale", "scene.nc"],
+        ["downscale", "scene.nc", "-o", "x", "--to", "100"],
+        ["train", "absent.toml"],
+        ["simulate", "-o", "x", "--size", "1"],
+    ],
+)
+def test_asked_wrongly(runner: CliRunner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: list[str]) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = runner.invoke(cli, words)
+    assert not list(tmp_path.iterdir())
+    assert result.exit_code == 2
+    assert result.stdout == ""
+    assert result.stderr
+
+
+def _failing(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
+    def fail(**_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(cli.commands["info"], "callback", fail)
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "told"),
+    [
+        (GranuleError("is cut short", where="a.hdf", todo="download it again"), 1, "a.hdf: is cut short\n  download"),
+        (ConfigError("sizes: not a number", where="c.toml"), 2, "c.toml: sizes: not a number"),
+        (PermissionError(13, "Permission denied", "b.tif"), 1, "b.tif: Permission denied"),
+        (MemoryError(), 1, "out of memory\n  a smaller --block"),
+        (ZeroDivisionError("division by zero"), 1, "unexpected ZeroDivisionError: division by zero\n  this is a fault"),
+        (KeyboardInterrupt(), 130, "interrupted"),
+    ],
+)
+def test_errors_are_one_or_two_lines(
+    runner: CliRunner, monkeypatch: pytest.MonkeyPatch, error: BaseException, code: int, told: str
+) -> None:
+    _failing(monkeypatch, error)
+    result = runner.invoke(cli, ["info"])
+    assert result.exit_code == code
+    assert result.stdout == ""
+    assert result.stderr.startswith(f"srdanet: {told}")
+    assert len(result.stderr.splitlines()) <= 2
+
+
+@pytest.mark.parametrize("words", [["-vv", "info"], ["info", "-vv"], ["-v", "-v", "info"], ["info", "-v", "-v"]])
+def test_tracebacks_only_on_request(runner: CliRunner, monkeypatch: pytest.MonkeyPatch, words: list[str]) -> None:
+    _failing(monkeypatch, GranuleError("is cut short", where="a.hdf"))
+    result = runner.invoke(cli, words)
+    assert "Traceback (most recent call last)" in result.stderr
+    assert result.stderr.endswith("srdanet: a.hdf: is cut short\n")
+    assert result.exit_code == 1
+    assert "Traceback" not in runner.invoke(cli, ["info", "-v"]).stderr
+
+
+def test_log_follows_verbosity(runner: CliRunner, monkeypatch: pytest.MonkeyPatch) -> None:
+    import logging
+
+    def chatty(**_: object) -> None:
+        log = logging.getLogger("srdanet.part")
+        for level in ("debug", "info", "warning"):
+            getattr(log, level)("a %s", level)
+
+    monkeypatch.setattr(cli.commands["info"], "callback", chatty)
+    said = [runner.invoke(cli, ["info", *flags]).stderr.splitlines() for flags in ([], ["-v"], ["-vv"])]
+    assert [len(lines) for lines in said] == [1, 2, 3]
+    assert said[0] == ["WARNING srdanet.part: a warning"]
+
+
+def test_progress_is_silent_when_piped() -> None:
+    assert manners.note() is None
+    with manners.progress() as show:
+        assert show is None
+
+
+def test_progress_is_drawn_on_stderr_for_people(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    with manners.progress() as show:
+        assert show is not None
+        for done in range(5):
+            show("2x", done, 4)
+    drawn = capfd.readouterr()
+    assert drawn.out == ""
+    assert "2x" in drawn.err
+
+
+def test_a_reader_that_leaves_is_no_error() -> None:
+    code = "import sys; sys.argv = ['srdanet', 'info']; from srdanet.cli import main; main()"
+    writer = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert writer.stdout is not None
+    assert writer.stderr is not None
+    writer.stdout.close()
+    told = writer.stderr.read()
+    writer.stderr.close()
+    writer.wait()
+    assert b"Traceback" not in told
+    assert b"srdanet:" not in told
+
+
+def test_training_without_torch_says_how_to_get_it(tmp_path: Path) -> None:
+    config = tmp_path / "c.toml"
+    config.write_text("")
+    code = f"import sys; sys.modules['torch'] = None; sys.argv = ['srdanet', 'train', {str(config)!r}]\n"
+    done = _python(code + "from srdanet.cli import main; main()")
+    assert done.returncode == 1
+    assert "pip install 'srdanet[train]'" in done.stderr
+    assert len(done.stderr.splitlines()) == 2
+
+
+def test_dates_are_read_in_both_forms() -> None:
+    import datetime as dt
+
+    context = click.Context(cli)
+    option = click.Option(["--date"])
+    for text in ("2020-07-15", "2020197"):
+        assert manners.read_date(context, option, text) == dt.date(2020, 7, 15)
