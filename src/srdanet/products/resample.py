@@ -31,7 +31,8 @@ Floats = NDArray[np.floating]
 MIN_VALID = 0.5
 """Share of a cell that must be valid; below it the cell is missing."""
 _BLOCK = 512
-_MOST_SPLITS = 32
+_MOST_SPLITS, _MOST_VOTES = 256, 32
+"""Sample points along a cell's side, at most: for means (the work grows with the source, not with this) and classes."""
 _NOWHERE = -1e9
 
 
@@ -61,7 +62,7 @@ def splits_for(x: Floats, y: Floats, affine: Affine) -> int:
         for i, j in ((row + 1, col), (row, col + 1))
     ]
     ratio = float(max(sides))
-    return int(np.clip(np.ceil(ratio), 1, _MOST_SPLITS)) if np.isfinite(ratio) else 1
+    return int(np.clip(np.ceil(ratio - 1e-3), 1, _MOST_SPLITS)) if np.isfinite(ratio) else 1
 
 
 def sub_points(x: Floats, y: Floats, splits: int) -> Iterator[tuple[Floats, Floats]]:
@@ -108,21 +109,23 @@ def _locate(
 def interpolate(values: Floats, places: list[Floats]) -> Floats:
     """Linear interpolation in every axis at fractional indices, weights on valid values only.
 
-    A point needs at least half of its weight on valid values, else it is NaN. Half a
-    cell beyond the last centre the last value holds.
+    A point needs at least half of its weight on valid values, else it is NaN. The last
+    value holds for half a cell beyond its centre; farther out is NaN.
     """
-    padded = np.pad(values, 1, constant_values=np.nan)
-    shifted = [p + 1 for p in places]
-    out: Floats = map_coordinates(padded, shifted, order=1, mode="constant", cval=np.nan)
-    missing = np.isnan(out)
+    out: Floats = map_coordinates(values, places, order=1, mode="nearest")
+    outside = np.zeros(out.shape, dtype=bool)
+    for place, size in zip(places, values.shape, strict=True):
+        outside |= (place < -0.5) | (place > size - 0.5)
+    missing = np.isnan(out) & ~outside
     if missing.any():
         # A NaN spoils its neighbours even with weight zero: do those points again, weighted.
-        some = [p[missing] for p in shifted]
-        valid = np.isfinite(padded)
-        total = map_coordinates(np.where(valid, padded, 0), some, order=1, mode="constant", cval=0.0)
-        weight = map_coordinates(valid.astype(padded.dtype), some, order=1, mode="constant", cval=0.0)
+        some = [p[missing] for p in places]
+        valid = np.isfinite(values)
+        total = map_coordinates(np.where(valid, values, 0), some, order=1, mode="nearest")
+        weight = map_coordinates(valid.astype(values.dtype), some, order=1, mode="nearest")
         enough = weight >= MIN_VALID - 1e-6
         out[missing] = np.where(enough, total / np.where(enough, weight, 1), np.nan)
+    out[outside] = np.nan
     return out
 
 
@@ -184,6 +187,7 @@ def to_grid(data: xr.DataArray, geobox: GeoBox, how: How = "mean") -> xr.DataArr
     for window in windows((geobox.shape[0], geobox.shape[1]), _BLOCK // 4 if how == "mode" else _BLOCK, 0):
         x, y = corners(geobox[window.inner], source.crs)
         splits = 1 if how in ("nearest", "bilinear") else _even(splits_for(x, y, source.affine))
+        splits = min(splits, _MOST_VOTES) if how == "mode" else splits
         points = sub_points(x, y, splits)
         order = 1 if how == "bilinear" else 0
         taken = (sample(values, source.affine, px, py, order=order, period=period) for px, py in points)
