@@ -35,8 +35,10 @@ Allocate = Callable[[tuple[int, int], Any], NDArray[Any]]
 Progress = Callable[[str, int, int], None]
 """Called with a step's name, windows done and windows in all."""
 
-COLDEST, HOTTEST = 150.0, 400.0
-"""Kelvin outside which no land surface is; MOD11's valid range begins at 150 K."""
+COLDEST, HOTTEST = 150.0, 1310.7
+"""Valid range of MOD11's LST (K). Fires and errors exceed 400 K in single cells."""
+USUALLY_BELOW = 400.0
+"""The median of a scene in kelvin is colder than this (K); counts and other units are not."""
 
 
 @dataclass(frozen=True)
@@ -218,7 +220,7 @@ def _kelvin(lst: xr.DataArray) -> Floats:
         raise ArgumentError(f"lst has dimensions {lst.dims}, not (y, x)", todo="select one time: lst.isel(time=0)")
     values = np.asarray(lst.transpose("y", "x").values, np.float32)
     known = values[np.isfinite(values)]
-    if known.size and not (known.min() >= COLDEST and known.max() <= HOTTEST):
+    if known.size and not (COLDEST <= known.min() and known.max() <= HOTTEST and np.median(known) < USUALLY_BELOW):
         found = f"{known.min():.4g} to {known.max():.4g}"
         todo = "convert it (degrees Celsius + 273.15; MOD11 counts * 0.02) and set missing cells to NaN"
         raise ArgumentError(f"lst holds values from {found}, which are not kelvin", todo=todo)

@@ -87,7 +87,12 @@ def test_part_coverage_is_missing_outside_and_right_inside() -> None:
 
 
 def test_indices_are_derived_unless_given() -> None:
-    bands = {"red": ramp(4, 0.05, 0.1), "nir": ramp(4, 0.3, 0.5), "nir2": ramp(4, 0.2, 0.3), "blue": ramp(4, 0.02, 0.05)}
+    bands = {
+        "red": ramp(4, 0.05, 0.1),
+        "nir": ramp(4, 0.3, 0.5),
+        "nir2": ramp(4, 0.2, 0.3),
+        "blue": ramp(4, 0.02, 0.05),
+    }
     stack = Stack(ROOT, [dataset(4, bands)], SUMMER)
     nir, red = bands["nir"], bands["red"]
     np.testing.assert_allclose(channel(stack, "ndvi", 4), (nir - red) / (nir + red), atol=1e-6)

@@ -70,6 +70,8 @@ class Bundle:
         options.log_severity_level = 3
         # Windows at a tile's rim differ in size; an arena would keep the memory of each.
         options.enable_cpu_mem_arena = False
+        # Waiting threads that spin slow everything else on a busy machine many times over.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         path = str(self.folder / "step.onnx")
         return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
 

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
+from torch.export import Dim
 
 from srdanet.errors import ModelError, OutputError
 from srdanet.network.bundle import FORMAT, Bundle, load_model
@@ -80,16 +81,18 @@ def export(
         place = Path(name) / "bundle"
         place.mkdir()
         example = _example(24)
-        axes = {"lst": {2: "h", 3: "w"}, "channels": {2: "H", 3: "W"}, "context": {2: "h", 3: "w"}}
+        h, w = (Dim(name, min=4, max=1 << 14) for name in "hw")
+        axes = {"lst": {2: h, 3: w}, "channels": {2: 2 * h, 3: 2 * w}, "context": {2: h, 3: w}}
         torch.onnx.export(
             _Calibrated(net, widen).eval(),
             example,
             str(place / "step.onnx"),
             input_names=list(axes),
             output_names=["fine", "sigma"],
-            dynamic_axes=axes,
+            dynamic_shapes=axes,
             opset_version=18,
-            dynamo=False,
+            external_data=False,
+            verbose=False,
         )
         save_file({k: v.contiguous() for k, v in net.state_dict().items()}, str(place / "weights.safetensors"))
         (place / "MODEL_CARD.md").write_text(card, encoding="utf-8")

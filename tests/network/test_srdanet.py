@@ -1,0 +1,82 @@
+"""The network as a function: kelvin to kelvin, gaps in any input, no memory of its window."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch.nn import functional as F  # noqa: N812
+
+from srdanet.network.srdanet import Architecture, SRDANet, Statistics
+from srdanet.predictors.stack import CHANNELS, CONTEXT
+
+Inputs = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
+
+
+def make(*, trained: bool = True) -> SRDANet:
+    """A small network; `trained`: with weights that do something."""
+    torch.manual_seed(2)
+    n, m = len(CHANNELS), len(CONTEXT)
+    relative = [CHANNELS.index("elevation")]
+    net = SRDANet(Statistics([0.3] * n, [0.5] * n, [0.0] * m, [1.0] * m, relative), Architecture(channels=24, groups=2))
+    if trained:
+        torch.nn.init.normal_(net.tail.weight, std=0.05)
+    return net.eval()
+
+
+@pytest.fixture
+def inputs() -> Inputs:
+    generator = torch.Generator().manual_seed(4)
+    lst = 290 + 4 * torch.randn(1, 1, 70, 66, generator=generator)
+    channels = torch.rand(1, len(CHANNELS), 140, 132, generator=generator)
+    return lst, channels, torch.rand(1, len(CONTEXT), 70, 66, generator=generator)
+
+
+def test_an_untrained_network_is_bicubic(inputs: Inputs) -> None:
+    with torch.no_grad():
+        fine, sigma = make(trained=False)(*inputs)
+    bicubic = F.interpolate(inputs[0], scale_factor=2, mode="bicubic", align_corners=False)
+    torch.testing.assert_close(fine, bicubic, atol=2e-4, rtol=0)
+    torch.testing.assert_close(sigma, torch.ones_like(sigma))
+
+
+def test_results_are_numbers_whatever_is_missing(inputs: Inputs) -> None:
+    lst, channels, context = (x.clone() for x in inputs)
+    lst[..., 10:30, 5:40] = torch.nan
+    channels[:, 3:] = torch.nan
+    channels[..., 20:40, :] = torch.nan
+    context[:] = torch.nan
+    with torch.no_grad():
+        fine, sigma = make()(lst, channels, context)
+        nothing, _ = make()(torch.full_like(lst, torch.nan), channels, context)
+    assert bool(torch.isfinite(fine).all())
+    assert bool((sigma > 0).all())
+    assert bool(torch.isfinite(nothing).all())
+
+
+def test_a_missing_value_is_not_a_zero(inputs: Inputs) -> None:
+    lst, channels, context = inputs
+    gone, zero = channels.clone(), channels.clone()
+    gone[:, 0], zero[:, 0] = torch.nan, 0.0
+    net = make()
+    with torch.no_grad():
+        assert not torch.allclose(net(lst, gone, context)[0], net(lst, zero, context)[0], atol=1e-3)
+
+
+def test_windows_do_not_show(inputs: Inputs) -> None:
+    net = make()
+    lst, channels, context = inputs
+    with torch.no_grad():
+        whole, _ = net(*inputs)
+        part, _ = net(lst[..., 3:, 9:], channels[..., 6:, 18:], context[..., 3:, 9:])
+    halo = 22
+    inner = part[..., 2 * halo :, 2 * halo :]
+    torch.testing.assert_close(whole[..., 2 * (3 + halo) :, 2 * (9 + halo) :], inner, atol=1e-3, rtol=0)
+
+
+def test_the_level_of_elevation_does_not_matter_only_its_relief(inputs: Inputs) -> None:
+    lst, channels, context = inputs
+    raised = channels.clone()
+    raised[:, CHANNELS.index("elevation")] += 5
+    net = make()
+    with torch.no_grad():
+        torch.testing.assert_close(net(lst, raised, context)[0], net(*inputs)[0], atol=5e-3, rtol=0)

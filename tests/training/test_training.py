@@ -1,0 +1,179 @@
+"""A run learns, stops, goes on exactly where it stopped, and becomes a bundle."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from srdanet.errors import ConfigError, ModelError
+from srdanet.network.bundle import load_model
+from srdanet.physics import degrade
+from srdanet.predictors.stack import CHANNELS, CONTEXT
+from srdanet.training.batches import Recipe, clouds, draw
+from srdanet.training.config import TrainConfig, read_config
+from srdanet.training.export import export, read_checkpoint
+from srdanet.training.loop import Trainer, run
+from srdanet.training.samples import Sample, Step
+
+SIDE = 16
+
+
+def sample(seed: int) -> Sample:
+    """Two steps whose detail is a multiple of NDVI's: something to learn."""
+    rng = np.random.default_rng(seed)
+    green = np.cumsum(rng.normal(0, 0.05, (4 * SIDE, 4 * SIDE)), axis=1).clip(-0.5, 0.5).astype(np.float32)
+    fine = (295 - 12 * green + np.linspace(0, 3, 4 * SIDE)[:, None]).astype(np.float32)
+    half = np.asarray(degrade(fine, 2), np.float32)
+    steps = []
+    for factor, truth in ((2, half), (4, fine)):
+        ndvi = green.reshape(factor * SIDE, 4 // factor, factor * SIDE, 4 // factor).mean((1, 3))
+        context = np.full((len(CONTEXT), factor * SIDE // 2, factor * SIDE // 2), np.nan, np.float32)
+        context[CONTEXT.index("day")] = 1
+        steps.append(Step(("ndvi",), ndvi[None].astype(np.float16), context, truth))
+    return Sample("toy", np.asarray(degrade(fine, 4), np.float32), tuple(steps))
+
+
+def settings(output: Path, iterations: int) -> TrainConfig:
+    return TrainConfig.model_validate(
+        {
+            "data": "unused",
+            "output": output,
+            "iterations": iterations,
+            "warmup": 5,
+            "learning_rate": 1e-2,
+            "checkpoint_every": 4,
+            "ema": 0.9,
+            "sources": {"toy": {"weight": 1, "batch": 2, "crop": 12}},
+            "network": {"channels": 12, "groups": 1, "heads": 2, "head_width": 2},
+        }
+    )
+
+
+@pytest.fixture(scope="module")
+def samples() -> dict[str, list[Sample]]:
+    return {"toy": [sample(seed) for seed in range(6)]}
+
+
+@pytest.fixture(scope="module")
+def checkpoint(samples: dict[str, list[Sample]], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return run(Trainer(settings(tmp_path_factory.mktemp("run") / "run", 3), samples, samples))
+
+
+@pytest.fixture(scope="module")
+def exported(checkpoint: Path) -> Path:
+    """A bundle that tests copy before they spoil it."""
+    return export(checkpoint, checkpoint.parent / "model", version="7", card="# Card", widen=2.0).folder
+
+
+@pytest.fixture
+def folder(exported: Path, tmp_path: Path) -> Path:
+    load_model.cache_clear()
+    return Path(shutil.copytree(exported, tmp_path / "model"))
+
+
+def test_a_run_learns(samples: dict[str, list[Sample]], tmp_path: Path) -> None:
+    trainer = Trainer(settings(tmp_path / "run", 100), samples, {"toy": [sample(99)]})
+    before = trainer.validate()["toy"]
+    run(trainer)
+    assert trainer.validate()["toy"] < 0.9 * before
+    lines = (tmp_path / "run" / "log.csv").read_text().splitlines()
+    assert len(lines) == 1 + 100 // 4
+    assert "validation.toy" in lines[0]
+
+
+def test_resume_is_exact(samples: dict[str, list[Sample]], tmp_path: Path) -> None:
+    whole = Trainer(settings(tmp_path / "whole", 12), samples, samples)
+    run(whole)
+    first = Trainer(settings(tmp_path / "parts", 12), samples, samples)
+    run(first, hours=0)
+    assert first.iteration == 4
+    second = Trainer(settings(tmp_path / "parts", 12), samples, samples)
+    run(second, resume=True)
+    for name, value in whole.shadow.items():
+        assert torch.equal(value, second.shadow[name]), name
+
+
+def test_a_run_is_not_overwritten(samples: dict[str, list[Sample]], tmp_path: Path) -> None:
+    run(Trainer(settings(tmp_path / "run", 1), samples, samples))
+    with pytest.raises(ConfigError, match="resume"):
+        run(Trainer(settings(tmp_path / "run", 1), samples, samples))
+
+
+def test_export_gives_a_bundle_that_runs(checkpoint: Path, folder: Path) -> None:
+    """What ONNX Runtime gives is what torch gives, the standard deviation widened; so too for a tiny image."""
+    bundle = load_model(folder)
+    assert (bundle.version, bundle.card) == ("7", "# Card")
+    net, _ = read_checkpoint(checkpoint)
+    rng = np.random.default_rng(3)
+    for height, width in ((9, 8), (2, 3)):
+        lst = rng.normal(290, 4, (height, width)).astype(np.float32)
+        channels = rng.random((len(CHANNELS), 2 * height, 2 * width)).astype(np.float32)
+        context = np.full((len(CONTEXT), height, width), np.nan, np.float32)
+        fine, sigma = bundle.step(lst, channels, context)
+        with torch.no_grad():
+            expected = net(*(torch.from_numpy(x)[None] for x in (lst[None], channels, context)))
+        np.testing.assert_allclose(fine, expected[0][0, 0].numpy(), atol=1e-3)
+        np.testing.assert_allclose(sigma, 2 * expected[1][0, 0].numpy(), rtol=1e-3)
+
+
+@pytest.mark.parametrize("name", ["step.onnx", "weights.safetensors", "MODEL_CARD.md"])
+def test_a_damaged_bundle_is_refused(name: str, folder: Path) -> None:
+    raw = bytearray((folder / name).read_bytes())
+    raw[len(raw) // 2] ^= 1
+    (folder / name).write_bytes(raw)
+    with pytest.raises(ModelError, match=f"{name} is damaged"):
+        load_model(folder)
+    (folder / name).unlink()
+    with pytest.raises(ModelError, match=f"{name} is missing"):
+        load_model(folder)
+
+
+def test_a_bundle_of_another_format_or_other_predictors_is_refused(folder: Path) -> None:
+    about = json.loads((folder / "bundle.json").read_text())
+    for change, message in (({"format": 99}, "format"), ({"channels": ["red"]}, "predictors")):
+        (folder / "bundle.json").write_text(json.dumps(about | change))
+        load_model.cache_clear()
+        with pytest.raises(ModelError, match=message):
+            load_model(folder)
+
+
+def test_batches_turn_everything_together(samples: dict[str, list[Sample]]) -> None:
+    """Whatever the turn, NDVI's detail stays where the truth's is."""
+    rng = np.random.default_rng(0)
+    for _ in range(12):
+        batch = draw(samples["toy"], Recipe(1, 2, 12), rng)
+        for step in batch.steps:
+            ndvi, truth = step.channels[:, CHANNELS.index("ndvi")].numpy(), step.truth[:, 0].numpy()
+            known = np.isfinite(ndvi) & np.isfinite(truth)
+            if known.sum() > 50:
+                assert np.corrcoef(ndvi[known], truth[known])[0, 1] < -0.6
+
+
+def test_clouds_cover_what_they_should() -> None:
+    rng = np.random.default_rng(1)
+    shares = [clouds((40, 30), rng).mean() for _ in range(50)]
+    assert min(shares) > 0.03
+    assert max(shares) < 0.55
+
+
+def test_configuration_errors_name_the_place(tmp_path: Path) -> None:
+    path = tmp_path / "run.toml"
+    path.write_text('data = "d"\noutput = "o"\nlearning = 3\n[sources.toy]\nweight = 1\n')
+    with pytest.raises(ConfigError, match="learning"):
+        read_config(path)
+    path.write_text("data = [")
+    with pytest.raises(ConfigError, match="TOML"):
+        read_config(path)
+    with pytest.raises(ConfigError, match="cannot be read"):
+        read_config(tmp_path / "absent.toml")
+
+
+def test_an_unknown_source_is_refused(samples: dict[str, list[Sample]], tmp_path: Path) -> None:
+    config = settings(tmp_path, 1).model_copy(update={"sources": {"moon": settings(tmp_path, 1).sources["toy"]}})
+    with pytest.raises(ConfigError, match="moon"):
+        Trainer(config, samples, samples)
