@@ -38,7 +38,7 @@ def test_on_a_tile(shared_data: Path) -> None:
     assert got.values[7, 9] == pytest.approx(truth, abs=1e-3)
     with pytest.raises(SceneError, match="2017-01-01T12:00"):
         at_overpass(met, grid, NOON + np.timedelta64(1, "h"))
-    with pytest.raises(SceneError, match="cover"):
+    with pytest.raises(SceneError, match="not covered"):
         at_overpass(met, Tile(26, 5).geobox(Level.KM1)[0:5, 0:7], NOON)
 
 

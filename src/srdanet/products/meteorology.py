@@ -94,9 +94,8 @@ def _fractions(met: xr.Dataset, geobox: GeoBox) -> tuple[NDArray[np.float64], ND
         east = east[~off]
         need = f"{lat[~off].min():.2f} to {lat[~off].max():.2f} N, {east.min():.2f} to {east.max():.2f} E"
         todo = "ask the Climate Data Store for a larger area"
-        raise SceneError(
-            f"the weather data do not cover {need}", where=f"they {extent(met[next(iter(met.data_vars))])}", todo=todo
-        )
+        have = extent(met[next(iter(met.data_vars))])
+        raise SceneError(f"the grid ({need}) is not covered", where=f"weather that {have}", todo=todo)
     rows = np.where(off, -1e9, np.interp(lat, lats, np.arange(lats.size)))
     return rows, np.interp(lon, lons, np.arange(lons.size))
 
