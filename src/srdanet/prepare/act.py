@@ -65,6 +65,7 @@ def prepare(
     screening = screening or Screening()
     tell = progress or (lambda _: None)
     inputs: list[dict[str, Any]] = []
+    unused: list[list[str]] = []
     held: dict[str, xr.DataArray] = {}
 
     def keep(read: granules.Read | None) -> None:
@@ -85,14 +86,17 @@ def prepare(
     elevation = what.source("elevation")
     if elevation is not None:
         tell(f"elevation from {len(elevation.paths)} files")
-        keep(images.read_elevation(elevation, refine(box, images.FINEST)))
+        heights = images.read_elevation(elevation, refine(box, images.FINEST))
+        keep(heights)
+        if heights is None:
+            unused += [[Path(path).name, "does not touch the LST grid"] for path in elevation.paths]
     for role in ("meteorology", "stations"):
         weather = what.source(role)
         if weather is not None and times is not None:
             tell(f"weather from {weather.product}")
             keep(images.read_weather(weather, box, times, tuple(held)))
-    about = _provenance(what, screening, diffuse, inputs)
-    _drop_false_ndwi(held, about)
+    unused += _drop_false_ndwi(held)
+    about = _provenance(what, screening, diffuse, inputs, unused)
     return Scene.from_arrays(coarse, held, time=_middle(what, times, coarse), day=what.day, provenance=about)
 
 
@@ -162,20 +166,21 @@ def _middle(what: Plan, times: Times | None, coarse: xr.Dataset) -> np.datetime6
     return None if what.date is None else np.datetime64(what.date)
 
 
-def _drop_false_ndwi(held: dict[str, xr.DataArray], about: dict[str, Any]) -> None:
-    """Leave out an NDWI that is another index of the same name."""
+def _drop_false_ndwi(held: dict[str, xr.DataArray]) -> list[list[str]]:
+    """Leave out an NDWI that is another index of the same name, and say so."""
     if "ndwi" not in held or "ndvi" not in held:
-        return
+        return []
     r = images.opposite_ndwi(held["ndwi"], held["ndvi"])
-    if r is not None:
-        del held["ndwi"]
-        reason = (
-            f"correlates {r:+.2f} with NDVI, so it is not Gao's NDWI (nir - swir) but likely McFeeters' (green - nir)"
-        )
-        about["left_out"] = [*about["left_out"], ["ndwi", reason]]
+    if r is None:
+        return []
+    del held["ndwi"]
+    reason = f"correlates {r:+.2f} with NDVI: not Gao's NDWI (nir - swir), likely McFeeters' (green - nir)"
+    return [["ndwi", reason]]
 
 
-def _provenance(what: Plan, screening: Screening, diffuse: float, inputs: list[dict[str, Any]]) -> dict[str, Any]:
+def _provenance(
+    what: Plan, screening: Screening, diffuse: float, inputs: list[dict[str, Any]], unused: list[list[str]]
+) -> dict[str, Any]:
     thresholds = {
         k: list(v) if isinstance(v, tuple) else "inf" if isinstance(v, float) and math.isinf(v) else v
         for k, v in asdict(screening).items()
@@ -188,5 +193,5 @@ def _provenance(what: Plan, screening: Screening, diffuse: float, inputs: list[d
         "diffuse": diffuse,
         "inputs": inputs,
         "missing": what.missing,
-        "left_out": [[Path(path).name, reason] for path, reason in what.ignored],
+        "left_out": [[Path(path).name, reason] for path, reason in what.ignored] + unused,
     }

@@ -100,33 +100,28 @@ class _Rest:
 
     def __init__(self, found: Sequence[Found]) -> None:
         self.found = list(found)
-        self.why: dict[str, str] = {f.path: f.reason for f in found if f.kind == "other"}
-        self.taken: set[str] = set()
+        self.why: dict[tuple[str, str], str] = {f.key: f.reason for f in found if f.kind == "other"}
+        self.taken: set[tuple[str, str]] = set()
 
     def take(self, found: Found) -> bool:
         """Mark as used."""
-        self.taken.add(found.path)
+        self.taken.add(found.key)
         return True
 
     def leave(self, reason: str, which: Callable[[Found], bool]) -> None:
         """Give a reason to all that are not used and fit."""
         for f in self.found:
-            if f.path not in self.taken and f.path not in self.why and which(f):
-                self.why[f.path] = reason
+            if f.key not in self.taken and f.key not in self.why and which(f):
+                self.why[f.key] = reason
 
     def of(self, kind: str, *products: str) -> list[Found]:
         """What is still free of a kind."""
-        return [
-            f
-            for f in self.found
-            if f.kind == kind
-            and f.path not in self.why | dict.fromkeys(self.taken, "")
-            and f.product in (products or (f.product,))
-        ]
+        free = [f for f in self.found if f.kind == kind and f.key not in self.taken and f.key not in self.why]
+        return [f for f in free if not products or f.product in products]
 
     def reasons(self) -> tuple[tuple[str, str], ...]:
         """(file, reason) of all that serve nothing, in the survey's order."""
-        return tuple((f.path, self.why.get(f.path, "not needed")) for f in self.found if f.path not in self.taken)
+        return tuple((f.path, self.why.get(f.key, "not needed")) for f in self.found if f.key not in self.taken)
 
 
 def _lst(
@@ -257,15 +252,15 @@ def _weather(
     slack = np.timedelta64(int(_BELT_HOURS * 3600), "s")
     for f in files:
         if f.bounds is not None and ground is not None and not touch(f.bounds, ground):
-            rest.why[f.path] = "covers another place"
+            rest.why[f.key] = "covers another place"
         elif f.span is not None and not (f.span[0] <= time + slack and f.span[1] >= time - slack):
             span = f"{_minute(f.span[0])} to {_minute(f.span[1])}"
-            rest.why[f.path] = f"covers {span} UTC, the overpass is about {_minute(time)}"
+            rest.why[f.key] = f"covers {span} UTC, the overpass is about {_minute(time)}"
         else:
             rest.take(f)
     out: list[Source] = []
     for role, product, kind in (("meteorology", "ERA5", "meteorology"), ("stations", "stations", "stations")):
-        paths = tuple(f.path for f in files if f.kind == kind and f.path in rest.taken)
+        paths = tuple(f.path for f in files if f.kind == kind and f.key in rest.taken)
         note = "for what ERA5 does not give" if role == "stations" and out else ""
         out += [Source(role, product, paths, MEANING["meteorology"][0], note=note)] if paths else []
     return out
@@ -275,7 +270,7 @@ def _explain(rest: _Rest, tile: Tile, date: dt.date, products: tuple[str, ...]) 
     """Say why the granules of these products that were not taken were not."""
     rest.leave("another tile", lambda f: f.product in products and f.tile != tile)
     rest.leave("another date", lambda f: f.product in products and f.date != date)
-    served = {f.product for f in rest.found if f.path in rest.taken}
+    served = {f.product for f in rest.found if f.key in rest.taken}
     rest.leave("an older production of the same", lambda f: f.product in products and f.product in served)
     rest.leave("of the other platform", lambda f: f.product in products)
 

@@ -95,6 +95,11 @@ class Found:
     reason: str = ""
     """Why it cannot serve, for `other`."""
 
+    @property
+    def key(self) -> tuple[str, str]:
+        """What tells it from all others: one file may hold several rasters."""
+        return self.path, self.spec.name if self.spec else ""
+
 
 def survey(files: Iterable[str | os.PathLike[str]]) -> tuple[Found, ...]:
     """Tell what each file is.
@@ -110,10 +115,10 @@ def survey(files: Iterable[str | os.PathLike[str]]) -> tuple[Found, ...]:
         ArgumentError: when a name is no file, or a specification cannot be read.
         SrdanetError: when a file that was named itself (not found in a folder) cannot be identified.
     """
-    entries: dict[str, Found] = {}
+    entries: dict[tuple[str, str], Found] = {}
     for given in [files] if isinstance(files, str | os.PathLike) else files:
         for found in _look(os.fspath(given)):
-            entries.setdefault(f"{found.spec}" if found.spec else os.path.realpath(found.path), found)
+            entries.setdefault((os.path.realpath(found.path), found.key[1]), found)
     return tuple(entries.values())
 
 
@@ -131,9 +136,10 @@ def date_in(name: str) -> dt.date | None:
 
 def bounds_of(geobox: GeoBox) -> Bounds:
     """What a grid covers in longitude and latitude; cells off the globe do not count."""
-    step = max(1, min(geobox.shape) // 40)
-    height, width = geobox.shape
-    frame = GeoBox((-(-height // step) + 1, -(-width // step) + 1), geobox.affine * Affine.scale(step), geobox.crs)
+    size = 40
+    scale = Affine.scale(geobox.shape[1] / size, geobox.shape[0] / size)
+    # Centres of this frame are the corners of 40 x 40 parts of the grid.
+    frame = GeoBox((size + 1, size + 1), geobox.affine * scale * Affine.translation(-0.5, -0.5), geobox.crs)
     lon, lat = lonlat(frame)
     on = np.isfinite(lon) & np.isfinite(lat)
     if not on.any():
@@ -173,7 +179,9 @@ def _told(spec: RasterSpec) -> Found:
         raise ArgumentError("no such file", where=spec.path, todo=f"given as {spec.name}=...")
     if spec.name not in _NAMES:
         known = ", ".join(n for n in _NAMES if n != "lst")
-        return Found(spec.path, "other", reason=f"{spec.name!r} is no quantity this package uses (lst, {known})")
+        return Found(
+            spec.path, "other", spec=spec, reason=f"{spec.name!r} is no quantity this package uses (lst, {known})"
+        )
     return Found(spec.path, "raster", product=spec.name, date=date_in(spec.path), spec=spec)
 
 

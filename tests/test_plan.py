@@ -1,0 +1,295 @@
+"""Survey and plan: which file serves what, without opening an image."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import rasterio
+import xarray as xr
+from affine import Affine
+
+from srdanet.errors import ArgumentError, GranuleError, ProductError
+from srdanet.grid import Tile
+from srdanet.prepare import Found, Plan, RasterSpec, choose, plan, survey
+from srdanet.prepare.survey import bounds_of, date_in, touch
+
+DAY, TILE = dt.date(2020, 7, 15), Tile(18, 4)
+
+
+def granule(product: str, date: dt.date = DAY, tile: Tile = TILE, produced: str = "2021012345678") -> Found:
+    name = f"{product}.A{date:%Y%j}.{tile}.061.{produced}.hdf"
+    return Found(name, "granule", product, date, tile, ("061", produced))
+
+
+def era5(first: str, last: str) -> Found:
+    return Found(f"era5_{first}.nc", "meteorology", "ERA5", span=(np.datetime64(first), np.datetime64(last)))
+
+
+LST, GA, GQ = granule("MOD11A1"), granule("MOD09GA"), granule("MOD09GQ")
+
+
+def roles(made: Plan) -> dict[str, tuple[str, ...]]:
+    return {s.role: s.paths for s in made.sources}
+
+
+def why(made: Plan, found: Found) -> str:
+    return dict(made.ignored)[found.path]
+
+
+def test_a_full_set_is_told_apart_by_role_and_layers() -> None:
+    files = [
+        granule("MCD12Q1", dt.date(2020, 1, 1)),
+        GQ,
+        LST,
+        granule("MCD43A3"),
+        GA,
+        Found("N46E005.hgt", "elevation", bounds=(5, 46, 6, 47)),
+        era5("2020-07-15T00:00", "2020-07-15T23:00"),
+    ]
+    made = choose(files)
+    assert (made.tile, made.date, made.day, made.platform) == (TILE, DAY, True, "terra")
+    assert roles(made) == {
+        "lst": (LST.path,),
+        "reflectance_250m": (GQ.path,),
+        "reflectance_500m": (GA.path,),
+        "albedo": (files[3].path,),
+        "land_cover": (files[0].path,),
+        "elevation": ("N46E005.hgt",),
+        "meteorology": (files[6].path,),
+    }
+    assert made.source("lst").layers == ("lst_day", "qc_day", "view_time_day", "view_angle_day")
+    assert made.source("reflectance_250m").layers == ("red", "nir", "qc_250m")
+    assert made.source("reflectance_500m").layers == ("blue", "green", "nir2", "swir1", "swir2", "qc_500m", "state")
+    assert made.missing == {}
+    assert made.ignored == ()
+    assert choose(files, day=False).source("lst").layers[0] == "lst_night"
+
+
+def test_without_mod09gq_red_and_nir_come_from_mod09ga() -> None:
+    made = choose([LST, GA])
+    assert made.source("reflectance_500m").layers[:2] == ("red", "nir")
+    assert made.missing["reflectance_250m"] == "red, nir: no vegetation detail finer than 500 m"
+    assert choose([LST]).missing["reflectance_250m"] == "red, nir: no NDVI"
+    assert set(choose([LST]).missing) == {
+        "reflectance_250m",
+        "reflectance_500m",
+        "albedo",
+        "land_cover",
+        "elevation",
+        "meteorology",
+    }
+
+
+def test_the_right_tile_and_date_are_chosen_from_many_and_the_rest_say_why() -> None:
+    other_tile, other_day = granule("MOD11A1", tile=Tile(26, 5)), granule("MOD11A1", DAY + dt.timedelta(1))
+    stray = granule("MOD09GA", DAY - dt.timedelta(1))
+    made = choose([other_tile, other_day, stray, GA, LST], "h18v04", "2020-07-15")
+    assert roles(made)["lst"] == (LST.path,)
+    assert roles(made)["reflectance_500m"] == (GA.path,)
+    assert (why(made, other_tile), why(made, other_day)) == ("another tile", "another date")
+    assert why(made, stray) == "another date"
+    with pytest.raises(ArgumentError, match=r"several tiles: h18v04, h26v05\n.*name the one you want, of: h18v04"):
+        choose([other_tile, LST])
+    with pytest.raises(ArgumentError, match="several dates: 2020-07-15, 2020-07-16"):
+        choose([other_day, LST])
+    with pytest.raises(ArgumentError, match="no LST granule of h01v05"):
+        choose([LST], "h01v05")
+    with pytest.raises(ArgumentError, match="no land surface temperature"):
+        choose([GA, GQ])
+
+
+def test_of_two_productions_the_newer_is_taken() -> None:
+    old, new = granule("MOD11A1", produced="2020198000000"), granule("MOD11A1", produced="2021300000000")
+    old_ga = granule("MOD09GA", produced="2020001000000")
+    for files in ([old, new, old_ga, GA], [GA, old_ga, new, old]):
+        made = choose(files)
+        assert roles(made)["lst"] == (new.path,)
+        assert roles(made)["reflectance_500m"] == (GA.path,)
+        assert why(made, old) == why(made, old_ga) == "an older production of the same"
+
+
+def test_terra_goes_before_aqua_and_reflectance_follows_the_lst() -> None:
+    aqua, aqua_ga = granule("MYD11A1"), granule("MYD09GA")
+    made = choose([aqua, LST, aqua_ga, GA])
+    assert (made.platform, roles(made)["lst"], roles(made)["reflectance_500m"]) == ("terra", (LST.path,), (GA.path,))
+    assert why(made, aqua) == why(made, aqua_ga) == "of the other platform"
+    made = choose([aqua, LST, aqua_ga, GA], platform="aqua")
+    assert (roles(made)["lst"], roles(made)["reflectance_500m"]) == ((aqua.path,), (aqua_ga.path,))
+    made = choose([LST, aqua_ga])
+    assert made.source("reflectance_500m").note == "not of terra: hours from the LST"
+    with pytest.raises(ArgumentError, match="platform 'envisat'"):
+        choose([LST], platform="envisat")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("days", "chosen"), [((-3, 5), -3), ((6, -4, 2), 2), ((-2, 2), -2), ((-16, 20), -16), ((17, -40), None)]
+)
+def test_albedo_is_of_the_nearest_day_within_16(days: tuple[int, ...], chosen: int | None) -> None:
+    files = {d: granule("MCD43A3", DAY + dt.timedelta(d)) for d in days}
+    made = choose([LST, *files.values()])
+    if chosen is None:
+        assert made.source("albedo") is None
+        assert {why(made, f) for f in files.values()} == {"more than 16 days away"}
+        assert "albedo" in made.missing
+    else:
+        assert made.source("albedo").paths == (files[chosen].path,)
+        assert made.source("albedo").distance == chosen
+        assert all(why(made, f) for d, f in files.items() if d != chosen)
+
+
+def test_land_cover_is_of_the_year_or_marked() -> None:
+    years = {y: granule("MCD12Q1", dt.date(y, 1, 1)) for y in (2015, 2018, 2020)}
+    assert choose([LST, *years.values()]).source("land_cover").note == ""
+    source = choose([LST, years[2015], years[2018]]).source("land_cover")
+    assert (source.paths, source.distance, source.note) == ((years[2018].path,), -2, "of 2018, not 2020")
+
+
+def test_weather_must_cover_the_overpass() -> None:
+    right, noon = era5("2020-07-15T00:00", "2020-07-15T23:00"), era5("2020-07-15T14:00", "2020-07-15T20:00")
+    made = choose([LST, right, noon])
+    assert made.source("meteorology").paths == (right.path,)
+    assert why(made, noon) == "covers 2020-07-15T14:00 to 2020-07-15T20:00 UTC, the overpass is about 2020-07-15T10:01"
+    # At 172 E the local 10:30 of the granule's UTC day is 23 UTC.
+    east = granule("MOD11A1", tile=Tile(34, 10))
+    late, early = era5("2020-07-15T20:00", "2020-07-16T02:00"), era5("2020-07-14T20:00", "2020-07-15T08:00")
+    made = choose([east, late, early])
+    assert made.source("meteorology").paths == (late.path,)
+    night = era5("2020-07-15T20:00", "2020-07-15T23:00")
+    assert choose([LST, night], day=False).source("meteorology") is not None
+    assert choose([LST, night]).source("meteorology") is None
+
+
+def test_elevation_elsewhere_is_left_out() -> None:
+    here = Found("N45E007.hgt", "elevation", bounds=(7, 45, 8, 46))
+    far = Found("N10E007.hgt", "elevation", bounds=(7, 10, 8, 11))
+    made = choose([LST, far, here])
+    assert made.source("elevation").paths == ("N45E007.hgt",)
+    assert why(made, far) == "does not touch the tile"
+
+
+def test_extents_touch_across_the_date_line() -> None:
+    assert touch((179, -5, 181, 5), (-181, -5, -179.5, 5))
+    assert not touch((10, 40, 20, 50), (20, 40, 30, 50))
+    assert not touch((10, 40, 20, 50), (12, 50, 15, 60))
+    west, south, east, north = bounds_of(Tile(18, 4).geobox(1000))
+    assert (round(south), round(north)) == (40, 50)
+    assert west == pytest.approx(0, abs=1e-6)
+    assert east == pytest.approx(15.557, abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("ndvi=a.tif:2", RasterSpec("ndvi", "a.tif", "2")),
+        ("LST=a b/c.tif", RasterSpec("lst", "a b/c.tif")),
+        ("lst=x.nc:LST_Day_1km,scale=0.02,nodata=0", RasterSpec("lst", "x.nc", "LST_Day_1km", nodata=0, scale=0.02)),
+        ("lst=x.tif,unit=degC,crs=EPSG:32631", RasterSpec("lst", "x.tif", unit="degC", crs="EPSG:32631")),
+        (r"red=C:\data\x.tif:1", RasterSpec("red", r"C:\data\x.tif", "1")),
+        (r"red=C:\data\x.tif", RasterSpec("red", r"C:\data\x.tif")),
+        ("red=a,b.tif", RasterSpec("red", "a,b.tif")),
+    ],
+)
+def test_raster_specifications(text: str, expected: RasterSpec) -> None:
+    assert RasterSpec.parse(text) == expected
+
+
+def test_bad_specifications_say_what_is_wrong(tmp_path: Path) -> None:
+    with pytest.raises(ArgumentError, match="unknown option 'sclae'"):
+        RasterSpec.parse("lst=x.tif,sclae=3")
+    with pytest.raises(ArgumentError, match="'two' is no number"):
+        RasterSpec.parse("lst=x.tif,scale=two")
+    with pytest.raises(ArgumentError, match=r"absent.tif: no such file"):
+        survey([f"lst={tmp_path}/absent.tif"])
+    with pytest.raises(ArgumentError, match="no such file or folder"):
+        survey([tmp_path / "nowhere"])
+
+
+@pytest.mark.parametrize(
+    ("name", "date"),
+    [
+        ("MODIS_2017_04_09.tif", dt.date(2017, 4, 9)),
+        ("LC08_199027_20170409.tif", dt.date(2017, 4, 9)),
+        ("MOD11A1_2013001.LST_Day_1km.tif", dt.date(2013, 1, 1)),
+        ("2020-07-15.tif", DAY),
+        ("x_20171399_y.tif", None),
+        ("20170409_20170410.tif", None),
+        ("LST.tif", None),
+    ],
+)
+def test_dates_in_raster_names(name: str, date: dt.date | None) -> None:
+    assert date_in(name) == date
+
+
+def test_rasters_take_their_roles_and_their_date(tmp_path: Path) -> None:
+    lst, ndvi = tmp_path / "MODIS_2017_04_09.tif", tmp_path / "LC08_20170407.tif"
+    lst.touch()
+    ndvi.touch()
+    made = plan([f"lst={lst}:1", f"ndvi={ndvi}:2", f"ndbi={ndvi}:4"])
+    assert made.date == dt.date(2017, 4, 9)
+    assert made.source("raster:ndvi").distance == -2
+    assert made.source("raster:ndvi").spec.band == "2"
+    assert made.ignored[0][1].startswith("'ndbi' is no quantity this package uses")
+    with pytest.raises(ArgumentError, match="several rasters are named lst"):
+        plan([f"lst={lst}", f"lst={ndvi}"])
+
+
+def test_a_named_raster_goes_before_the_granule_layer(tmp_path: Path) -> None:
+    (tmp_path / "red.tif").touch()
+    raster = survey([f"red={tmp_path}/red.tif"])
+    made = choose([LST, GQ, *raster])
+    assert made.source("reflectance_250m").layers == ("nir", "qc_250m")
+
+
+def test_files_are_told_by_name_and_header(tmp_path: Path) -> None:
+    (tmp_path / "deep").mkdir()
+    for name in (LST.path, "notes.txt", "deep/LC08.tif", "MOD99XX.A2020197.h18v04.061.2021012345678.hdf", "a.doc"):
+        (tmp_path / name).touch()
+    profile = {"driver": "GTiff", "count": 1, "dtype": "int16", "width": 20, "height": 10, "crs": "EPSG:4326"}
+    with rasterio.open(tmp_path / "deep" / "N46E005.tif", "w", transform=Affine(0.1, 0, 5, 0, -0.1, 47), **profile):
+        pass
+    times = np.datetime64("2020-07-15T09:00", "ns") + np.arange(3) * np.timedelta64(3600, "s")
+    grid = {"valid_time": times, "latitude": [47.0, 46.75, 46.5], "longitude": [5.0, 5.25, 5.5, 5.75]}
+    values = np.full((3, 3, 4), 290, np.float32)
+    weather = xr.Dataset({"t2m": (tuple(grid), values, {"units": "K"})}, coords=grid)
+    weather.to_netcdf(tmp_path / "era5.nc", engine="h5netcdf")
+    (tmp_path / "table.csv").write_text("a,b\n1,2\n")
+    found = {Path(f.path).name: f for f in survey([tmp_path])}
+    assert found[LST.path].kind == "granule"
+    assert found["N46E005.tif"].kind == "elevation"
+    assert found["N46E005.tif"].bounds == pytest.approx((5, 46, 7, 47))
+    assert found["era5.nc"].span == (times[0], times[-1])
+    assert found["era5.nc"].bounds == pytest.approx((4.875, 46.375, 5.875, 47.125))
+    assert "say what it holds, as NAME=FILE" in found["LC08.tif"].reason
+    assert "product MOD99XX is not known" in found["MOD99XX.A2020197.h18v04.061.2021012345678.hdf"].reason
+    assert (found["table.csv"].kind, found["a.doc"].kind) == ("other", "other")
+    assert "notes.txt" not in found
+    with pytest.raises(ProductError, match="MOD99XX"):
+        survey([tmp_path / "MOD99XX.A2020197.h18v04.061.2021012345678.hdf"])
+    with pytest.raises(GranuleError, match="table"):
+        survey([tmp_path / "table.csv"])
+
+
+def test_the_same_file_twice_counts_once(tmp_path: Path) -> None:
+    (tmp_path / LST.path).touch()
+    assert len(survey([tmp_path, tmp_path / LST.path, str(tmp_path / LST.path)])) == 1
+
+
+def test_a_plan_prints_and_is_json(tmp_path: Path) -> None:
+    (tmp_path / "elevation.tif").touch()
+    raster = survey([f"elevation={tmp_path}/elevation.tif:1"])
+    made = choose([LST, granule("MCD43A3", DAY + dt.timedelta(2)), granule("MOD13A2"), *raster])
+    text = "\n".join(made.lines())
+    assert text.startswith("h18v04 2020-07-15 day terra\n")
+    assert "2020-07-17 (+2 d)" in text
+    assert "elevation.tif:1" in text
+    assert "missing reflectance_250m: red, nir: no NDVI" in text
+    assert "missing elevation" not in text
+    assert "left out MOD13A2.A2020197.h18v04.061.2021012345678.hdf: a product that scenes do not use" in text
+    data = json.loads(json.dumps(made.as_json()))
+    assert data["tile"] == "h18v04"
+    assert data["sources"][0]["layers"] == ["lst_day", "qc_day", "view_time_day", "view_angle_day"]
+    assert {s["role"] for s in data["sources"]} == {"lst", "albedo", "raster:elevation"}
