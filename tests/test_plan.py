@@ -11,6 +11,8 @@ import pytest
 import rasterio
 import xarray as xr
 from affine import Affine
+from hypothesis import given
+from hypothesis import strategies as st
 
 from srdanet.errors import ArgumentError, GranuleError, ProductError
 from srdanet.grid import Tile
@@ -293,3 +295,23 @@ def test_a_plan_prints_and_is_json(tmp_path: Path) -> None:
     assert data["tile"] == "h18v04"
     assert data["sources"][0]["layers"] == ["lst_day", "qc_day", "view_time_day", "view_angle_day"]
     assert {s["role"] for s in data["sources"]} == {"lst", "albedo", "raster:elevation"}
+
+
+@given(st.permutations(range(9)))
+def test_the_order_of_the_files_does_not_matter(order: list[int]) -> None:
+    files = [
+        granule("MOD11A1", produced="2020198000000"),
+        LST,
+        granule("MYD11A1"),
+        GA,
+        GQ,
+        granule("MCD43A3", DAY + dt.timedelta(3)),
+        granule("MCD43A3", DAY - dt.timedelta(3)),
+        granule("MCD12Q1", dt.date(2019, 1, 1)),
+        granule("MCD12Q1", dt.date(2021, 1, 1)),
+    ]
+    first, again = choose(files), choose([files[i] for i in order])
+    assert again.sources == first.sources
+    assert dict(again.ignored) == dict(first.ignored)
+    used = [p for s in again.sources for p in s.paths]
+    assert sorted(used + [p for p, _ in again.ignored]) == sorted(f.path for f in files), "each file is told once"
