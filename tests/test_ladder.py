@@ -81,6 +81,7 @@ def test_gaps_stay_gaps_and_spoil_nothing() -> None:
         np.testing.assert_array_equal(np.isnan(result[name].values), gone)
     quality = result.quality.values
     np.testing.assert_array_equal((quality & flags.NO_INPUT.mask) > 0, gone)
+    assert (quality[gone] == flags.NO_INPUT.mask).all()
     near = (quality & flags.GAP_NEAR.mask) > 0
     assert near[18, 40]
     assert near.sum() == 4 * (5 * 4 - 6)
@@ -163,7 +164,15 @@ def test_wrong_images_are_explained() -> None:
 def test_nothing_known_gives_nothing_and_no_error() -> None:
     result = srdanet.downscale(image() * np.nan, greenness())
     assert np.isnan(result.lst.values).all()
-    assert (result.quality.values & flags.NO_INPUT.mask).all()
+    assert (result.quality.values == flags.NO_INPUT.mask).all()
+
+
+def test_empty_windows_give_what_full_ones_give() -> None:
+    lst = image()
+    lst[:25] = np.nan
+    whole, parts = (srdanet.downscale(lst, greenness(), factor=4, block=b) for b in (99, 12))
+    np.testing.assert_allclose(parts.lst.values, whole.lst.values, atol=2e-3)
+    np.testing.assert_array_equal(parts.quality.values, whole.quality.values)
 
 
 def test_a_scene_climbs_with_its_arrays_on_disk(tmp_path: Path) -> None:

@@ -149,6 +149,10 @@ def _step(job: Job, coarse: Floats, factor: int) -> tuple[Floats, Floats, NDArra
     for done, window in enumerate(cuts):
         _report(job, f"{factor}x", done, len(cuts))
         inner, crop = window.scaled(factor).inner, window.scaled(factor).crop
+        if np.isnan(job.lst[window.inner]).all():
+            # Sea, cloud and the land beyond a scene make up much of many a tile.
+            lst[inner], sigma[inner], quality[inner] = np.nan, np.nan, flags.NO_INPUT.mask
+            continue
         fields = job.stack.read(*window.outer, factor)
         fine, spread = job.bundle.step(coarse[window.scaled(half).outer], fields.channels, fields.context)
         bits = _quality(job, window, fields, factor)
@@ -183,7 +187,6 @@ def _quality(job: Job, window: Window, fields: Fields, factor: int) -> NDArray[n
         return coarse.repeat(factor, 0).repeat(factor, 1)
 
     states = (
-        (flags.NO_INPUT, fine(~known)),
         (flags.INPUT_UNCERTAIN, fine(known & job.uncertain[window.outer])),
         (flags.GAP_NEAR, fine(near)),
         (flags.NO_AUXILIARY, ~some),
@@ -193,6 +196,8 @@ def _quality(job: Job, window: Window, fields: Fields, factor: int) -> NDArray[n
     bits = np.zeros(some.shape, np.uint8)
     for flag, where in states:
         bits[where] |= np.uint8(flag.mask)
+    # Where there is no result nothing else is said of it, so that empty windows need not be read.
+    bits[fine(~known)] = flags.NO_INPUT.mask
     return bits
 
 
