@@ -19,8 +19,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
+from scipy import ndimage
 
 from srdanet.simulate import landscape as ls
 from srdanet.simulate.noise import Field
@@ -34,8 +36,12 @@ _GAMMA = np.float32(66.0)
 _KARMAN = 0.41
 _REFERENCE = 10.0
 """Height above displacement (m) at which air temperature and wind are given."""
+_CALM = np.float32(0.35)
+"""How fast stable air stops mixing, relative to Choudhury; the long tail of Beljaars & Holtslag 1991."""
 _BLENDING = 60.0
 """Height (m) at which the wind no longer feels single fields."""
+_FETCH, _UPWIND = 500.0, 0.45
+"""How far upwind (m), and with what weight, the roughness of other fields is felt."""
 _RS_MIN = {ls.CONIFER: 240.0, ls.BROADLEAF: 150.0, ls.GRASS: 75.0, ls.SHRUB: 150.0, ls.CROP: 55.0, ls.URBAN: 110.0}
 """Least stomatal resistance (s m-1) of a leaf area of 1."""
 
@@ -78,8 +84,8 @@ class Forcing:
     """Wind at 10 m over open land (m s-1)."""
 
 
-def surface(land: ls.Land, state: State, albedo: Field, slope_norm: Field) -> Surface:
-    """Parameters of the balance from the land and its state; slope_norm is sqrt(1 + slope^2)."""
+def surface(land: ls.Land, state: State, albedo: Field, slope_norm: Field, cell: float) -> Surface:
+    """Parameters of the balance from the land and its state; slope_norm is sqrt(1 + slope^2), cell in m."""
     table = np.full(8, 100.0, np.float32)
     for kind, value in _RS_MIN.items():
         table[kind] = value
@@ -89,19 +95,23 @@ def surface(land: ls.Land, state: State, albedo: Field, slope_norm: Field) -> Su
     rough = 0.10 * height * np.clip(0.35 + state.green + state.dry + land.sealed, 0.35, 1)
     rough = np.clip(np.where(rock, 0.02, rough), 0.004, 2.0)
     # sparse and built surfaces exchange heat less well than momentum
-    excess = np.exp(2.2 + 2.6 * bare + 2.5 * np.where(urban, 1, 0)) / state.tilth
+    excess = np.exp(2.0 + 1.7 * bare + 1.8 * np.where(urban, 1, 0)) / state.tilth
+    # at reference height the air still remembers the fields upwind (internal boundary layers, Garratt 1990)
+    smooth = np.log(rough).astype(np.float32)
+    rough = np.exp((1 - _UPWIND) * smooth + _UPWIND * ndimage.gaussian_filter(smooth, _FETCH / cell, mode="nearest"))
     blend = np.log(_BLENDING / rough)
     share = np.log(_REFERENCE / rough) / blend
     momentum = _KARMAN**2 / (np.log(_REFERENCE / rough) * np.log(_REFERENCE / rough * excess))
     stress = np.clip(state.moisture / 0.75, 0.02, 1.0)
     leaves = state.leaf / (1 + 0.12 * state.leaf)
     canopy = leaves / table[land.kind] * stress * state.stomata
-    inertia = np.where(rock, 1600.0, 650.0 + 1500.0 * state.surface + 250.0 * state.moisture)
+    inertia = np.where(rock, 1300.0, 650.0 + 1100.0 * state.surface + 250.0 * state.moisture)
     ground = 0.5 * np.sqrt(DAY / np.pi)
     plants = np.clip(state.green + 0.6 * state.dry, 0, 1)
     tall = np.minimum(height, 20.0)
-    capacity = (1 - plants) * inertia * ground * (1 - land.sealed) + plants * (9e3 + 4e3 * tall)
-    capacity = capacity + land.sealed * 1500.0 * ground
+    soil = inertia * ground
+    capacity = (1 - plants) * soil + plants * (0.45 * soil + 4e3 * tall)
+    capacity = (1 - land.sealed) * capacity + land.sealed * 1250.0 * ground
     emissivity = 0.985 * plants + (1 - plants) * np.where(rock, 0.955, 0.958 + 0.015 * state.surface)
     emissivity = np.where(land.sealed > 0.1, 0.97 - 0.02 * land.sealed, emissivity)
     emissivity = emissivity + state.snow * (0.99 - emissivity)
@@ -143,9 +153,9 @@ class _Step:
         excess = kelvin - self.air
         eta = self.buoyancy * excess
         lift = np.sqrt(1 + np.maximum(eta, 0))
-        damp = 1 / (1 + np.maximum(-eta, 0))
+        damp = 1 / (1 + np.maximum(-_CALM * eta, 0))
         conductance = self.drag * lift * np.sqrt(lift) * damp  # unstable: (1 + eta) ** 0.75
-        steeper = conductance * self.buoyancy * np.where(eta > 0, np.float32(0.75) / (lift * lift), damp)
+        steeper = conductance * self.buoyancy * np.where(eta > 0, np.float32(0.75) / (lift * lift), _CALM * damp)
         heat, heat_slope = conductance * excess, conductance + steeper * excess
         resistance = 1 / conductance
         leaves, soil = 1 / (resistance + self.canopy_resistance), 1 / (resistance + self.soil_resistance)
@@ -163,7 +173,7 @@ class _Step:
 
 
 def _step(what: Surface, now: Forcing, storage: Field, stored: Field) -> _Step:
-    wind = np.maximum(now.wind, 0.8) * np.float32(np.log(_BLENDING / 0.03) / np.log(10 / 0.03)) * what.wind_share
+    wind = np.maximum(now.wind, 1.5) * np.float32(np.log(_BLENDING / 0.03) / np.log(10 / 0.03)) * what.wind_share
     deficit = np.maximum(saturation(now.air) - now.vapour, 0)
     open_light = np.clip(1.12 * now.light / (now.light + 140.0), 0.01, 1)
     warm = np.clip(1 - 0.0016 * (298.0 - now.air) ** 2, 0.05, 1)
@@ -188,23 +198,17 @@ def _step(what: Surface, now: Forcing, storage: Field, stored: Field) -> _Step:
     return _Step(*(np.asarray(f, dtype=np.float32) for f in fields))
 
 
-def _newton(step: _Step, kelvin: Field, rounds: int, tolerance: float = 0.0) -> tuple[Field, Field]:
-    """Newton steps inside a bracket that closes; returns the temperature and the residual before the last step.
-
-    Stops early when the residual (W m-2) is within the tolerance everywhere; the temperature is then that residual's.
-    """
+def _newton(step: _Step, kelvin: Field, rounds: int, tolerance: float) -> tuple[Field, Field]:
+    """Newton steps inside a closing bracket until the residual (W m-2) is within the tolerance everywhere."""
     low, high = kelvin - np.float32(60), kelvin + np.float32(60)
     balance, slope = step.terms(kelvin)
-    for left in range(rounds - 1, -1, -1):
+    for _ in range(rounds):
         # the balance falls as temperature rises: its sign tells on which side the root lies
         low, high = np.where(balance > 0, kelvin, low), np.where(balance > 0, high, kelvin)
         ahead = kelvin + balance / slope
-        inside = (ahead > low) & (ahead < high)
-        kelvin = np.where(inside, ahead, 0.5 * (low + high))
-        if left == 0 and tolerance == 0:
-            break
+        kelvin = np.where((ahead >= low) & (ahead <= high), ahead, 0.5 * (low + high))
         balance, slope = step.terms(kelvin)
-        if tolerance > 0 and float(np.abs(balance).max()) < tolerance:
+        if float(np.abs(balance).max()) < tolerance:
             break
     return kelvin, balance
 
@@ -227,11 +231,11 @@ def balance(
     kelvin = deep + 0.4 * (forcing(hours[0]).air - deep)
     restore = what.capacity * np.float32(2 * np.pi / DAY)
     residual = np.zeros_like(kelvin)
-    for before, hour in zip(hours[:-1], hours[1:], strict=True):
+    for before, hour in pairwise(hours):
         inert = what.capacity / np.float32((hour - before) * 3600)
         last = hour == hours[-1]
         step = _step(what, forcing(hour), inert + restore, inert * kelvin + restore * deep)
-        kelvin, residual = _newton(step, kelvin, rounds, 0.2) if last else _newton(step, kelvin, 2)
+        kelvin, residual = _newton(step, kelvin, rounds, 0.2 if last else 15.0)
     return kelvin, residual
 
 
@@ -240,5 +244,6 @@ def _deep(what: Surface, forcing: Callable[[float], Forcing], hour: float) -> Fi
     moments = [forcing(hour - 24 + 3 * n) for n in range(8)]
     mean = Forcing(*(np.mean([getattr(m, name) for m in moments], axis=0) for name in Forcing.__dataclass_fields__))
     zero = np.zeros_like(what.albedo)
-    kelvin, _ = _newton(_step(what, mean, zero, zero), mean.air + 2, 4)
-    return kelvin
+    kelvin, _ = _newton(_step(what, mean, zero, zero), mean.air + 2, 8, 5.0)
+    # snow keeps the ground near freezing
+    return kelvin + np.float32(0.7) * what.snow * np.maximum(np.float32(270.5) - kelvin, 0)

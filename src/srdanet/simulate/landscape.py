@@ -87,15 +87,15 @@ def character(seed: int, latitude: float) -> Character:
     lat = abs(latitude)
     dry_belt = float(np.exp(-(((lat - 27) / 11) ** 2)))
     aridity = float(np.clip(rng.normal(0.28 + 0.3 * dry_belt, 0.17), 0.03, 0.95))
-    relief = float(np.clip(rng.lognormal(np.log(170), 0.9), 15, 900))
+    relief = float(np.clip(rng.lognormal(np.log(240), 0.9), 15, 900))
     small = rng.random() < 0.35
-    field = float(np.clip(rng.lognormal(np.log(150 if small else 320), 0.35), 90, 700))
+    field = float(np.clip(rng.lognormal(np.log(120 if small else 240), 0.35), 80, 600))
     wet = 1 - aridity
     weights = np.array([0.9 + lat / 60, 0.7, 0.4, 0.6 * wet, 0.25 + 0.4 * aridity, 0.15 + 0.6 * aridity, 0.0])
     weights[DOUBLE] = 1.2 if 25 < lat < 38 else 0.1
     crops = rng.dirichlet(weights * 3)
     return Character(
-        base=float(relief * 1.1 + rng.exponential(250)),
+        base=float(relief * 1.6 + 15 + rng.exponential(200)),
         relief=relief,
         aridity=aridity,
         field=field,
@@ -212,7 +212,7 @@ def _towns(seed: int, x: Field, y: Field, kind: Character, elevation: Field, ste
     for r, c, size in zip(rows[flat], cols[flat], radius[flat], strict=True):
         reach = int(3 * size / cell) + 2
         part = slice(max(r - reach, 0), r + reach), slice(max(c - reach, 0), c + reach)
-        away = np.hypot(x[part] - x[r, c], y[part] - y[r, c]) / np.float32(size) + np.float32(0.28) * wobble[part]
-        np.maximum(density[part], 0.95 * smoothstep(away, 1.9, 0.1), out=density[part])
+        away = np.hypot(x[part] - x[r, c], y[part] - y[r, c]) / np.float32(size) + np.float32(0.34) * wobble[part]
+        np.maximum(density[part], 0.95 * smoothstep(away, 1.4, 0.25), out=density[part])
     parks = smoothstep(fractal(shape, rng, slope=2.2, cell=cell, outer=1200), 0.9, 1.3)
     return (density * (0.65 + 0.35 * own) * (1 - parks)).astype(np.float32)

@@ -110,7 +110,7 @@ def on_date(land: ls.Land, seed: int, date: dt.date, latitude: float, cell: floa
     rain = fractal(shape, rng, slope=3.2, cell=cell, outer=60e3)
     shower = fractal(shape, rng, slope=2.6, cell=cell, outer=6e3)
     wet = seasonal_wetness(aridity, latitude, day) + 0.22 * (land.relief.wetness - 0.3)
-    wet = wet + 0.07 * rain + 0.05 * shower + 0.09 * land.hidden
+    wet = wet + 0.12 * rain + 0.06 * shower + 0.065 * land.hidden
     watered = tilled & (own[0] < 0.15 + 0.85 * aridity) & np.isin(land.crop, (ls.SUMMER, ls.LATE, ls.LEY, ls.DOUBLE))
     season = smoothstep(np.float32(day), 110, 150) * smoothstep(np.float32(day), 275, 250)
     since = hashed(land.parcel, 30 + date.toordinal() // 12)  # share of the turn gone since the last watering
@@ -146,8 +146,8 @@ def on_date(land: ls.Land, seed: int, date: dt.date, latitude: float, cell: floa
     leaf = -2.0 * np.log(1 - np.clip(green, 0, 0.97)) * np.where(land.kind == ls.CONIFER, 1.3, 1)
     bare_water = 0.75 * moisture + 0.10 * shower + np.where(watered & (since < 0.15), 0.3 * season, 0)
     surface = np.clip(bare_water * (1 - 0.5 * aridity) - 0.1, 0.02, 1)
-    stomata = np.exp(0.55 * (hashed(land.parcel, 27) - 0.5) * 2 + 0.12 * shower)
-    tilth = np.exp(1.6 * (hashed(land.parcel, 28) - 0.5))
+    stomata = np.exp(0.42 * (hashed(land.parcel, 27) - 0.5) * 2 + 0.12 * shower)
+    tilth = np.exp(1.3 * (hashed(land.parcel, 28) - 0.5))
     trees = np.isin(land.kind, (ls.CONIFER, ls.BROADLEAF))
     snow = smoothstep(warmth + 1.2 * shower, 272.0, 266.5) * np.where(trees, 0.45, 1) * (1 - 0.6 * land.sealed)
     parts = (green, dry, leaf, height, moisture, surface, stomata, tilth, snow * (1 - land.water))

@@ -134,7 +134,7 @@ def terrain(
     small = (shape[0] // factor, shape[1] // factor)
     coarse = cell * factor
     rng = stream(seed, "relief")
-    raw = fractal(small, rng, slope=3.4, cell=coarse, outer=70e3)
+    raw = fractal(small, rng, slope=3.2, cell=coarse, outer=60e3)
     rough = smoothstep(fractal(small, rng, slope=4.0, cell=coarse, outer=90e3), -1.2, 1.4)
     height = (base + relief * raw * (0.35 + rough)).astype(np.float32)
     # the sea and the plains: what would lie far below the base is filled with sediment
@@ -144,7 +144,7 @@ def terrain(
     depth = spill(height, tree) - height
     for _ in range(_PASSES):
         height = incise(height, tree, _EROSION)
-        height = ndimage.gaussian_filter(height, 0.45, mode="nearest")
+        height = ndimage.gaussian_filter(height, 0.4, mode="nearest")
         tree = drain(height)
 
     def fine(values: Field, order: int = 3) -> Field:
@@ -153,7 +153,7 @@ def terrain(
 
     detail = fractal(shape, rng, slope=3.2, cell=cell, outer=2.5 * coarse)
     steep = np.hypot(*np.gradient(height, coarse)).astype(np.float32)
-    elevation = fine(height) + fine(ndimage.gaussian_filter(steep, 1.0), 1) * np.float32(0.09 * coarse) * detail
+    elevation = fine(height) + fine(ndimage.gaussian_filter(steep, 1.0), 1) * np.float32(0.20 * coarse) * detail
     log_area = np.log(tree.upstream)
     river, bank = _rivers(tree, small, shape, factor, cell, rng)
     wet = fine(log_area / np.float32(9.0) - np.sqrt(steep), 1)

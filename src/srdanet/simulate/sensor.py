@@ -3,7 +3,7 @@
 Point spread: box of the cell and a Gaussian of 0.35 cells at nadir (fitted on
 MODIS-ASTER pairs), broader at larger view angles. Noise: Wan 2014 (Remote Sensing
 of Environment 140) finds 0.5-1 K over land, most of which is smooth (emissivity,
-atmosphere); the noise of single cells is about 0.15 K.
+atmosphere); the noise of single cells is about 0.1 K.
 """
 
 from __future__ import annotations
@@ -88,8 +88,8 @@ def view(
     over: Clouds,
     hour: float,
     angle: float,
-    noise: float = 0.15,
-    error: float = 0.4,
+    noise: float = 0.08,
+    error: float = 0.3,
     jitter: float = 0.05,
 ) -> View:
     """Look at a fine temperature with a 1 km instrument.

@@ -153,7 +153,9 @@ def simulate(
     }
     times = {p: np.datetime64(solar_to_utc(date, hour, place.longitude), "s") for p, hour in hours.items()}
 
-    fine, emitting, residual = temperature(land, state, optics.albedo(level), slopes, now, times[day], hours[day], seed)
+    fine, emitting, residual = temperature(
+        land, state, optics.albedo(level), slopes, now, place.cell, times[day], hours[day], seed
+    )
     truth = degrade(fine, 2, emissivity=emitting).astype(np.float32)
     emissivity = aggregate(emitting, 2).astype(np.float32)
 
@@ -186,6 +188,7 @@ def temperature(
     albedo: Field,
     slopes: tuple[Field, Field],
     now: sky.Weather,
+    cell: float,
     time: np.datetime64,
     hour: float,
     seed: int,
@@ -198,16 +201,17 @@ def temperature(
         albedo: Broadband albedo on level ground.
         slopes: Rise towards east and north.
         now: The day's weather.
+        cell: Fine cell (m).
         time: UTC of the overpass.
         hour: Local solar hour of the overpass.
         seed: Seed of the simulation.
     """
     elevation = land.relief.elevation
     norm = np.sqrt(1 + slopes[0] ** 2 + slopes[1] ** 2)
-    what = energy.surface(land, state, albedo, norm)
+    what = energy.surface(land, state, albedo, norm, cell)
     vapour = now.vapour(elevation)
     day = now.date.timetuple().tm_yday
-    gusts = np.exp(0.08 * fractal(elevation.shape, stream(seed, "gusts"), slope=3.2, cell=116.0, outer=20e3))
+    gusts = np.exp(0.08 * fractal(elevation.shape, stream(seed, "gusts"), slope=3.2, cell=cell, outer=20e3))
     exposure = gusts * np.clip(1 - 0.25 * np.tanh(land.relief.pool / 120.0), 0.7, 1.3)
 
     def forcing(when: float) -> energy.Forcing:
