@@ -36,7 +36,7 @@ def validate_cog(path: Path, data: xr.DataArray, raster: Raster, geobox: GeoBox)
     except RasterioError as error:
         fault = f"it does not open or read ({error})"
     if fault:
-        todo = "nothing was written under the final name; check the disk, and the result if it repeats"
+        todo = "nothing was written under the final name; if it repeats, check the disk"
         raise OutputError(f"failed its validation: {fault}", where=path.name, todo=todo)
 
 
@@ -100,7 +100,7 @@ def _value_fault(file: Any, data: xr.DataArray, raster: Raster) -> str | None:
         outside = (stored < raster.low) | (stored > raster.high)
         if outside.any():
             extreme = stored[outside].flat[0]
-            return f"{int(outside.sum())} values such as {extreme:g} {raster.unit} are impossible"
+            return f"{int(outside.sum())} values such as {extreme:g} {raster.unit} are impossible: look at model and inputs"
     return None
 
 
