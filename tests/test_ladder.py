@@ -161,6 +161,12 @@ def test_wrong_images_are_explained() -> None:
     assert np.isfinite(srdanet.downscale(hot, factor=2).lst.values).all()
 
 
+def test_a_finer_cell_is_never_more_certain() -> None:
+    half, quarter = (srdanet.downscale(image(), greenness(), factor=f, day=True) for f in (2, 4))
+    coarse = half.lst_uncertainty.values.repeat(2, 0).repeat(2, 1)
+    assert (quarter.lst_uncertainty.values >= coarse - 1e-6).all()
+
+
 def test_nothing_known_gives_nothing_and_no_error() -> None:
     result = srdanet.downscale(image() * np.nan, greenness())
     assert np.isnan(result.lst.values).all()

@@ -132,14 +132,14 @@ def downscale_scene(
 
 def ladder(job: Job, steps: int) -> Iterator[xr.Dataset]:
     """Climb `steps` times x2; each step's LST is the next one's input."""
-    lst = job.lst
+    lst, sigma = job.lst, np.broadcast_to(np.float32(0), job.lst.shape)
     for number in range(1, steps + 1):
-        lst, sigma, quality = _step(job, lst, 2**number)
+        lst, sigma, quality = _step(job, lst, sigma, 2**number)
         yield _dataset(job, 2**number, lst, sigma, quality)
 
 
-def _step(job: Job, coarse: Floats, factor: int) -> tuple[Floats, Floats, NDArray[np.uint8]]:
-    """One step, from `factor / 2` cells per root cell to `factor`."""
+def _step(job: Job, coarse: Floats, doubt: Floats, factor: int) -> tuple[Floats, Floats, NDArray[np.uint8]]:
+    """One step, from `factor / 2` cells per root cell to `factor`; `doubt` is the standard deviation of `coarse`."""
     half = factor // 2
     height, width = (n * factor for n in job.lst.shape)
     lst, sigma = (job.allocate((height, width), np.float32) for _ in range(2))
@@ -154,7 +154,10 @@ def _step(job: Job, coarse: Floats, factor: int) -> tuple[Floats, Floats, NDArra
             lst[inner], sigma[inner], quality[inner] = np.nan, np.nan, flags.NO_INPUT.mask
             continue
         fields = job.stack.read(*window.outer, factor)
-        fine, spread = job.bundle.step(coarse[window.scaled(half).outer], fields.channels, fields.context)
+        below = window.scaled(half).outer
+        fine, spread = job.bundle.step(coarse[below], fields.channels, fields.context)
+        # The mean of four cells is known at least as well as one of them.
+        spread = np.maximum(spread, doubt[below].repeat(2, 0).repeat(2, 1))
         bits = _quality(job, window, fields, factor)
         missing = (bits & flags.NO_INPUT.mask) > 0
         for target, source in ((lst, fine), (sigma, spread)):
