@@ -246,4 +246,4 @@ def _deep(what: Surface, forcing: Callable[[float], Forcing], hour: float) -> Fi
     zero = np.zeros_like(what.albedo)
     kelvin, _ = _newton(_step(what, mean, zero, zero), mean.air + 2, 8, 5.0)
     # snow keeps the ground near freezing
-    return kelvin + np.float32(0.7) * what.snow * np.maximum(np.float32(270.5) - kelvin, 0)
+    return np.asarray(kelvin + 0.7 * what.snow * np.maximum(270.5 - kelvin, 0), dtype=np.float32)

@@ -152,7 +152,7 @@ def build(seed: int, x: Field, y: Field, kind: Character) -> Land:
     cover[(relief.elevation > treeline) & (cover != BARE)] = GRASS
     cover[sealed > 0.12] = URBAN
     sealed = np.where(cover == URBAN, sealed, np.where(cover == CROP, 0.01, 0.0)).astype(np.float32)
-    water = np.where(relief.lake > 0, np.float32(1), relief.river)
+    water = np.where(relief.lake > 0, np.float32(1), relief.river).astype(np.float32)
     cover[water > 0.5] = WATER
 
     edges = np.cumsum(kind.crops)
@@ -161,8 +161,8 @@ def build(seed: int, x: Field, y: Field, kind: Character) -> Land:
     soil = kind.soil * (1 + 0.13 * fractal(shape, rng, slope=3, cell=cell, outer=20e3) + 0.10 * (own[2] - 0.5))
     vigour = 1 + 0.10 * fractal(shape, rng, slope=2.6, cell=cell, outer=8e3) + 0.35 * (hashed(parcel, 12) - 0.5)
     hidden = 0.7 * fractal(shape, rng, slope=2.4, cell=cell, outer=4e3) + 2.4 * (hashed(parcel, 13) - 0.5)
-    soil, vigour = soil.astype(np.float32), vigour.astype(np.float32)
-    return Land(kind, relief, cover, crop, parcel, sealed, water, soil, vigour, hidden.astype(np.float32))
+    fields = (np.asarray(f, np.float32) for f in (sealed, water, soil, vigour, hidden))
+    return Land(kind, relief, cover, crop, parcel, *fields)
 
 
 def parcels(x: Field, y: Field, kind: Character, seed: int) -> tuple[Ints, Ints, NDArray[np.bool_]]:

@@ -68,7 +68,8 @@ def fractal(
     field = fft.irfft2(fft.rfft2(white) * gain, s=(rows, cols))[: shape[0], : shape[1]]
     field = np.ascontiguousarray(field, dtype=np.float32)
     field -= field.mean(dtype=np.float64)
-    return field / np.float32(max(float(field.std(dtype=np.float64)), 1e-12))
+    field /= max(float(field.std(dtype=np.float64)), 1e-12)
+    return field
 
 
 def mix(*keys: ArrayLike) -> Ints:
@@ -123,7 +124,7 @@ def voronoi(x: Field, y: Field, size: float, salt: int, jitter: float = 0.8) -> 
     return owner
 
 
-def smoothstep(values: Field, low: float, high: float) -> Field:
+def smoothstep(values: Field | float, low: float, high: float) -> Field:
     """0 below `low`, 1 above `high`, smooth between; low may exceed high."""
-    t = np.clip((values - np.float32(low)) / np.float32(high - low), 0, 1)
+    t = np.clip((np.asarray(values, np.float32) - np.float32(low)) / np.float32(high - low), 0, 1)
     return cast(Field, t * t * (3 - 2 * t))

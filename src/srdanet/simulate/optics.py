@@ -53,7 +53,7 @@ def reflectances(land: ls.Land, state: State) -> NDArray[np.float32]:
 def albedo(bands: NDArray[np.float32]) -> Field:
     """Broadband shortwave albedo (0-1) of seven reflectances (7, y, x)."""
     total = np.tensordot(np.asarray(_LIANG, np.float32), bands, axes=1)
-    return np.clip(total - np.float32(0.0015), 0.01, 0.95).astype(np.float32)
+    return np.asarray(np.clip(total - np.float32(0.0015), 0.01, 0.95), dtype=np.float32)
 
 
 def illuminated(bands: NDArray[np.float32], ratio: Field) -> NDArray[np.float32]:

@@ -112,7 +112,7 @@ def on_date(land: ls.Land, seed: int, date: dt.date, latitude: float, cell: floa
     wet = seasonal_wetness(aridity, latitude, day) + 0.22 * (land.relief.wetness - 0.3)
     wet = wet + 0.12 * rain + 0.06 * shower + 0.065 * land.hidden
     watered = tilled & (own[0] < 0.15 + 0.85 * aridity) & np.isin(land.crop, (ls.SUMMER, ls.LATE, ls.LEY, ls.DOUBLE))
-    season = smoothstep(np.float32(day), 110, 150) * smoothstep(np.float32(day), 275, 250)
+    season = float(smoothstep(day, 110, 150) * smoothstep(day, 275, 250))
     since = hashed(land.parcel, 30 + date.toordinal() // 12)  # share of the turn gone since the last watering
     irrigated = np.where(watered, season * (0.35 + 0.65 * (1 - since)), 0)
     moisture = np.clip(np.maximum(wet, irrigated * (0.9 + 0.1 * own[1])), 0.02, 1).astype(np.float32)

@@ -147,32 +147,36 @@ def terrain(
         height = ndimage.gaussian_filter(height, 0.4, mode="nearest")
         tree = drain(height)
 
-    def fine(values: Field, order: int = 3) -> Field:
-        out = ndimage.zoom(values, factor, order=order, mode="nearest", grid_mode=True)
-        return np.asarray(out, dtype=np.float32)
-
     detail = fractal(shape, rng, slope=3.2, cell=cell, outer=2.5 * coarse)
     steep = np.hypot(*np.gradient(height, coarse)).astype(np.float32)
-    elevation = fine(height) + fine(ndimage.gaussian_filter(steep, 1.0), 1) * np.float32(0.20 * coarse) * detail
+    elevation = (
+        _refine(height, factor, 3)
+        + _refine(ndimage.gaussian_filter(steep, 1.0), factor) * np.float32(0.20 * coarse) * detail
+    )
     log_area = np.log(tree.upstream)
     river, bank = _rivers(tree, small, shape, factor, cell, rng)
-    wet = fine(log_area / np.float32(9.0) - np.sqrt(steep), 1)
+    wet = _refine(log_area / np.float32(9.0) - np.sqrt(steep), factor)
     wetness = smoothstep(ndimage.gaussian_filter(wet, factor * 0.5), -0.25, 0.75)
-    lake = _lakes(depth, lakes, fine, rng, shape, cell)
+    lake = _lakes(depth, lakes, factor, rng, shape, cell)
     surroundings = ndimage.gaussian_filter(height, 2000.0 / coarse, mode="nearest")
-    pool = fine(surroundings - ndimage.gaussian_filter(height, 0.6, mode="nearest"), 1)
+    pool = _refine(surroundings - ndimage.gaussian_filter(height, 0.6, mode="nearest"), factor)
     return Relief(elevation, river, lake, np.maximum(wetness, bank), pool)
 
 
+def _refine(values: Field, factor: int, order: int = 1) -> Field:
+    """Interpolate to cells `factor` times finer."""
+    return np.asarray(ndimage.zoom(values, factor, order=order, mode="nearest", grid_mode=True), dtype=np.float32)
+
+
 def _lakes(
-    depth: Field, share: float, fine: object, rng: np.random.Generator, shape: tuple[int, int], cell: float
+    depth: Field, share: float, factor: int, rng: np.random.Generator, shape: tuple[int, int], cell: float
 ) -> Field:
-    assert callable(fine)
+    """Standing water in the deepest depressions, with fractal shores: positive where there is water."""
     if share <= 0 or not np.any(depth > 1.0):
         return np.full(shape, -1.0, np.float32)
     level = max(float(np.quantile(depth, 1 - share)), 1.0)
     shore = fractal(shape, rng, slope=3.0, cell=cell, outer=3e3)
-    surface: Field = fine(ndimage.gaussian_filter(depth - level, 0.8), 3)
+    surface = _refine(ndimage.gaussian_filter(depth - level, 0.8), factor, 3)
     return surface + np.float32(0.15 * level) * shore - np.float32(0.1)
 
 

@@ -4,27 +4,23 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import numpy as np
-from affine import Affine
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 
-from srdanet.errors import ArgumentError
-from srdanet.grid import SPHERE_RADIUS, Level, Tile, coarsen, lonlat, refine
+from srdanet.grid import Level, Tile, coarsen, lonlat, refine
 from srdanet.physics import aggregate, degrade
 from srdanet.predictors.solar import illumination, solar_to_utc, sun_at
 from srdanet.predictors.terrain import gradient
+from srdanet.prepare.granules import DIFFUSE
 from srdanet.products import quality
 from srdanet.simulate import classes, energy, landscape, optics, phenology, sensor
 from srdanet.simulate import weather as sky
 from srdanet.simulate.noise import Field, fractal, salt, stream
+from srdanet.simulate.place import FINE, MARGIN, inner, locate
 
-MARGIN = 2
-"""1 km cells simulated around the scene, so that the point spread has something to blur."""
-_FINE = 8
-"""Fine cells along a 1 km cell: twice as fine as 250 m, so that cells are mixed."""
 _OVERPASS = {("Terra", True): 10.6, ("Terra", False): 22.4, ("Aqua", True): 13.4, ("Aqua", False): 1.6}
 _STEPS = (3.0, 3.0, 3.0, 2.0, 2.0, 1.5, 1.5, 1.0, 1.0)
 """Hours of the time steps before the overpass."""
@@ -42,9 +38,14 @@ class Raw:
     """Seven bands at 500 m, clouds left in."""
     reflectance_250: NDArray[np.float32]
     """Red and near infrared at 250 m, clouds left in."""
+    albedo_wsa: Field
     albedo_bsa: Field
     albedo_quality: NDArray[np.uint8]
-    era5: sky.Reanalysis
+    view: sensor.View
+    """The temperature as the product has it: cells of any error."""
+    clouds: float
+    """Share of cloud asked for or drawn."""
+    weather: sky.Weather
     elevation: Field
     """Height (m) on the fine grid, margin included."""
     elevation_box: GeoBox
@@ -69,7 +70,7 @@ class Simulation:
     emissivity: Field
     """Broadband emissivity at 250 m."""
     lst: Field
-    """Observed temperature at 1 km, K, NaN under cloud."""
+    """Observed temperature at 1 km, K, NaN under cloud and where its quality words say an error above 2 K."""
     qc: NDArray[np.uint8]
     """Quality words of `lst`."""
     view_time: Field
@@ -138,7 +139,7 @@ def simulate(
     """
     tile = Tile.parse(tile) if isinstance(tile, str) else tile
     date = dt.date.fromisoformat(date) if isinstance(date, str) else date
-    place = _place(seed, size, Tile.parse(tile) if isinstance(tile, str) else tile, offset)
+    place = locate(seed, size, Tile.parse(tile) if isinstance(tile, str) else tile, offset)
     date = dt.date.fromisoformat(date) if isinstance(date, str) else date
     kind = character or landscape.character(seed, place.latitude)
     land = landscape.build(seed, place.x, place.y, kind)
@@ -151,7 +152,9 @@ def simulate(
         p: _OVERPASS[platform, p] + stream(seed, "pass", date.isoformat(), platform, p).normal(0, 0.3)
         for p in (True, False)
     }
-    times = {p: np.datetime64(solar_to_utc(date, hour, place.longitude), "s") for p, hour in hours.items()}
+    times = {
+        p: cast(np.datetime64, solar_to_utc(np.datetime64(date), hour, place.longitude)) for p, hour in hours.items()
+    }
 
     fine, emitting, residual = temperature(
         land, state, optics.albedo(level), slopes, now, place.cell, times[day], hours[day], seed
@@ -165,21 +168,39 @@ def simulate(
     over = {p: _clouds(seed, date, platform, p, size, share, float(sun[1])) for p in (True, False)}
     rng = stream(seed, "view", date.isoformat(), platform, day)
     angle = float(np.clip(rng.normal(0, 26), -55, 55))
-    seen = sensor.view(truth, emissivity, 4, rng, over=over[day], hour=hours[day], angle=angle)
+    whole = sensor.view(truth, emissivity, 4, rng, over=over[day], hour=hours[day], angle=angle)
+    seen = sensor.View(*(inner(part, 1) for part in (whole.lst, whole.qc, whole.time, whole.angle)))
     ratio = illumination(*slopes, *sun) / np.cos(np.radians(sun[0]))
     optical, raw = _optical(land, state, level, ratio.astype(np.float32), over[True], seed, date, place.cell)
 
-    lon, lat = lonlat(coarsen(place.box, _FINE))
-    ground = aggregate(land.relief.elevation, _FINE).astype(np.float32)
-    raw["era5"] = era5 = sky.reanalysis(seed, now, lon, lat, ground, tuple(times.values()))
-    air = sky.at_cells(era5, times[day], _inner(lon, 1), _inner(lat, 1))
+    lon, lat = (inner(part, 1) for part in lonlat(coarsen(place.box, FINE)))
+    area = float(lon.min()), float(lat.min()), float(lon.max()), float(lat.max())
+    era5 = _reanalysis(seed, now, land.relief.elevation, place.box, (times[day],), area)
+    air = sky.at_cells(era5, times[day], lon, lat)
+    raw |= {"view": seen, "clouds": share, "weather": now}
     return Simulation(
         seed=seed, tile=place.tile, date=date, day=day, platform=platform, offset=place.offset, character=kind,
-        time=times[day], truth=_inner(truth, 4), emissivity=_inner(emissivity, 4), lst=_inner(seen.lst, 1),
-        qc=_inner(seen.qc, 1), view_time=_inner(seen.time, 1), view_angle=_inner(seen.angle, 1),
+        time=times[day], truth=inner(truth, 4), emissivity=inner(emissivity, 4), 
+        lst=np.where(quality.keep_lst(seen.qc), seen.lst, np.float32(np.nan)), qc=seen.qc, view_time=seen.time,
+        view_angle=seen.angle,
         predictors={**optical, **air}, raw=Raw(**raw, elevation=land.relief.elevation, elevation_box=place.box),
         residual=residual,
     )  # fmt: skip
+
+
+def companion(simulation: Simulation) -> Simulation:
+    """The other overpass of the day over the same land under the same weather."""
+    return simulate(
+        simulation.seed,
+        simulation.size,
+        simulation.tile,
+        simulation.date,
+        not simulation.day,
+        platform=simulation.platform,
+        offset=simulation.offset,
+        clouds=simulation.raw.clouds,
+        character=simulation.character,
+    )
 
 
 def temperature(
@@ -224,7 +245,7 @@ def temperature(
         fields = (light, sky.longwave(moist, air), air, moist, now.wind(when) * exposure)
         return energy.Forcing(*(np.asarray(f, dtype=np.float32) for f in fields))
 
-    kelvin, residual = energy.balance(what, forcing, hour + np.cumsum((-sum(_STEPS), *_STEPS)))
+    kelvin, residual = energy.balance(what, forcing, [hour - sum(_STEPS[n:]) for n in range(len(_STEPS) + 1)])
     # water keeps the season's temperature; rivers and ponds take their share of what the cell emits
     basin = np.maximum(now.season + 2.0 - sky.LAPSE * elevation, 273.6) + 0.6 * sky.daily_course(hour - 1)
     own = what.emissivity * (1 - land.water) * kelvin**4
@@ -233,51 +254,20 @@ def temperature(
     return mixed.astype(np.float32), emissivity.astype(np.float32), float(np.abs(residual).max())
 
 
-@dataclass(frozen=True)
-class _Place:
-    tile: Tile
-    offset: tuple[int, int]
-    box: GeoBox
-    """The fine grid, margin included."""
-    longitude: float
-    latitude: float
-    x: Field
-    """True metres eastward of the tile's middle meridian."""
-    y: Field
-
-    @property
-    def cell(self) -> float:
-        return float(self.box.affine.a)
+def era5_over_tile(simulation: Simulation, times: tuple[np.datetime64, ...]) -> sky.Reanalysis:
+    """ERA5's hours of the days of `times` over the whole tile; over the scene they are those behind its predictors."""
+    lon, lat = lonlat(simulation.tile.geobox(Level.KM6))
+    on = np.isfinite(lon) & (np.abs(lon) <= 180)
+    area = float(lon[on].min()), float(lat[on].min()), float(lon[on].max()), float(lat[on].max())
+    raw = simulation.raw
+    return _reanalysis(simulation.seed, raw.weather, raw.elevation, raw.elevation_box, times, area)
 
 
-def _place(seed: int, size: int, tile: Tile, offset: tuple[int, int] | None) -> _Place:
-    if not 4 <= size <= Level.KM1.cells:
-        raise ArgumentError(f"a scene of {size} cells a side", todo="give 4 to 1200 cells of 1 km")
-    room = Level.KM1.cells - size
-    if offset is None:
-        rows, cols = stream(seed, "offset").integers(0, room + 1, 2)
-        offset = int(rows), int(cols)
-    if not (0 <= offset[0] <= room and 0 <= offset[1] <= room):
-        raise ArgumentError(f"a scene of {size} cells at {offset} leaves the tile", todo=f"0 to {room} fit")
-    whole = tile.geobox(Level.KM1)
-    around = GeoBox(
-        (size + 2 * MARGIN,) * 2, whole.affine * Affine.translation(offset[1] - MARGIN, offset[0] - MARGIN), whole.crs
-    )
-    box = refine(around, _FINE)
-    a = box.affine
-    cols, rows = (np.arange(n) + 0.5 for n in (box.shape[1], box.shape[0]))
-    east, north = a.c + a.a * cols, a.f + a.e * rows
-    middle = north[len(north) // 2] / SPHERE_RADIUS
-    longitude, latitude = np.degrees(east[len(east) // 2] / SPHERE_RADIUS / np.cos(middle)), np.degrees(middle)
-    rim = np.abs(east).max() / SPHERE_RADIUS / np.cos(np.abs(north).max() / SPHERE_RADIUS)
-    if rim > np.pi or abs(latitude) > 75:
-        raise ArgumentError(f"{tile} at {offset} lies beyond the map or too near a pole", todo="choose another tile")
-    corner = tile.corner
-    # parcels and towns are laid out in true metres, not in the sheared ones of the sinusoidal grid
-    meridian = np.radians(longitude) * SPHERE_RADIUS
-    x = east[None, :] - meridian * np.cos(north / SPHERE_RADIUS)[:, None]
-    y = np.broadcast_to((north - corner[1])[:, None], x.shape)
-    return _Place(tile, offset, box, float(longitude), float(latitude), x.astype(np.float32), y.astype(np.float32))
+def _reanalysis(
+    seed: int, now: sky.Weather, elevation: Field, box: GeoBox, times: tuple[np.datetime64, ...], area: sky.Area
+) -> sky.Reanalysis:
+    ground = aggregate(elevation, FINE).astype(np.float32)
+    return sky.reanalysis(seed, now, *lonlat(coarsen(box, FINE)), ground, times, area)
 
 
 def _clouds(
@@ -304,34 +294,31 @@ def _optical(
     tops = (tops + 0.1 * fractal(tops.shape, rng, slope=2.8, cell=927.0)).astype(np.float32)
     at_250 = sensor.reflectance(shown[:2], 2, rng, bright=np.kron(tops, np.ones((4, 4), np.float32)))
     at_500 = sensor.reflectance(shown, 4, rng, bright=np.kron(tops, np.ones((2, 2), np.float32)))
-    water = aggregate(land.water, _FINE).astype(np.float32)
-    words = sensor.state_words(over, water, aggregate(state.snow, _FINE).astype(np.float32), rng)
+    water = aggregate(land.water, FINE).astype(np.float32)
+    words = sensor.state_words(over, water, aggregate(state.snow, FINE).astype(np.float32), rng)
     keep = quality.keep_reflectance(words)
     white = aggregate(optics.albedo(level), 4) * np.float32(1.02)
     white = white + 0.004 * rng.standard_normal(white.shape, dtype=np.float32)
     white = np.round(np.clip(white, 0.01, 1), 3).astype(np.float32)
+    black = np.round(white * np.float32(0.95), 3)
     magnitude = fractal((white.shape[0], white.shape[1]), rng, slope=3, cell=463.0, outer=20e3) > 1.3
     names = classes.igbp(land, 4, salt(seed, "classes"))
 
     def clear(band: NDArray[np.float32], factor: int) -> Field:
         mask = np.kron(keep, np.ones((factor, factor), np.bool_))
-        return _inner(np.where(mask, band, np.float32(np.nan)), factor)
+        return inner(np.where(mask, band, np.float32(np.nan)), factor)
 
     optical: dict[str, NDArray[Any]] = {name: clear(at_250[n], 4) for n, name in enumerate(optics.BANDS[:2])}
     optical |= {name: clear(at_500[n + 2], 2) for n, name in enumerate(optics.BANDS[2:])}
-    optical |= {"albedo": _inner(white, 2), "land_cover": _inner(names, 2)}
-    optical["elevation"] = _inner(aggregate(land.relief.elevation, 2).astype(np.float32), 4)
+    blue_sky = (1 - DIFFUSE) * black + DIFFUSE * white
+    optical |= {"albedo": inner(blue_sky.astype(np.float32), 2), "land_cover": inner(names, 2)}
+    optical["elevation"] = inner(aggregate(land.relief.elevation, 2).astype(np.float32), 4)
     raw = {
-        "state": _inner(words, 1),
-        "reflectance": _inner(at_500, 2),
-        "reflectance_250": _inner(at_250, 4),
-        "albedo_bsa": _inner(np.round(white * np.float32(0.95), 3), 2),
-        "albedo_quality": _inner(magnitude.astype(np.uint8), 2),
+        "state": inner(words, 1),
+        "reflectance": inner(at_500, 2),
+        "reflectance_250": inner(at_250, 4),
+        "albedo_wsa": inner(white, 2),
+        "albedo_bsa": inner(black, 2),
+        "albedo_quality": inner(magnitude.astype(np.uint8), 2),
     }
     return optical, raw
-
-
-def _inner(values: NDArray[Any], factor: int) -> NDArray[Any]:
-    """The scene without its margin, from cells `factor` times finer than 1 km."""
-    cut = slice(MARGIN * factor, -MARGIN * factor)
-    return np.ascontiguousarray(values[..., cut, cut])

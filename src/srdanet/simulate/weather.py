@@ -17,13 +17,15 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from srdanet.predictors.solar import sun_at
-from srdanet.simulate.noise import Field, smoothstep, stream
+from srdanet.simulate.noise import Field, hashed, salt, smoothstep, stream
 from srdanet.simulate.phenology import northern_day, seasonal_wetness
 
 LAPSE = 0.0062
 """Fall of air temperature with height (K m-1)."""
 SOLAR = 1361.0
 STEFAN_BOLTZMANN = 5.670374e-8
+Area = tuple[float, float, float, float]
+"""West, south, east, north (degrees)."""
 ERA5_STEP = 0.25
 """Spacing of the ERA5 grid (degrees)."""
 
@@ -62,7 +64,7 @@ class Weather:
 
     def wind(self, hour: float) -> float:
         """Wind at 10 m (m s-1); it calms down at night."""
-        return self.speed * (1 + 0.35 * np.cos(2 * np.pi * (hour - 14) / 24))
+        return float(self.speed * (1 + 0.35 * np.cos(2 * np.pi * (hour - 14) / 24)))
 
 
 def saturation(kelvin: Field) -> Field:
@@ -83,12 +85,13 @@ def weather(seed: int, latitude: float, longitude: float, date: dt.date, aridity
     lat = min(abs(latitude), 75.0)
 
     def climate(when: float) -> float:
-        return 300.5 - 0.0082 * lat**2 + 0.26 * lat * (0.8 + 0.5 * aridity) * np.cos(2 * np.pi * (when - 202) / 365)
+        season = np.cos(2 * np.pi * (when - 202) / 365)
+        return float(300.5 - 0.0082 * lat**2 + 0.26 * lat * (0.8 + 0.5 * aridity) * season)
 
     mean = climate(day) + rng.normal(1.0, 3.0)
     swing = 3.8 + 4.5 * aridity + rng.uniform(0, 2.0)
     humidity = np.clip(rng.normal(0.74 - 0.45 * aridity, 0.07), 0.12, 0.95)
-    vapour = humidity * float(saturation(np.float32(mean)))
+    vapour = humidity * float(saturation(np.asarray(mean, np.float32)))
     log = np.log(vapour / 611.2)
     return Weather(
         latitude=latitude,
@@ -140,6 +143,7 @@ def reanalysis(
     lat: NDArray[np.float64],
     height: Field,
     times: tuple[np.datetime64, ...],
+    area: Area,
 ) -> Reanalysis:
     """What ERA5 would give around a scene.
 
@@ -150,11 +154,13 @@ def reanalysis(
         lat: Latitude.
         height: Height (m) of those cells.
         times: Overpasses that must be covered (UTC); whole days are given.
+        area: West, south, east and north edge (degrees) of what must be covered.
     """
     rng = stream(seed, "era5", now.date.isoformat())
     step = ERA5_STEP
-    north, south = np.ceil(lat.max() / step + 1) * step, np.floor(lat.min() / step - 1) * step
-    west, east = np.floor(lon.min() / step - 1) * step, np.ceil(lon.max() / step + 1) * step
+    west, south = (float(np.floor(edge / step - 1) * step) for edge in area[:2])
+    east, north = (float(np.ceil(edge / step + 1) * step) for edge in area[2:])
+    north, south = min(north, 90.0), max(south, -90.0)
     lats = np.round(np.arange(north, south - step / 2, -step), 4)
     lons = np.round(np.arange(west, east + step / 2, step), 4)
     first = (min(times) - np.timedelta64(2, "h")).astype("datetime64[D]")
@@ -167,13 +173,18 @@ def reanalysis(
     ground = smooth[np.rint(rows).astype(int)][:, np.rint(cols).astype(int)]
     shape = (len(hours), len(lats), len(lons))
 
-    def wavy(size: float) -> NDArray[np.float32]:
-        """A field that varies smoothly over the nodes and not at all over the day."""
-        noise = ndimage.gaussian_filter(rng.standard_normal(shape[1:]), 1.5, mode="nearest")
-        return np.asarray(size * noise / max(float(noise.std()), 1e-6), np.float32)
+    def wavy(size: float, name: str) -> NDArray[np.float32]:
+        """A field that varies smoothly over the nodes and not at all over the day; a node's own, whatever the area."""
+        reach = 6
+        rows = np.round(lats[0] / step).astype(int) - np.arange(-reach, len(lats) + reach)
+        cols = np.round(lons[0] / step).astype(int) + np.arange(-reach, len(lons) + reach)
+        noise = hashed(rows[:, None], cols[None, :], salt(seed, f"era5 {name} {now.date}")) - np.float32(0.5)
+        smooth = ndimage.gaussian_filter(noise, 1.5, truncate=4.0)[reach:-reach, reach:-reach]
+        # a Gaussian of 1.5 nodes leaves 0.188 of the standard deviation (0.289) of uniform numbers
+        return np.asarray(size * smooth / (0.188 * 0.289), np.float32)
 
-    bias, damp, gust = rng.normal(0, 0.7) + wavy(0.35), wavy(0.5), 1 + wavy(0.08)
-    soil = np.clip(0.08 + 0.30 * (now.wetness + wavy(0.06)), 0.02, 0.5)
+    bias, damp, gust = rng.normal(0, 0.7) + wavy(0.35, "air"), wavy(0.5, "dew"), 1 + wavy(0.08, "wind")
+    soil = np.clip(0.08 + 0.30 * (now.wetness + wavy(0.06, "soil")), 0.02, 0.5)
     out = {name: np.empty(shape, np.float32) for name in ("t2m", "d2m", "u10", "v10", "ssrd", "swvl1", "sp")}
     mesh_lon, mesh_lat = np.meshgrid(lons, lats)
     for n, time in enumerate(hours):
@@ -197,7 +208,7 @@ def _level(zenith: NDArray[np.float64], now: Weather) -> NDArray[np.float64]:
     day = now.date.timetuple().tm_yday
     table = np.arange(0.0, 91.0, 0.5)
     light = [b * np.cos(np.radians(z)) + d for z in table for b, d in (sunlight(float(z), day, now.clear),)]
-    return np.interp(zenith, table, light)
+    return np.asarray(np.interp(zenith, table, light))
 
 
 def at_cells(
@@ -238,6 +249,6 @@ def cold_pool(hour: float, speed: float, depth: Field) -> Field:
 
     After the potential temperature deficits of valleys in Whiteman 2000, about 5 K per 150 m.
     """
-    night = float(smoothstep(np.float32((hour - 17.0) % 24), 0, 4)) if (hour > 16.5 or hour < 7.5) else 0.0
+    night = float(smoothstep((hour - 17.0) % 24, 0, 4)) if (hour > 16.5 or hour < 7.5) else 0.0
     calm = float(np.exp(-((speed / 4.0) ** 2)))
     return np.asarray(-4.5 * night * calm * np.tanh(depth / np.float32(90.0)), dtype=np.float32)
