@@ -53,6 +53,18 @@ def test_results_are_numbers_whatever_is_missing(inputs: Inputs) -> None:
     assert bool(torch.isfinite(nothing).all())
 
 
+def test_a_fire_stays_where_it_is(inputs: Inputs) -> None:
+    """One absurd cell spoils its neighbourhood no more than bicubic interpolation does."""
+    lst, channels, context = (x.clone() for x in inputs)
+    lst[..., 30, 30] = 1200
+    channels[..., 90, 90] = 1e6
+    context[:, 2] = 1e6
+    with torch.no_grad():
+        fine, _ = make()(lst, channels, context)
+    bicubic = F.interpolate(lst, scale_factor=2, mode="bicubic", align_corners=False)
+    assert float((fine - bicubic)[..., :40, :40].abs().max()) < 60
+
+
 def test_a_missing_value_is_not_a_zero(inputs: Inputs) -> None:
     lst, channels, context = inputs
     gone, zero = channels.clone(), channels.clone()

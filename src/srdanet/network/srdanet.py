@@ -21,6 +21,8 @@ LEVEL, SPREAD = 290.0, 20.0
 """Mean and spread (K) of land surface temperature, for the network's sense of warm and cold."""
 DETAIL = 3.0
 """Usual departure (K) of a cell from its surroundings."""
+FAR = 10.0
+"""Standardised values beyond this (a fire, a broken cell, a climate never seen) are cut to it."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +101,7 @@ class SRDANet(nn.Module):
         lst = torch.where(known, lst, torch.zeros_like(lst)) - LEVEL * valid
         level = local_mean(lst, valid, self.architecture.level_box)
         departure = (lst - level) * valid
-        p = self.primary(torch.cat([departure / DETAIL, valid, level / SPREAD], 1))
+        p = self.primary(torch.cat([(departure / DETAIL).clamp(-FAR, FAR), valid, level / SPREAD], 1))
         a = self.auxiliary(self._fold(auxiliary))
         scale_p, shift_p, scale_a, shift_a = self.modulation(self._standard_context(context)).chunk(4, 1)
         p, a = p * (1 + scale_p) + shift_p, a * (1 + scale_a) + shift_a
@@ -115,12 +117,13 @@ class SRDANet(nn.Module):
         present = known.to(auxiliary.dtype)
         x = torch.where(known, (auxiliary - self.channel_mean) / self.channel_std, torch.zeros_like(auxiliary))
         x = (x - self.relative * local_mean(x, present, 2 * self.architecture.level_box + 1)) * present
+        x = x.clamp(-FAR, FAR)
         return torch.cat([F.pixel_unshuffle(x, 2), F.avg_pool2d(present, 2)], 1)
 
     def _standard_context(self, context: Tensor) -> Tensor:
         known = ~torch.isnan(context)
         x = torch.where(known, (context - self.context_mean) / self.context_std, torch.zeros_like(context))
-        return torch.cat([x, known.to(context.dtype)], 1)
+        return torch.cat([x.clamp(-FAR, FAR), known.to(context.dtype)], 1)
 
     def describe(self) -> dict[str, object]:
         """What a bundle stores to build the same network again."""

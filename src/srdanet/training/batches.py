@@ -60,6 +60,8 @@ DROPS: tuple[tuple[float, tuple[str, ...]], ...] = (
     (0.60, CLASSES),
 )
 """Channels dropped together, and how often: any product may be missing in production."""
+NEVER_SEEN = 1e9
+"""Spread of a quantity that no sample holds."""
 CONTEXT_DROPS: tuple[tuple[float, tuple[str, ...]], ...] = (
     (0.40, WEATHER),
     (0.15, ("season_sin", "season_cos", "sun_elevation")),
@@ -123,9 +125,9 @@ def clouds(shape: tuple[int, ...], rng: np.random.Generator) -> NDArray[np.bool_
 
 
 def statistics(samples: Mapping[str, Sequence[Sample]]) -> tuple[list[float], list[float], list[float], list[float]]:
-    """Mean and standard deviation of every channel and context entry; 0 and 1 where never seen.
+    """Mean and standard deviation of every channel and context entry, taken at the first step.
 
-    Each source counts alike; taken at the first step.
+    Each source counts alike. What was never seen gets a spread so wide that it cannot speak.
     """
     chan: dict[str, list[Floats]] = {name: [] for name in CHANNELS}
     cont: dict[str, list[Floats]] = {name: [] for name in CONTEXT}
@@ -145,7 +147,7 @@ def statistics(samples: Mapping[str, Sequence[Sample]]) -> tuple[list[float], li
             known = len(values) > 0
             means.append(float(values.mean()) if known else 0.0)
             # A quantity that hardly varies in training must not be blown up in production.
-            spreads.append(max(float(values.std()), 1e-2) if known else 1.0)
+            spreads.append(max(float(values.std()), 1e-2) if known else NEVER_SEEN)
         return means, spreads
 
     return (*summary(chan), *summary(cont))

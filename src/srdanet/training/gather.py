@@ -6,6 +6,7 @@ import datetime as dt
 import logging
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from concurrent.futures import ProcessPoolExecutor
 
 import numpy as np
 
@@ -36,8 +37,9 @@ def gather(config: TrainConfig) -> tuple[Groups, Groups]:
     _sort(training, (s for p in pairs.take(splits.aster.mask(pairs, "train")) for s in from_aster(p)))
     _sort(validation, (s for p in pairs.take(splits.aster.mask(pairs, "test")) for s in from_aster(p)))
     seeds = range(config.simulated_scenes)
-    _sort(training, (_simulated(1000 + seed) for seed in seeds))
-    _sort(validation, (_simulated(500 + seed) for seed in seeds[: len(seeds) // 10]))
+    with ProcessPoolExecutor(config.threads) as pool:
+        _sort(training, pool.map(_simulated, (1000 + seed for seed in seeds)))
+        _sort(validation, pool.map(_simulated, (500 + seed for seed in seeds[: len(seeds) // 10])))
     log.info("samples: %s", {name: len(group) for name, group in training.items()})
     return _wanted(training, config), _wanted(validation, config)
 
