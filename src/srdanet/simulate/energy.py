@@ -193,7 +193,7 @@ def _step(what: Surface, now: Forcing, storage: Field, stored: Field) -> _Step:
         what.soil_resistance,
         storage,
         stored,
-        what.snow * 150.0,
+        what.snow * 500.0,
     )
     return _Step(*(np.asarray(f, dtype=np.float32) for f in fields))
 

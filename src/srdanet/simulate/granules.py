@@ -23,6 +23,8 @@ COLLECTION = "061"
 _TEXT = 32000
 """Length of the providers' StructMetadata texts, which are padded with NUL."""
 _DEFLATE = 3
+_PATH = 1000
+"""Length to which slashes stretch the path that HDF4 writes into its file, so that it can be blotted out."""
 
 
 def granule_name(short_name: str, date: dt.date, tile: Tile) -> GranuleName:
@@ -74,7 +76,8 @@ def write_granule(
     product = product_of(name.product)
     rows = [product.layer(key) for key in scene]
     try:
-        file = SD(str(path), SDC.WRITE | SDC.CREATE | SDC.TRUNC)
+        stretched = f"{path.parent.resolve()}/".ljust(_PATH - len(path.name), "/") + path.name
+        file = SD(stretched, SDC.WRITE | SDC.CREATE | SDC.TRUNC)
         for layer in rows:
             side, factor = layer.level.cells, layer.level.cells // 1200
             whole = np.full((side, side), outside.get(layer.name, layer.fill), layer.dtype)
@@ -93,6 +96,8 @@ def write_granule(
         for key, text in texts.items():
             file.attr(key).set(SDC.CHAR8, text)
         file.end()
+        # HDF4 keeps the path it was given; without it the same granule is the same bytes wherever it is made
+        path.write_bytes(path.read_bytes().replace(stretched.encode(), path.name.encode().ljust(len(stretched))))
     except HDF4Error as error:
         raise OutputError(
             f"cannot be written as HDF4 ({error})", where=path.name, todo="check the free space"
