@@ -89,3 +89,14 @@ def test_train_names_what_is_wrong_in_the_configuration(runner: CliRunner, tmp_p
     result = runner.invoke(cli, ["train", str(config)])
     assert result.exit_code == 2
     assert str(config) in result.stderr
+
+
+def test_simulate_writes_files_that_prepare_reads(runner: CliRunner, tmp_path: Path) -> None:
+    out = tmp_path / "land"
+    words = ("simulate", "--seed", "5", "--size", "12", "--tile", "h17v05", "--date", "2020060", "-o", str(out))
+    found = _json(runner, *words)
+    assert all(Path(name).is_file() for name in found["files"])  # type: ignore[attr-defined]
+    plan = _json(runner, "prepare", str(out), "--dry-run")
+    assert (plan["tile"], plan["date"], plan["missing"]) == ("h17v05", "2020-02-29", {})
+    again = runner.invoke(cli, words)
+    assert (again.exit_code, "exists already" in again.stderr) == (1, True)
