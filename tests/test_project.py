@@ -192,11 +192,13 @@ def test_examples_run(page: Path, block: str, beside_a_demo: Path) -> None:
     assert result["lst"].shape == (48, 32)
 
 
-def test_architecture_page_names_every_part() -> None:
+def test_architecture_page_names_every_part_and_none_that_is_not() -> None:
     page = (ROOT / "docs" / "architecture.md").read_text()
     parts = [path for path in SOURCE.iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()]
     missing = {p.name for p in parts if f"`{p.name}{'' if p.suffix else '/'}`" not in page} - {"__init__.py"}
     assert not missing
+    named = set(re.findall(r"`(?:\w+/)*(\w+\.py)`", page))
+    assert named <= {path.name for path in [*SOURCE.rglob("*.py"), *ROOT.glob("tests/*.py")]}
 
 
 def test_decisions_are_listed() -> None:
