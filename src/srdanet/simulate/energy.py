@@ -9,7 +9,7 @@ resistance, latent heat through canopy and soil resistances, heat into the groun
 the force-restore method (so that nights remember days), and melting snow.
 
 Sources: force-restore and heat capacities, Deardorff 1978 (J. Geophys. Res. 83) and
-Noilhan & Planton 1989 (Mon. Wea. Rev. 117); stability, Choudhury et al. 1986 (Agr.
+Noilhan & Planton 1989 (Mon. Wea. Rev. 117); stability, after Choudhury et al. 1986 (Agr.
 For. Met. 37); canopy resistance, Jarvis 1976 with the factors of Noilhan & Planton;
 soil resistance, Sellers et al. 1992 (J. Geophys. Res. 97); roughness from height,
 Brutsaert 1982; thermal inertia of soils, Murray & Verhoef 2007.
@@ -36,6 +36,8 @@ _GAMMA = np.float32(66.0)
 _KARMAN = 0.41
 _REFERENCE = 10.0
 """Height above displacement (m) at which air temperature and wind are given."""
+_GUSTY = np.float32(1.6)
+"""How fast unstable air mixes more, sqrt(1 + 1.6 eta): as Choudhury's in a wind, as Louis 1979 without any."""
 _CALM = np.float32(0.35)
 """How fast stable air stops mixing, relative to Choudhury; the long tail of Beljaars & Holtslag 1991."""
 _BLENDING = 60.0
@@ -152,10 +154,10 @@ class _Step:
         """The balance's residual (W m-2) at a temperature, and its derivative (W m-2 K-1)."""
         excess = kelvin - self.air
         eta = self.buoyancy * excess
-        lift = np.sqrt(1 + np.maximum(eta, 0))
+        lift = np.sqrt(1 + _GUSTY * np.maximum(eta, 0))
         damp = 1 / (1 + np.maximum(-_CALM * eta, 0))
-        conductance = self.drag * lift * np.sqrt(lift) * damp  # unstable: (1 + eta) ** 0.75
-        steeper = conductance * self.buoyancy * np.where(eta > 0, np.float32(0.75) / (lift * lift), _CALM * damp)
+        conductance = self.drag * lift * damp
+        steeper = conductance * self.buoyancy * np.where(eta > 0, 0.5 * _GUSTY / (lift * lift), _CALM * damp)
         heat, heat_slope = conductance * excess, conductance + steeper * excess
         resistance = 1 / conductance
         leaves, soil = 1 / (resistance + self.canopy_resistance), 1 / (resistance + self.soil_resistance)

@@ -88,7 +88,7 @@ def view(
     over: Clouds,
     hour: float,
     angle: float,
-    noise: float = 0.08,
+    noise: float = 0.1,
     error: float = 0.3,
     jitter: float = 0.05,
 ) -> View:
