@@ -228,7 +228,7 @@ def _kelvin(lst: xr.DataArray) -> Floats:
         raise ArgumentError(f"lst has dimensions {lst.dims}, not (y, x)", todo="select one time: lst.isel(time=0)")
     values = np.asarray(lst.transpose("y", "x").values, np.float32)
     known = values[np.isfinite(values)]
-    if known.size and not (COLDEST <= known.min() and known.max() <= HOTTEST and np.median(known) < USUALLY_BELOW):
+    if known.size and not (known.min() >= COLDEST and known.max() <= HOTTEST and np.median(known) < USUALLY_BELOW):
         found = f"{known.min():.4g} to {known.max():.4g}"
         todo = "convert it (degrees Celsius + 273.15; MOD11 counts * 0.02) and set missing cells to NaN"
         raise ArgumentError(f"lst holds values from {found}, which are not kelvin", todo=todo)

@@ -13,7 +13,7 @@ import click
 
 from srdanet.cli.main_job import downscale, prepare
 from srdanet.cli.manners import Verbs, verbose
-from srdanet.cli.science import evaluate, simulate, train
+from srdanet.cli.science import evaluate, publish, simulate, train
 from srdanet.cli.show import demo, info
 
 _EPILOG = "Exit codes: 0 done, 1 failed, 2 wrongly asked. Results go to stdout, progress and messages to stderr."
@@ -26,7 +26,7 @@ def cli() -> None:
     """MODIS land surface temperature from 1 km to 500 m and 250 m with SRDA-Net."""
 
 
-for _verb in (prepare, downscale, train, evaluate, simulate, demo, info):
+for _verb in (prepare, downscale, train, publish, evaluate, simulate, demo, info):
     cli.add_command(_verb)
 
 

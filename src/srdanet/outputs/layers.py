@@ -34,7 +34,7 @@ _FLOATS = {"predictor": "FLOATING_POINT", "overview_resampling": "AVERAGE"}
 _FLAGS = {"predictor": "NO", "overview_resampling": "MODE"}  # a mean of bit patterns means nothing
 _NAN = float("nan")
 
-LST = Raster("lst", "", "float32", "K", "land surface temperature", 150.0, 420.0, _NAN, _FLOATS)
+LST = Raster("lst", "", "float32", "K", "land surface temperature", 100.0, 1400.0, _NAN, _FLOATS)
 UNCERTAINTY = Raster(
     "lst_uncertainty",
     "_uncertainty",

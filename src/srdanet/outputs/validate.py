@@ -100,7 +100,8 @@ def _value_fault(file: Any, data: xr.DataArray, raster: Raster) -> str | None:
         outside = (stored < raster.low) | (stored > raster.high)
         if outside.any():
             extreme = stored[outside].flat[0]
-            return f"{int(outside.sum())} values such as {extreme:g} {raster.unit} are impossible: look at model and inputs"
+            count = int(outside.sum())
+            return f"{count} values such as {extreme:g} {raster.unit} are impossible: look at model and inputs"
     return None
 
 

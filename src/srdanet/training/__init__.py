@@ -15,8 +15,9 @@ except ImportError as error:
 from srdanet.training.config import TrainConfig, read_config
 from srdanet.training.gather import gather
 from srdanet.training.loop import Trainer, run
+from srdanet.training.publication import publish
 
-__all__ = ["TrainConfig", "read_config", "train"]
+__all__ = ["TrainConfig", "publish", "read_config", "train"]
 
 
 def train(config: Path | str, *, resume: bool = False, hours: float | None = None) -> Path:

@@ -48,6 +48,12 @@ class Step:
     truth: Floats
     """(2h, 2w) K, NaN = unknown."""
 
+    def full(self) -> Floats:
+        """(len(CHANNELS), 2h, 2w): all channels, NaN where missing."""
+        out = np.full((len(CHANNELS), *self.truth.shape), np.nan, np.float32)
+        out[[CHANNELS.index(name) for name in self.names]] = self.channels
+        return out
+
 
 @dataclass(frozen=True)
 class Sample:
