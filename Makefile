@@ -1,4 +1,4 @@
-# For a newcomer: `make demo` (about a minute) and `make test`. Each makes an environment of its own;
+# For a newcomer: `make demo` (about a minute) and `make test` (some minutes). Each makes an environment of its own;
 # nothing is installed outside this folder. Settings, all optional:
 #   PYTHON=python3.12   the interpreter that the environments are made with (3.11 or newer)
 #   PIP_FLAGS=…         more arguments for pip, such as another package index (see CONTRIBUTING.md)
@@ -57,7 +57,7 @@ demo: $(DEMO)/.installed
 	$(DEMO)/bin/srdanet demo -o demo --overwrite
 
 test: $(TEST)/.installed
-	OMP_NUM_THREADS=1 $(TEST)/bin/python -m pytest -n $(JOBS) $(ARGS)
+	OMP_NUM_THREADS=1 $(TEST)/bin/python -m pytest -n $(JOBS) --dist loadfile $(ARGS)
 
 trials: $(TEST)/.installed
 	$(TEST)/bin/python -m pytest -m trial $(ARGS)
