@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Hashable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,14 +23,15 @@ from srdanet.evaluation.orleans import FACTOR, OrleansDate
 from srdanet.evaluation.orleans import orleans as read_orleans
 from srdanet.evaluation.scores import Row
 from srdanet.evaluation.splits import Role, Splits, load_splits
-from srdanet.evaluation.statistics import Interval, Totals, bootstrap, total
+from srdanet.evaluation.statistics import Interval, Totals, bootstrap
+from srdanet.evaluation.tally import Tally, combine
 from srdanet.grid import coarsen, coordinates, refine
 from srdanet.physics import aggregate, degrade
 from srdanet.rivals import Downscaler, Interpolation
 
 Floats = NDArray[np.floating[Any]]
-Both = tuple[Totals, Totals]
-"""Totals of a method and of bicubic on the same cells."""
+Both = tuple[Tally, Tally]
+"""Tallies of a method and of bicubic on the same cells."""
 
 _BICUBIC = Interpolation("bicubic")
 _NO_INTERVAL = Interval(math.nan, math.nan)
@@ -52,22 +54,19 @@ def closed_loop(
     """
     chosen = patches.take((splits or load_splits()).imt.mask(patches, role))
     days: dict[Hashable, list[Both]] = defaultdict(list)
-    closures: list[Both] = []
     for patch in chosen:
-        totals, closure = _loop(downscaler, patch, when)
-        days[patch.date].append(totals)
-        closures.append(closure)
+        days[patch.date].append(_loop(downscaler, patch, when))
     groups = [_sum(parts) for parts in days.values()]
     model, bicubic = _sum(groups)
     return Row(
         label=f"{when}, 2000 -> 1000 m",
         measure="pooled RMSE, K",
         count=f"{len(chosen)} patches, {len(groups)} days",
-        model=model.rmse,
-        bicubic=bicubic.rmse,
+        model=model.error.rmse,
+        bicubic=bicubic.error.rmse,
         interval=bootstrap(groups, _rmse_share),
-        model_metrics=_metrics(model, [c[0] for c in closures]),
-        bicubic_metrics=_metrics(bicubic, [c[1] for c in closures]),
+        model_metrics=model.metrics(),
+        bicubic_metrics=bicubic.metrics(),
     )
 
 
@@ -94,13 +93,11 @@ def target(
     """
     chosen = pairs.take((splits or load_splits()).aster.mask(pairs, role, held))
     levels: tuple[list[Both], list[Both]] = ([], [])
-    closures: list[Both] = []
     for pair in chosen:
-        results = _both(downscaler, pair.lst, pair.geobox, _pair_predictors(pair), FACTOR, None, True)
-        closures.append(_closures(results, pair.lst, FACTOR))
-        for level, parts in zip(levels, _at_500_and_250(results, pair.aster), strict=True):
+        view = _View(pair.lst, pair.geobox, _pair_predictors(pair), None, True)
+        for level, parts in zip(levels, _at_500_and_250(downscaler, view, pair.aster), strict=True):
             level.append(parts)
-    return (_pairs_row("day, 500 m", levels[0], closures), _pairs_row("day, 250 m", levels[1], closures))
+    return (_pairs_row("day, 500 m", levels[0]), _pairs_row("day, 250 m", levels[1]))
 
 
 def orleans(downscaler: Downscaler, root: Path | str) -> tuple[Row, ...]:
@@ -116,30 +113,76 @@ def orleans(downscaler: Downscaler, root: Path | str) -> tuple[Row, ...]:
     return tuple(row for day in read_orleans(root) for row in _orleans_rows(downscaler, day))
 
 
-def _loop(downscaler: Downscaler, patch: ImtPatch, when: When) -> tuple[Both, Both]:
+@dataclass(frozen=True)
+class _View:
+    """What a method is given of one image, but for the factor."""
+
+    lst: Floats
+    geobox: GeoBox
+    auxiliary: xr.Dataset
+    time: np.datetime64 | None
+    day: bool
+
+    def through(self, downscaler: Downscaler, factor: int) -> tuple[Floats, Floats | None]:
+        """Result and claimed uncertainty (None for none), each (y * factor, x * factor) K."""
+        coarse = xr.DataArray(self.lst, coordinates(self.geobox), ("y", "x"), attrs={"units": "K"})
+        result = downscaler(coarse, self.auxiliary, factor=factor, time=self.time, day=self.day)
+        sigma = result["lst_uncertainty"].values if "lst_uncertainty" in result else None
+        return result["lst"].values, sigma
+
+    def closure(self, result: Floats, factor: int) -> Totals:
+        """How far a result, degraded, is from the input."""
+        return Totals.of(degrade(result, factor), self.lst)
+
+
+def _loop(downscaler: Downscaler, patch: ImtPatch, when: When) -> Both:
     truth = patch.lst[when]
-    coarse = degrade(truth, 2)
     layers = {**dict(zip(BANDS, patch.reflectance, strict=True)), "elevation": patch.elevation}
-    auxiliary = _dataset(layers, patch.geobox)
-    results = _both(downscaler, coarse, coarsen(patch.geobox, 2), auxiliary, 2, patch.time(when), when == "day")
-    return _totals(results, truth, 2), _closures(results, coarse, 2)
+    box = coarsen(patch.geobox, 2)
+    view = _View(degrade(truth, 2), box, _dataset(layers, patch.geobox), patch.time(when), when == "day")
+    (model, sigma), (bicubic, _) = view.through(downscaler, 2), view.through(_BICUBIC, 2)
+    return (
+        Tally.of(model, truth, 2, sigma, view.closure(model, 2)),
+        Tally.of(bicubic, truth, 2, None, view.closure(bicubic, 2)),
+    )
+
+
+def _at_500_and_250(downscaler: Downscaler, view: _View, truth: Floats) -> tuple[Both, Both]:
+    """Tallies of 250 m results: of their 2 x 2 means where truth is known, and as they are.
+
+    A mean of four cells has no uncertainty of its own in the result. What the method claims
+    for 500 m is asked of it at 500 m, and held against the error of what it gives there.
+    """
+    (model, sigma), (bicubic, _) = view.through(downscaler, FACTOR), view.through(_BICUBIC, FACTOR)
+    closures = view.closure(model, FACTOR), view.closure(bicubic, FACTOR)
+    known = np.isfinite(truth) & np.isfinite(model) & np.isfinite(bicubic)
+    halves = [aggregate(np.where(known, image, np.nan), 2) for image in (model, bicubic, truth)]
+    at_500 = [Tally.of(half, halves[2], FACTOR // 2, None, c) for half, c in zip(halves[:2], closures, strict=True)]
+    if sigma is not None:
+        own, claimed = view.through(downscaler, FACTOR // 2)
+        counted = Tally.of(own, halves[2], FACTOR // 2, claimed)
+        at_500[0] = replace(at_500[0], coverage=counted.coverage, centred=counted.centred)
+    at_250 = (
+        Tally.of(model, truth, FACTOR, sigma, closures[0]),
+        Tally.of(bicubic, truth, FACTOR, None, closures[1]),
+    )
+    return (at_500[0], at_500[1]), at_250
 
 
 def _orleans_rows(downscaler: Downscaler, day: OrleansDate) -> list[Row]:
-    results = _both(downscaler, day.lst, day.geobox, day.indices[["ndvi"]], FACTOR, day.date, True)
-    closure = _closures(results, day.lst, FACTOR)
+    view = _View(day.lst, day.geobox, day.indices[["ndvi"]], day.date, True)
     rows = []
-    for level, (model, bicubic) in zip((500, 250), _at_500_and_250(results, day.landsat), strict=True):
+    for level, (model, bicubic) in zip((500, 250), _at_500_and_250(downscaler, view, day.landsat), strict=True):
         rows.append(
             Row(
                 label=f"{day.date}, {level} m",
                 measure="std of error, K",
-                count=f"{model.n:.0f} cells",
-                model=model.std,
-                bicubic=bicubic.std,
+                count=f"{model.error.n:.0f} cells",
+                model=model.error.std,
+                bicubic=bicubic.error.std,
                 interval=_NO_INTERVAL,
-                model_metrics=_metrics(model, [closure[0]]),
-                bicubic_metrics=_metrics(bicubic, [closure[1]]),
+                model_metrics=model.metrics(),
+                bicubic_metrics=bicubic.metrics(),
             )
         )
     return rows
@@ -156,74 +199,37 @@ def _dataset(layers: dict[str, NDArray[np.float32]], geobox: GeoBox) -> xr.Datas
     return xr.Dataset({name: (("y", "x"), values) for name, values in layers.items()}, coordinates(geobox))
 
 
-def _both(
-    downscaler: Downscaler,
-    lst: Floats,
-    geobox: GeoBox,
-    auxiliary: xr.Dataset,
-    factor: int,
-    time: np.datetime64 | None,
-    day: bool,
-) -> tuple[Floats, Floats]:
-    """The method's result and bicubic's, each (y * factor, x * factor) K."""
-    coarse = xr.DataArray(lst, coordinates(geobox), ("y", "x"), attrs={"units": "K"})
-    runs = [d(coarse, auxiliary, factor=factor, time=time, day=day)["lst"].values for d in (downscaler, _BICUBIC)]
-    return runs[0], runs[1]
-
-
-def _totals(results: tuple[Floats, Floats], truth: Floats, factor: int) -> Both:
-    return Totals.of(results[0], truth, factor), Totals.of(results[1], truth, factor)
-
-
-def _closures(results: tuple[Floats, Floats], lst: Floats, factor: int) -> Both:
-    """How far the results, degraded, are from the input."""
-    return Totals.of(degrade(results[0], factor), lst), Totals.of(degrade(results[1], factor), lst)
-
-
-def _at_500_and_250(results: tuple[Floats, Floats], truth: Floats) -> tuple[Both, Both]:
-    """Totals of 250 m results: of their 2 x 2 means where truth is known, and as they are."""
-    known = np.isfinite(truth) & np.isfinite(results[0]) & np.isfinite(results[1])
-    halves = [aggregate(np.where(known, image, np.nan), 2) for image in (*results, truth)]
-    return _totals((halves[0], halves[1]), halves[2], FACTOR // 2), _totals(results, truth, FACTOR)
-
-
-def _pairs_row(label: str, parts: Sequence[Both], closures: Sequence[Both]) -> Row:
+def _pairs_row(label: str, parts: Sequence[Both]) -> Row:
     metrics = []
     for which in (0, 1):
-        own = [part[which] for part in parts]
-        values = {f"median {name}": _median(getattr(t, name) for t in own) for name in ("rmse", "mae", "correlation")}
+        own = [part[which].error for part in parts]
+        values = combine(part[which] for part in parts).metrics()
+        values |= {f"median {name}": _median(getattr(t, name) for t in own) for name in ("rmse", "mae", "correlation")}
         values["median |bias|"] = _median(abs(t.bias) for t in own)
-        values["detail r2"] = total(own).detail_r2
-        values["closure rmse"] = total(c[which] for c in closures).rmse
         metrics.append(values)
     return Row(
         label=label,
         measure="median std of error, K",
         count=f"{len(parts)} pairs",
-        model=_median(m.std for m, _ in parts),
-        bicubic=_median(b.std for _, b in parts),
+        model=_median(m.error.std for m, _ in parts),
+        bicubic=_median(b.error.std for _, b in parts),
         interval=bootstrap(parts, _median_share),
         model_metrics=metrics[0],
         bicubic_metrics=metrics[1],
     )
 
 
-def _metrics(totals: Totals, closures: Iterable[Totals]) -> dict[str, float]:
-    named = {name.replace("_", " "): value for name, value in totals.metrics().items()}
-    return {**named, "closure rmse": total(closures).rmse}
-
-
 def _sum(parts: Sequence[Both]) -> Both:
-    return total(p[0] for p in parts), total(p[1] for p in parts)
+    return combine(p[0] for p in parts), combine(p[1] for p in parts)
 
 
 def _rmse_share(groups: Sequence[Both]) -> float:
     model, bicubic = _sum(groups)
-    return model.rmse / bicubic.rmse
+    return model.error.rmse / bicubic.error.rmse
 
 
 def _median_share(parts: Sequence[Both]) -> float:
-    return _median(m.std for m, _ in parts) / _median(b.std for _, b in parts)
+    return _median(m.error.std for m, _ in parts) / _median(b.error.std for _, b in parts)
 
 
 def _median(values: Iterable[float]) -> float:

@@ -75,7 +75,14 @@ class Report:
         interval = "" if math.isnan(low) else f"{low:.3f} to {high:.3f}"
         numbers = [f"{row.model:.3f}", f"{row.bicubic:.3f}", f"{row.share:.3f}"]
         pairs = [(row.model_metrics.get(m, math.nan), row.bicubic_metrics.get(m, math.nan)) for m in self.metrics]
-        return [row.label, row.count, row.measure, *numbers, interval, *(f"{a:.3f} / {b:.3f}" for a, b in pairs)]
+        return [row.label, row.count, row.measure, *numbers, interval, *(_pair(a, b) for a, b in pairs)]
+
+
+def _pair(model: float, bicubic: float) -> str:
+    """The method's number beside bicubic's, as far as they exist."""
+    if math.isnan(model) and math.isnan(bicubic):
+        return ""
+    return f"{model:.3f}" if math.isnan(bicubic) else f"{model:.3f} / {bicubic:.3f}"
 
 
 def _table(rows: Sequence[Sequence[str]]) -> Iterable[str]:
