@@ -13,6 +13,8 @@ from srdanet.evaluation.splits import Role
 from srdanet.rivals import Downscaler, Interpolation
 from srdanet.rivals.interpolation import Kind
 
+_STRUCTURE = ("ssim", "spectral ratio", "edge sharpness")
+"""Likeness to the truth: 1 where there is no difference."""
 _COVERAGE = ("within 1 s", "within 1.96 s")
 """Shares of errors within the claimed standard deviation s; 0.683 and 0.950 where the claim is right."""
 _CENTRED = ("centred within 1 s", "centred within 1.96 s")
@@ -34,7 +36,7 @@ def run_simulation(data: Path | str, model: str | Path | Downscaler = "default",
     name, downscaler = method(model)
     patches = imt(data)
     rows = tuple(protocol.closed_loop(downscaler, patches, split, when) for when in ("day", "night"))
-    metrics = ("bias", "mae", "r2", "detail r2", "closure rmse", *_COVERAGE)
+    metrics = ("bias", "mae", "r2", "detail r2", "closure rmse", *_STRUCTURE, *_COVERAGE)
     return Report("simulation", name, f"IMT patches (MODIS, h18v04, 2020), split {split}", rows, metrics)
 
 
@@ -52,7 +54,7 @@ def run_target(
     name, downscaler = method(model)
     rows = protocol.target(downscaler, aster(data), split, held=held)
     fold = "" if held is None else f", fold {held} held apart"
-    metrics = ("median rmse", "median |bias|", "detail r2", "closure rmse", *_COVERAGE, *_CENTRED)
+    metrics = ("median rmse", "median |bias|", "detail r2", "closure rmse", *_STRUCTURE, *_COVERAGE, *_CENTRED)
     return Report("target", name, f"MODIS-ASTER pairs (h18v04), split {split}{fold}", rows, metrics)
 
 
@@ -60,7 +62,7 @@ def run_orleans(data: Path | str, model: str | Path | Downscaler = "default") ->
     """The worked example of Orleans, 1 km -> 250 m against Landsat; arguments as `run_simulation`."""
     name, downscaler = method(model)
     rows = protocol.orleans(downscaler, data)
-    metrics = ("rmse", "bias", "closure rmse", *_COVERAGE, *_CENTRED)
+    metrics = ("rmse", "bias", "closure rmse", *_STRUCTURE, *_COVERAGE, *_CENTRED)
     return Report("orleans", name, "MODIS against Landsat 8, 12 x 12 km", rows, metrics)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 import numpy as np
@@ -11,13 +11,14 @@ from numpy.typing import NDArray
 
 from srdanet.evaluation.coverage import Coverage
 from srdanet.evaluation.statistics import Totals
+from srdanet.evaluation.structure import Structure
 
 Floats = NDArray[np.floating[Any]]
 
 
 @dataclass(frozen=True)
 class Tally:
-    """Totals of the error, of the closure on the input, and of the claimed uncertainty."""
+    """Totals of the error, of the closure on the input, of the claimed uncertainty, and of the structure."""
 
     error: Totals = field(default_factory=Totals)
     """Result against truth."""
@@ -27,6 +28,7 @@ class Tally:
     """Empty where the method claims no uncertainty."""
     centred: Coverage = field(default_factory=Coverage)
     """`coverage` with the image's mean error taken away."""
+    structure: Structure = field(default_factory=Structure)
 
     @classmethod
     def of(
@@ -46,11 +48,11 @@ class Tally:
             GridError: when they are no multiple of `factor`.
         """
         error = Totals.of(prediction, truth, factor)
-        closure = closure or Totals()
+        counted = cls(error, closure or Totals(), structure=Structure.of(prediction, truth, factor))
         if sigma is None or not error.n:
-            return cls(error, closure)
+            return counted
         centred = Coverage.of(prediction - error.bias, truth, sigma)
-        return cls(error, closure, Coverage.of(prediction, truth, sigma), centred)
+        return replace(counted, coverage=Coverage.of(prediction, truth, sigma), centred=centred)
 
     def __add__(self, other: Tally) -> Tally:
         if not isinstance(other, Tally):
@@ -61,7 +63,7 @@ class Tally:
         """All metrics by name; what nothing was counted for is left out."""
         found = {name.replace("_", " "): value for name, value in self.error.metrics().items()}
         found["closure rmse"] = self.closure.rmse
-        found |= self.coverage.metrics()
+        found |= self.structure.metrics() | self.coverage.metrics()
         return found | {
             f"centred {name}": value for name, value in self.centred.metrics().items() if "claim" not in name
         }
