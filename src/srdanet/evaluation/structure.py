@@ -150,5 +150,5 @@ def _edges(prediction: Doubles, truth: Doubles) -> tuple[float, float]:
     if not np.isfinite(steep).any():
         return 0.0, 0.0
     edge = (steep >= np.nanquantile(steep, 1 - EDGE_SHARE)) & (steep > 0)
-    along = (py * ty + px * tx)[edge] / steep[edge]
+    along: Doubles = np.asarray(py * ty + px * tx)[edge] / steep[edge]
     return float(along.sum()), float(steep[edge].sum())
