@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from srdanet.cli.manners import as_json, emit, out, overwrite, read_date, read_tile, verbose
+from srdanet.cli.manners import as_json, emit, note, out, overwrite, read_date, read_tile, verbose
 
 if TYPE_CHECKING:
     from srdanet.evaluation import Report
@@ -77,25 +77,32 @@ _SPLIT = click.option(
 )
 
 
+def _by(*kinds: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """The option that sorts an experiment's cells."""
+    return click.option("--by", type=click.Choice(kinds), help="Rows for each of these classes too.")
+
+
 @evaluate.command()
 @_experiment
 @_SPLIT
-def simulation(data: Path, model: str, split: Any, as_json: bool) -> None:
+@_by("season", "relief")
+def simulation(data: Path, model: str, split: Any, by: Any, as_json: bool) -> None:
     """2000 -> 1000 m against the real 1 km LST of MODIS."""
     from srdanet.evaluation import run_simulation
 
-    _print(run_simulation(data, model, split), as_json=as_json)
+    _print(run_simulation(data, model, split, by), as_json=as_json)
 
 
 @evaluate.command()
 @_experiment
 @_SPLIT
 @click.option("--held", type=int, help="The fold of pairs held apart.")
-def target(data: Path, model: str, split: Any, held: int | None, as_json: bool) -> None:
+@_by("relief", "cover")
+def target(data: Path, model: str, split: Any, held: int | None, by: Any, as_json: bool) -> None:
     """1 km -> 500 m and 250 m against ASTER of the same overpass."""
     from srdanet.evaluation import run_target
 
-    _print(run_target(data, model, split, held), as_json=as_json)
+    _print(run_target(data, model, split, held, by), as_json=as_json)
 
 
 @evaluate.command()
@@ -126,17 +133,53 @@ def _print(report: Report, *, as_json: bool) -> None:
 @click.option("--night", is_flag=True, help="A night overpass.")
 @click.option("--seed", type=int, default=1, show_default=True, help="Everything random follows from it.")
 @click.option("--size", type=click.IntRange(4), default=64, show_default=True, help="1 km cells on a side.")
-@out("FOLDER", required=True)
+@click.option("--check", is_flag=True, help="Hold simulated scenes against real ones instead: a table and a figure.")
+@click.option(
+    "--data", type=click.Path(exists=True, file_okay=False, path_type=Path), help="Real data sets, for --check."
+)
+@click.option("--scenes", type=click.IntRange(4), default=32, show_default=True, help="Lands to simulate, for --check.")
+@out("FOLDER")
 @as_json
 @overwrite
 @verbose
 def simulate(
-    tile: Tile, date: dt.date, night: bool, seed: int, size: int, out: Path, as_json: bool, overwrite: bool
+    tile: Tile,
+    date: dt.date,
+    night: bool,
+    seed: int,
+    size: int,
+    check: bool,
+    data: Path | None,
+    scenes: int,
+    out: Path | None,
+    as_json: bool,
+    overwrite: bool,
 ) -> None:
-    """Invent a land with known 250 m temperature and write what satellites see of it, as real file formats."""
+    """Invent a land with known 250 m temperature and write what satellites see of it, as real file formats.
+
+    With --check, tell how alike such lands are to the real scenes below --data; -o keeps the table and the figure.
+    """
+    if check:
+        if data is None:
+            raise click.UsageError("--check needs --data, the folder of the real data sets")
+        _hold_against_the_earth(data, scenes, out, as_json=as_json, overwrite=overwrite)
+        return
+    if out is None:
+        raise click.UsageError("Missing option '-o' / '--out'.")
     from srdanet.simulate import simulate as invent
     from srdanet.simulate import write
 
     files = write(invent(seed, size, tile, date, not night), out, overwrite=overwrite)
     names = [str(path) for path in files]
     emit("\n".join(names), {"files": names, "seed": seed, "size": size, "tile": str(tile)}, as_json=as_json)
+
+
+def _hold_against_the_earth(data: Path, scenes: int, out: Path | None, *, as_json: bool, overwrite: bool) -> None:
+    from srdanet.realism import check, refuse
+
+    if out is not None:
+        refuse(out, overwrite=overwrite)
+    found = check(data, scenes, note())
+    files = [str(path) for path in found.write(out, overwrite=overwrite)] if out else []
+    facts = found.table.as_dict() | {"scenes": scenes, "files": files}
+    emit("\n".join([*found.table.lines(), *files]), facts, as_json=as_json)

@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import get_args
 
 from srdanet.evaluation import protocol
-from srdanet.evaluation.datasets import aster, imt
+from srdanet.evaluation.datasets import When, aster, imt
 from srdanet.evaluation.scores import Report
 from srdanet.evaluation.splits import Role
+from srdanet.evaluation.strata import By
 from srdanet.rivals import Downscaler, Interpolation
 from srdanet.rivals.interpolation import Kind
 
+WHEN: tuple[When, ...] = ("day", "night")
 _STRUCTURE = ("ssim", "spectral ratio", "edge sharpness")
 """Likeness to the truth: 1 where there is no difference."""
 _COVERAGE = ("within 1 s", "within 1.96 s")
@@ -21,13 +23,16 @@ _CENTRED = ("centred within 1 s", "centred within 1.96 s")
 """The same with each image's mean error taken away: two instruments differ by a bias of their own."""
 
 
-def run_simulation(data: Path | str, model: str | Path | Downscaler = "default", split: Role = "test") -> Report:
+def run_simulation(
+    data: Path | str, model: str | Path | Downscaler = "default", split: Role = "test", by: By | None = None
+) -> Report:
     """The simulation experiment, 2000 -> 1000 m against real 1 km LST, by day and by night.
 
     Args:
         data: Folder that holds the data sets.
         model: A model's name, a bundle's folder, `bicubic`, `bilinear`, `nearest`, or any `Downscaler`.
         split: `test`, `validation`, `train` or `all`.
+        by: Rows for each `season` or class of `relief` too.
 
     Raises:
         GranuleError: when a data set is missing or damaged.
@@ -35,13 +40,17 @@ def run_simulation(data: Path | str, model: str | Path | Downscaler = "default",
     """
     name, downscaler = method(model)
     patches = imt(data)
-    rows = tuple(protocol.closed_loop(downscaler, patches, split, when) for when in ("day", "night"))
+    rows = (row for when in WHEN for row in protocol.closed_loops(downscaler, patches, split, when, by))
     metrics = ("bias", "mae", "r2", "detail r2", "closure rmse", *_STRUCTURE, *_COVERAGE)
-    return Report("simulation", name, f"IMT patches (MODIS, h18v04, 2020), split {split}", rows, metrics)
+    return Report("simulation", name, f"IMT patches (MODIS, h18v04, 2020), split {split}", tuple(rows), metrics)
 
 
 def run_target(
-    data: Path | str, model: str | Path | Downscaler = "default", split: Role = "test", held: int | None = None
+    data: Path | str,
+    model: str | Path | Downscaler = "default",
+    split: Role = "test",
+    held: int | None = None,
+    by: By | None = None,
 ) -> Report:
     """The target experiment, 1 km -> 250 m against ASTER, at 500 m and at 250 m; arguments as `run_simulation`.
 
@@ -50,9 +59,10 @@ def run_target(
         model: As for `run_simulation`.
         split: `test` (the held fold), `train` or `all`.
         held: The fold held apart; default: the split file's.
+        by: Rows for each class of `relief` or land `cover` too, where it is known.
     """
     name, downscaler = method(model)
-    rows = protocol.target(downscaler, aster(data), split, held=held)
+    rows = protocol.target(downscaler, aster(data), split, held=held, by=by)
     fold = "" if held is None else f", fold {held} held apart"
     metrics = ("median rmse", "median |bias|", "detail r2", "closure rmse", *_STRUCTURE, *_COVERAGE, *_CENTRED)
     return Report("target", name, f"MODIS-ASTER pairs (h18v04), split {split}{fold}", rows, metrics)

@@ -62,7 +62,8 @@ class Tally:
     def metrics(self) -> dict[str, float]:
         """All metrics by name; what nothing was counted for is left out."""
         found = {name.replace("_", " "): value for name, value in self.error.metrics().items()}
-        found["closure rmse"] = self.closure.rmse
+        if self.closure.n:
+            found["closure rmse"] = self.closure.rmse
         found |= self.structure.metrics() | self.coverage.metrics()
         return found | {
             f"centred {name}": value for name, value in self.centred.metrics().items() if "claim" not in name

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 import numpy as np
 import xarray as xr
+
+Auxiliary = xr.Dataset | Sequence[xr.Dataset] | None
+"""Predictors: one Dataset, or one for each grid."""
 
 
 class Downscaler(Protocol):
@@ -14,7 +18,7 @@ class Downscaler(Protocol):
     def __call__(
         self,
         lst: xr.DataArray,
-        auxiliary: xr.Dataset | None = None,
+        auxiliary: Auxiliary = None,
         *,
         factor: int,
         time: np.datetime64 | None = None,
@@ -24,7 +28,7 @@ class Downscaler(Protocol):
 
         Args:
             lst: (y, x) K, NaN = missing, with coordinates in metres and a CRS.
-            auxiliary: Predictors on any finer grid that nests in that of `lst`.
+            auxiliary: Predictors on any finer grid that nests in that of `lst`, or several Datasets, each on its own.
             factor: Fine cells along one side of a coarse cell.
             time: UTC of the overpass, where known.
             day: Day or night view, where known.

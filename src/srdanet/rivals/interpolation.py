@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from srdanet.errors import ArgumentError
 from srdanet.grid import coordinates, geobox_of, refine
+from srdanet.rivals.base import Auxiliary
 
 Floats = NDArray[np.floating[Any]]
 Doubles = NDArray[np.float64]
@@ -71,7 +72,7 @@ class Interpolation:
     def __call__(
         self,
         lst: xr.DataArray,
-        auxiliary: xr.Dataset | None = None,
+        auxiliary: Auxiliary = None,
         *,
         factor: int,
         time: np.datetime64 | None = None,
