@@ -241,6 +241,17 @@ def test_an_existing_scene_is_kept_unless_overwrite_is_said(tmp_path: Path, name
     assert [p.name for p in tmp_path.iterdir()] == [name], "nothing temporary stays"
 
 
+@pytest.mark.parametrize("name", ["products", "products.nc", "products.zarr"])
+def test_a_folder_of_other_things_is_never_replaced(tmp_path: Path, name: str) -> None:
+    folder = tmp_path / name
+    folder.mkdir()
+    (folder / "work.tif").write_text("years of it")
+    with pytest.raises(OutputError, match="is a folder"):
+        full_scene().save(folder, overwrite=True)
+    assert [p.name for p in folder.iterdir()] == ["work.tif"]
+    assert list(tmp_path.iterdir()) == [folder]
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_a_failed_write_leaves_the_old_scene_and_no_rubbish(
     tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch

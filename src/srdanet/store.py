@@ -67,12 +67,11 @@ def write(
         overwrite: Whether a file already there may be replaced.
 
     Raises:
-        OutputError: when the file exists, its folder does not, or the disk is full.
+        OutputError: as `check_place`, when the folder around it does not exist, or the disk is full.
         MissingExtraError: for Zarr, when zarr is not installed.
     """
     path = Path(path)
-    if path.exists() and not overwrite:
-        raise OutputError("exists already", where=path, todo="choose another name, or say overwrite")
+    check_place(path, overwrite=overwrite)
     if not path.parent.is_dir():
         raise OutputError("the folder does not exist", where=path.parent, todo="make it first")
     about = {**about, "Conventions": "CF-1.11", _GROUPS: " ".join(groups)}
@@ -85,6 +84,20 @@ def write(
     finally:
         shutil.rmtree(part) if part.is_dir() else part.unlink(missing_ok=True)
     return path
+
+
+def check_place(path: Path, *, overwrite: bool) -> None:
+    """Refuse a place that is taken, before any work is done.
+
+    A folder is replaced with all that is in it, so it must be one that `write` made.
+
+    Raises:
+        OutputError: when the file exists and `overwrite` is off, or it is a folder but no Zarr store.
+    """
+    if path.is_dir() and not (path.suffix == ".zarr" and (path / "zarr.json").is_file()):
+        raise OutputError("is a folder", where=path, todo="name the scene in it, such as scene.nc")
+    if path.exists() and not overwrite:
+        raise OutputError("exists already", where=path, todo="choose another name, or say overwrite")
 
 
 def read(path: str | os.PathLike[str]) -> tuple[dict[str, str], dict[str, xr.Dataset]]:

@@ -208,6 +208,17 @@ def test_downscale_straight_from_a_real_granule(runner: CliRunner, shared_data: 
     assert record["day"] is False
 
 
+def test_a_folder_is_no_scene_and_stays_as_it_is(runner: CliRunner, scene_file: Path) -> None:
+    result = runner.invoke(cli, ["prepare", "absent.hdf", "-o", str(scene_file.parent), "--overwrite"])
+    assert (result.exit_code, "is a folder" in result.stderr) == (1, True)
+    assert scene_file.is_file()
+
+
+def test_a_netcdf_raster_is_no_scene(runner: CliRunner, tmp_path: Path) -> None:
+    result = runner.invoke(cli, ["downscale", f"lst={tmp_path}/absent.nc", "-o", str(tmp_path)])
+    assert (result.exit_code, "given as lst=" in result.stderr) == (2, True)
+
+
 def test_a_login_page_is_no_granule(runner: CliRunner, tmp_path: Path) -> None:
     page = tmp_path / "MOD11A1.A2021227.h11v05.061.2021228105320.hdf"
     page.write_text("<html>please log in</html>")

@@ -71,6 +71,7 @@ def test_version(runner: CliRunner) -> None:
         ["prepare", "x.hdf", "--tile", "h40v01", "--dry-run"],
         ["prepare", "x.hdf", "--date", "2020-13-01", "--dry-run"],
         ["prepare", "absent.hdf", "--dry-run"],
+        ["prepare", "absent.hdf", "-o", "scene"],
         ["downscale", "scene.nc"],
         ["downscale", "scene.nc", "-o", "x", "--to", "100"],
         ["train", "absent.toml"],

@@ -50,17 +50,18 @@ def prepare(
     FILES are granules (MOD11A1 or MYD11A1 is needed), SRTM tiles, ERA5, folders of them, or plain rasters as
     NAME=FILE[:BAND]. The SCENE is a NetCDF file (.nc) or a Zarr store (.zarr).
     """
-    from srdanet.outputs.staging import refuse_existing
+    from srdanet.store import check_place
 
+    if out is None and not dry_run:
+        raise click.UsageError("Missing option '-o': where does the scene go? (--dry-run needs none)")
+    if out is not None:
+        check_place(out, overwrite=overwrite)
+        if out.suffix not in _SCENES:
+            raise ArgumentError("is no name of a scene", where=out, todo=f"let it end in {' or '.join(_SCENES)}")
     plan = _plan(files, tile, date, night, platform, time)
-    if dry_run:
-        if out is not None:
-            refuse_existing([out], overwrite=overwrite)
+    if out is None or dry_run:
         emit("\n".join(plan.lines()), plan.as_json(), as_json=as_json)
         return
-    if out is None:
-        raise click.UsageError("Missing option '-o': where does the scene go? (--dry-run needs none)")
-    refuse_existing([out], overwrite=overwrite)
     scene = _prepared(plan)
     path = scene.save(out, overwrite=overwrite)
     emit("\n".join([str(path), *about(scene)]), {"scene": str(path), **facts(scene)}, as_json=as_json)
@@ -104,7 +105,7 @@ def downscale(
     from srdanet.outputs.produce import levels_of, produce, stem_of
 
     given = any(value is not None for value in (tile, date, platform, time)) or night
-    ready = len(inputs) == 1 and inputs[0].rstrip("/").endswith(_SCENES)
+    ready = len(inputs) == 1 and inputs[0].rstrip("/").endswith(_SCENES) and not _is_spec(inputs[0])
     if ready and given:
         raise ArgumentError("a scene has its tile and date", where=inputs[0], todo="leave --tile, --date, … out")
     plan = None if ready else _plan(inputs, tile, date, night, platform, time)
@@ -138,6 +139,11 @@ def downscale(
             )
     record = json.loads(files.provenance.read_text(encoding="utf-8"))
     _tell(files, record, as_json=as_json)
+
+
+def _is_spec(text: str) -> bool:
+    """Whether it is `NAME=FILE` rather than a file whose name holds a =."""
+    return "=" in text and not Path(text).exists()
 
 
 def _plan(
