@@ -210,6 +210,12 @@ def test_bad_specifications_say_what_is_wrong(tmp_path: Path) -> None:
         survey([tmp_path / "nowhere"])
 
 
+@pytest.mark.parametrize("time", ["noon", "2020-07-15T25:00", "NaT"])
+def test_a_bad_time_is_an_argument_error(time: str) -> None:
+    with pytest.raises(ArgumentError, match="time"):
+        choose([LST], time=time)
+
+
 @pytest.mark.parametrize(
     ("name", "date"),
     [
@@ -273,6 +279,15 @@ def test_files_are_told_by_name_and_header(tmp_path: Path) -> None:
         survey([tmp_path / "MOD99XX.A2020197.h18v04.061.2021012345678.hdf"])
     with pytest.raises(GranuleError, match="table"):
         survey([tmp_path / "table.csv"])
+
+
+def test_files_that_come_with_a_granule_may_be_named_too(tmp_path: Path) -> None:
+    beside = [f"{LST.path}.xml", f"{LST.path}.met", "readme.txt"]
+    for name in (LST.path, *beside):
+        (tmp_path / name).touch()
+    made = plan(sorted(tmp_path.iterdir()))
+    assert roles(made).keys() == {"lst"}
+    assert sorted(Path(path).name for path, _ in made.ignored) == sorted(beside)
 
 
 def test_the_same_file_twice_counts_once(tmp_path: Path) -> None:

@@ -47,7 +47,8 @@ def plan(
         time: UTC of the overpass, for plain rasters, which do not say it.
 
     Raises:
-        ArgumentError: when there is no LST, or several tiles or dates and none is named.
+        ArgumentError: when there is no LST, or several tiles or dates and none is named, or an argument cannot be
+            read.
     """
     return choose(survey(files), tile, date, day, platform=platform, time=time)
 
@@ -66,7 +67,7 @@ def choose(
     date = _date(date)
     if platform not in (None, "terra", "aqua"):
         raise ArgumentError(f"platform {platform!r} is not known", todo="terra or aqua")
-    when: np.datetime64 | None = None if time is None else np.datetime64(time).astype("datetime64[s]")
+    when = _time(time)
     rest = _Rest(found)
     rasters = [f for f in found if f.kind == "raster" and rest.take(f)]
     named = [f for f in rasters if f.product == "lst"]
@@ -284,6 +285,16 @@ def _prefix(platform: str) -> str:
 
 def _minute(time: np.datetime64) -> str:
     return str(time.astype("datetime64[m]"))
+
+
+def _time(time: np.datetime64 | str | None) -> np.datetime64 | None:
+    try:
+        moment: np.datetime64 | None = None if time is None else np.datetime64(time).astype("datetime64[s]")
+    except ValueError as error:
+        raise ArgumentError(f"{time!r} is no time", todo="give UTC such as 2020-07-15T10:40") from error
+    if moment is not None and np.isnat(moment):
+        raise ArgumentError("the time is NaT", todo="leave it out when it is unknown")
+    return moment
 
 
 def _date(date: dt.date | str | None) -> dt.date | None:

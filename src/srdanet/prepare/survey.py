@@ -197,6 +197,8 @@ def _tell(path: Path, *, named: bool) -> Found:
 
 def _by_name(path: Path) -> Found:
     lower = path.name.lower()
+    if lower.endswith(_BESIDE):
+        return Found(str(path), "other", reason="goes with another file, or is no data")
     if lower.endswith(".hdf") or _GRANULE.match(path.name):
         name = identify(path)
         return Found(str(path), "granule", name.product, name.date, name.tile, (name.collection, name.produced))
