@@ -71,6 +71,13 @@ def test_a_bad_row_is_named_by_its_line(tmp_path: Path, row: str, message: str) 
         open_stations(path)
 
 
+def test_a_table_in_another_encoding_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "table.csv"
+    path.write_bytes("time,longitude,latitude,t2m,Höhe\n".encode("latin-1"))
+    with pytest.raises(GranuleError, match=r"table\.csv: is no table in UTF-8"):
+        open_stations(path)
+
+
 def test_columns_are_required(tmp_path: Path) -> None:
     with pytest.raises(GranuleError, match="needs time, longitude, latitude"):
         open_stations(table(tmp_path, "1,2,3", header="date,lon,lat"))

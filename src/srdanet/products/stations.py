@@ -24,6 +24,9 @@ from srdanet.errors import GranuleError, SceneError
 from srdanet.grid import lonlat
 from srdanet.predictors.table import BY_NAME
 
+Row = tuple[np.datetime64, tuple[float, float], list[float]]
+"""Moment (UTC), place (longitude, latitude), values."""
+
 _COLUMNS = ("t2m", "d2m", "wind", "ssrd", "swvl1")
 _EARTH_KM = 6371.0
 FARTHEST_KM = 200.0
@@ -47,15 +50,10 @@ def open_stations(path: str | Path) -> xr.Dataset:
     path = Path(path)
     if not path.is_file():
         raise GranuleError("no such station table", where=path)
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        reader = csv.DictReader(file, skipinitialspace=True)
-        header = [h.strip() for h in reader.fieldnames or []]
-        reader.fieldnames = header
-        names = [c for c in _COLUMNS if c in header]
-        if not {"time", "longitude", "latitude"} <= set(header) or not names:
-            todo = f"needs time, longitude, latitude and some of {', '.join(_COLUMNS)}"
-            raise GranuleError(f"columns are {', '.join(header) or 'none'}", where=path, todo=todo)
-        rows = [_row(line, names, f"{path}, line {reader.line_num}") for line in reader]
+    try:
+        names, rows = _table(path)
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise GranuleError(f"is no table in UTF-8 ({error})", where=path, todo="save it as CSV, UTF-8") from error
     if not rows:
         raise GranuleError("holds no rows", where=path)
     places = sorted({r[1] for r in rows})
@@ -69,7 +67,20 @@ def open_stations(path: str | Path) -> xr.Dataset:
     return xr.Dataset(variables, coords=coords, attrs={"assumed": [], "sources": [path.name]})
 
 
-def _row(line: dict[str, str], names: list[str], where: str) -> tuple[np.datetime64, tuple[float, float], list[float]]:
+def _table(path: Path) -> tuple[list[str], list[Row]]:
+    """The columns that the file has of `_COLUMNS`, and its rows."""
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        reader = csv.DictReader(file, skipinitialspace=True)
+        header = [h.strip() for h in reader.fieldnames or []]
+        reader.fieldnames = header
+        names = [c for c in _COLUMNS if c in header]
+        if not {"time", "longitude", "latitude"} <= set(header) or not names:
+            todo = f"needs time, longitude, latitude and some of {', '.join(_COLUMNS)}"
+            raise GranuleError(f"columns are {', '.join(header) or 'none'}", where=path, todo=todo)
+        return names, [_row(line, names, f"{path}, line {reader.line_num}") for line in reader]
+
+
+def _row(line: dict[str, str], names: list[str], where: str) -> Row:
     try:
         moment = datetime.datetime.fromisoformat((line["time"] or "").strip())
         place = float(line["longitude"]), float(line["latitude"])
