@@ -37,7 +37,7 @@ def gather(config: TrainConfig) -> tuple[Groups, Groups]:
     _sort(training, (s for p in pairs.take(splits.aster.mask(pairs, "train")) for s in from_aster(p)))
     _sort(validation, (s for p in pairs.take(splits.aster.mask(pairs, "test")) for s in from_aster(p)))
     seeds = range(config.simulated_scenes)
-    with ProcessPoolExecutor(config.threads) as pool:
+    with ProcessPoolExecutor() as pool:
         _sort(training, pool.map(_simulated, (1000 + seed for seed in seeds)))
         _sort(validation, pool.map(_simulated, (500 + seed for seed in seeds[: len(seeds) // 10])))
     log.info("samples: %s", {name: len(group) for name, group in training.items()})
