@@ -104,8 +104,11 @@ def test_indices_are_derived_unless_given() -> None:
 
 def test_what_is_outside_its_range_is_missing() -> None:
     red = ramp(4)
-    red[5, 7] = 655.35
-    assert np.isnan(channel(Stack(ROOT, [dataset(4, {"red": red})], SUMMER), "red", 4)[5, 7])
+    red[5, 7] = 5.0
+    stack = Stack(ROOT, [dataset(4, {"red": red})], SUMMER)
+    assert np.isnan(channel(stack, "red", 4)[5, 7])
+    others = ramp(4)[4:6, 6:8].ravel()[:3]
+    assert channel(stack, "red", 2)[2, 3] == pytest.approx(others.mean()), "nor does it enter a mean"
 
 
 def test_terrain_is_lit_by_the_sun_of_the_overpass() -> None:
@@ -135,6 +138,39 @@ def test_slope_and_aspect_given_light_the_ground_as_elevation_does() -> None:
     derived = Stack(ROOT, [dataset(4, {"elevation": elevation})], SUMMER)
     for name in ("slope", "illumination"):
         np.testing.assert_allclose(channel(by_hand, name, 4), channel(derived, name, 4), atol=1e-4)
+
+
+def test_an_illumination_given_goes_before_the_computed_one() -> None:
+    elevation = ramp(4, 100, 900)
+    stack = Stack(ROOT, [dataset(4, {"elevation": elevation, "illumination": ramp(4, 0.1, 0.2)})], SUMMER)
+    np.testing.assert_allclose(channel(stack, "illumination", 4), ramp(4, 0.1, 0.2))
+    np.testing.assert_allclose(channel(stack, "elevation", 4), elevation)
+
+
+def test_a_coarse_slope_is_marked_and_codes_for_missing_light_nothing() -> None:
+    slope, aspect = ramp(2, 5, 20), ramp(2, 90, 180)
+    slope[3, 4] = aspect[5, 6] = -9999
+    stack = Stack(ROOT, [dataset(2, {"slope": slope, "aspect": aspect})], SUMMER)
+    fields = stack.read(*ALL, 4)
+    lit = fields.channels[CHANNELS.index("illumination")]
+    assert np.isnan(lit[6:8, 8:10]).all()
+    assert np.isnan(lit[10:12, 12:14]).all()
+    assert np.isnan(lit).sum() == 8
+    assert fields.carried.sum() == fields.carried.size - 4, "a missing slope is not carried"
+
+
+def test_all_windows_agree_whether_it_is_day() -> None:
+    """Sunrise runs across the image: each window has its own sun, all have the same day."""
+    wide = Tile(18, 4).geobox(1000)[300:302, 0:1200]
+    for minute, day in (("03:50", False), ("04:10", True)):
+        stack = Stack(
+            wide,
+            [dataset(1, {"elevation": np.full((2, 1200), 300.0)}, wide)],
+            Overpass.of(f"2020-07-15T{minute}", None),
+        )
+        ends = [stack.read(slice(0, 2), cols, 2) for cols in (slice(0, 20), slice(1180, 1200))]
+        assert {float(f.context[CONTEXT.index("day")].mean()) for f in ends} == {float(day)}
+        assert {bool(np.isnan(f.channels[CHANNELS.index("illumination")]).all()) for f in ends} == {not day}
 
 
 def test_coarse_elevation_gives_no_staircase() -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,6 +47,17 @@ class Overpass:
         moment = None if time is None else _moment(time)
         return cls(moment, None if day is None else bool(day))
 
+    def at(self, box: GeoBox) -> Self:
+        """The overpass of a place: by day or night as the sun stands at its centre, where only the time is known.
+
+        Told once for a whole scene, since its windows must not each tell it for themselves.
+        """
+        if self.day is not None or self.time is None or self.dated_only:
+            return self
+        row, col = (n // 2 for n in box.shape)
+        zenith, _ = self.sun(box[row : row + 1, col : col + 1])
+        return replace(self, day=bool(zenith[0, 0] < 90))
+
     @property
     def dated_only(self) -> bool:
         """The date is known, the hour is not."""
@@ -68,14 +80,11 @@ class Overpass:
         if self.day is False:
             return None
         zenith, azimuth = self.sun(box)
-        if self.day is None and self.time is not None and not self.dated_only and float(zenith.mean()) > 90:
-            return None
         return np.asarray(solar.illumination(east, north, zenith, azimuth), np.float32)
 
     def context(self, box: GeoBox) -> dict[str, NDArray[np.float64] | float]:
         """Day, season and sun for the network, as numbers or (y, x) maps; unknown ones are left out."""
-        out: dict[str, NDArray[np.float64] | float] = {}
-        day = self.day
+        out: dict[str, NDArray[np.float64] | float] = {} if self.day is None else {"day": float(self.day)}
         if self.time is not None:
             _, lat = lonlat(box)
             year = self.time.astype("datetime64[Y]")
@@ -85,10 +94,6 @@ class Overpass:
             zenith, _ = self.sun(box)
             out |= {"season_sin": strength * np.sin(phase), "season_cos": strength * np.cos(phase)}
             out["sun_elevation"] = np.maximum(0.0, 90 - zenith)
-            if day is None and not self.dated_only:
-                day = bool(zenith.mean() < 90)
-        if day is not None:
-            out["day"] = float(day)
         return out
 
 

@@ -62,13 +62,17 @@ class Fields:
 class _Source:
     """One auxiliary variable and how its grid lies on the root grid."""
 
+    name: str
     data: xr.DataArray
     factor: int
     row: int
     col: int
 
     def read(self, rows: slice, cols: slice) -> Floats:
-        """The variable on its own grid over a window of root cells; NaN outside its coverage."""
+        """The variable on its own grid over a window of root cells; NaN outside its coverage and its range.
+
+        The range is looked at here, before any averaging: a code for missing must not enter a mean.
+        """
         want = [(s.start * self.factor + o, s.stop * self.factor + o) for s, o in ((rows, self.row), (cols, self.col))]
         have = [(max(0, a), min(n, b)) for (a, b), n in zip(want, self.data.shape, strict=True)]
         out = np.full([b - a for a, b in want], np.nan, np.float32)
@@ -76,6 +80,8 @@ class _Source:
             part = self.data.isel(y=slice(*have[0]), x=slice(*have[1])).values
             inside = tuple(slice(a - w[0], b - w[0]) for (a, b), w in zip(have, want, strict=True))
             out[inside] = part
+        known = BY_NAME[self.name]
+        out[(out < known.low) | (out > known.high)] = np.nan
         return out
 
 
@@ -84,9 +90,9 @@ class Stack:
 
     Args:
         root: Grid of the coarse LST.
-        auxiliary: Datasets on grids that nest in `root` (or that `root` nests in, for weather), with variables
-            named as in `predictors.table`; where several hold the same one, the finest serves.
-        overpass: Time and place of the view, for season and illumination.
+        auxiliary: Datasets on grids that nest in `root`, with variables named as in `predictors.table`; where
+            several hold the same one, the finest serves.
+        overpass: Time of the view, for season and illumination.
 
     Raises:
         GridError: when a dataset's grid does not nest.
@@ -95,7 +101,7 @@ class Stack:
 
     def __init__(self, root: GeoBox, auxiliary: Iterable[xr.Dataset], overpass: Overpass) -> None:
         self.root = root
-        self.overpass = overpass
+        self.overpass = overpass.at(root)
         self._sources: dict[str, _Source] = {}
         for dataset in auxiliary:
             self._add(dataset)
@@ -111,7 +117,7 @@ class Stack:
                 raise GridError(f"dimensions are {data.dims}, not (y, x)", where=f"auxiliary {name}")
             known = self._sources.get(name)
             if known is None or known.factor < place.factor:
-                source = _Source(data.transpose("y", "x"), place.factor, place.row, place.col)
+                source = _Source(name, data.transpose("y", "x"), place.factor, place.row, place.col)
                 self._sources[name] = source
 
     @property
@@ -127,9 +133,10 @@ class Stack:
         for name, source in self._sources.items():
             if name in WEATHER or name in ("land_cover", "elevation", "slope", "aspect", "tvdi"):
                 continue
-            values[name] = _valid(name, self._at(source, rows, cols, factor, carried))
+            values[name] = self._at(source, rows, cols, factor, carried)
         values |= self._land_cover(rows, cols, factor, carried)
-        values |= self._terrain(rows, cols, factor, carried)
+        # An illumination given ready made goes before the computed one, as all that is given does.
+        values = {**self._terrain(rows, cols, factor, carried), **values}
         _derive_indices(values)
         missing = np.full(target.shape, np.nan, np.float32)
         channels = np.stack([values.get(name, missing) for name in CHANNELS])
@@ -155,13 +162,13 @@ class Stack:
 
     def _terrain(self, rows: slice, cols: slice, factor: int, carried: NDArray[np.bool_]) -> Mapping[str, Floats]:
         source = self._sources.get("elevation")
-        given = self._given_terrain(rows, cols, factor)
+        given = self._given_terrain(rows, cols, factor, carried)
         if source is None:
             return given
         # Gradients are taken on the elevation's own grid when that is coarser: a repeated grid is a staircase.
         own = min(source.factor, factor)
         box = refine(self.root[rows, cols], own)
-        elevation = _valid("elevation", _regrid(source.read(rows, cols), source.factor, own))
+        elevation = _regrid(source.read(rows, cols), source.factor, own)
         east, north = terrain.gradient(elevation, box)
         out = {"elevation": elevation, "slope": np.degrees(np.arctan(np.hypot(east, north))).astype(np.float32)}
         shade = self.overpass.illumination(east, north, box)
@@ -172,13 +179,12 @@ class Stack:
             carried |= np.isfinite(out["elevation"])
         return out | given
 
-    def _given_terrain(self, rows: slice, cols: slice, factor: int) -> dict[str, Floats]:
-        """Slope and illumination that the user gives ready made."""
-        spare = np.zeros(refine(self.root[rows, cols], factor).shape, bool)
+    def _given_terrain(self, rows: slice, cols: slice, factor: int, carried: NDArray[np.bool_]) -> dict[str, Floats]:
+        """The slope that the user gives ready made, and the illumination that follows from it and the aspect."""
         slope, aspect = (self._sources.get(name) for name in ("slope", "aspect"))
         out = {}
         if slope is not None:
-            out["slope"] = _valid("slope", self._at(slope, rows, cols, factor, spare))
+            out["slope"] = self._at(slope, rows, cols, factor, carried)
         if slope is not None and aspect is not None and slope.factor == aspect.factor:
             own = min(slope.factor, factor)
             tilt, towards = np.tan(np.radians(slope.read(rows, cols))), np.radians(aspect.read(rows, cols))
@@ -197,7 +203,7 @@ class Stack:
         for i, name in enumerate(WEATHER):
             if name in self._sources:
                 source = self._sources[name]
-                out[i] = _valid(name, _regrid(source.read(rows, cols), source.factor, factor))
+                out[i] = _regrid(source.read(rows, cols), source.factor, factor)
         scalars = {**self.overpass.context(box), "cell": np.log2(cell_size(box) / 1000)}
         for name, value in scalars.items():
             out[CONTEXT.index(name)] = value
@@ -211,13 +217,6 @@ def _regrid(values: Floats, have: int, want: int) -> Floats:
     if up > 1:
         values = values.repeat(up, axis=0).repeat(up, axis=1)
     return values if down == 1 else np.asarray(aggregate(values, down), np.float32)
-
-
-def _valid(name: str, values: Floats) -> Floats:
-    """NaN outside the physical range of the table."""
-    row = BY_NAME[name]
-    with np.errstate(invalid="ignore"):
-        return np.where((values >= row.low) & (values <= row.high), values, np.float32(np.nan))
 
 
 def _derive_indices(values: dict[str, Floats]) -> None:
