@@ -53,10 +53,8 @@ def evaluate() -> None:
 
 
 def _experiment(command: Callable[..., None]) -> Callable[..., None]:
-    """What the experiments have in common."""
-    folder = click.Path(exists=True, file_okay=False, path_type=Path)
+    """What all experiments have in common."""
     options = (
-        click.option("--data", type=folder, required=True, help="Folder of the data sets."),
         click.option(
             "--model", default="default", show_default=True, metavar="NAME|FOLDER", help="A model, or bicubic."
         ),
@@ -68,6 +66,12 @@ def _experiment(command: Callable[..., None]) -> Callable[..., None]:
     return command
 
 
+_DATA = click.option(
+    "--data",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    required=True,
+    help="Folder of the data sets.",
+)
 _SPLIT = click.option(
     "--split",
     type=click.Choice(["test", "validation", "train", "all"]),
@@ -83,6 +87,7 @@ def _by(*kinds: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
 
 
 @evaluate.command()
+@_DATA
 @_experiment
 @_SPLIT
 @_by("season", "relief")
@@ -94,6 +99,7 @@ def simulation(data: Path, model: str, split: Any, by: Any, as_json: bool) -> No
 
 
 @evaluate.command()
+@_DATA
 @_experiment
 @_SPLIT
 @click.option("--held", type=int, help="The fold of pairs held apart.")
@@ -106,12 +112,24 @@ def target(data: Path, model: str, split: Any, held: int | None, by: Any, as_jso
 
 
 @evaluate.command()
+@_DATA
 @_experiment
 def orleans(data: Path, model: str, as_json: bool) -> None:
     """1 km -> 250 m over Orleans against Landsat, four dates."""
     from srdanet.evaluation import run_orleans
 
     _print(run_orleans(data, model), as_json=as_json)
+
+
+@evaluate.command()
+@click.option("--scenes", type=click.IntRange(1), default=16, show_default=True, help="How many scenes to invent.")
+@_experiment
+@_by("season", "relief", "cover", "angle")
+def simulated(scenes: int, model: str, by: Any, as_json: bool) -> None:
+    """1 km -> 500 m and 250 m on invented scenes whose truth is known."""
+    from srdanet.evaluation import run_simulated
+
+    _print(run_simulated(scenes, model, by), as_json=as_json)
 
 
 def _print(report: Report, *, as_json: bool) -> None:

@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import get_args
 
-from srdanet.evaluation import protocol
+from srdanet.evaluation import protocol, simulated
 from srdanet.evaluation.datasets import When, aster, imt
 from srdanet.evaluation.scores import Report
 from srdanet.evaluation.splits import Role
@@ -74,6 +74,24 @@ def run_orleans(data: Path | str, model: str | Path | Downscaler = "default") ->
     rows = protocol.orleans(downscaler, data)
     metrics = ("rmse", "bias", "closure rmse", *_STRUCTURE, *_COVERAGE, *_CENTRED)
     return Report("orleans", name, "MODIS against Landsat 8, 12 x 12 km", rows, metrics)
+
+
+def run_simulated(count: int = 16, model: str | Path | Downscaler = "default", by: By | None = None) -> Report:
+    """The target scale on simulated scenes with known truth and every predictor.
+
+    Args:
+        count: How many scenes; half by day, half by night.
+        model: As for `run_simulation`.
+        by: Rows for each `season`, class of `relief`, land `cover` or view `angle` too.
+
+    Raises:
+        ModelError: when the model cannot be loaded.
+    """
+    name, downscaler = method(model)
+    rows = simulated.known(downscaler, simulated.scenes(count), by)
+    about = f"{count} simulated scenes, seeds from {simulated.FIRST_SEED}, never trained on"
+    metrics = ("bias", "mae", "detail r2", "closure rmse", *_STRUCTURE, *_COVERAGE)
+    return Report("simulated", name, about, rows, metrics)
 
 
 def method(model: str | Path | Downscaler) -> tuple[str, Downscaler]:
