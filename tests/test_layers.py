@@ -34,6 +34,7 @@ ORDER = (
     "report",
     "simulate",
     "evaluation",
+    "realism",
     "training",
     "demo",
     "cli",
