@@ -321,6 +321,7 @@ def test_plain_rasters_in_grids_of_their_own(tmp_path: Path) -> None:
     scene = prepare(files)
     np.testing.assert_allclose(scene.lst["lst"].values, lst + 273.15, atol=1e-4)
     assert str(scene.time) == "2020-07-15T00:00:00", "the date is known, the hour is not"
+    assert scene.when == "2020-07-15", "and no hour is told to people"
     assert scene.tile is None
     ndvi = scene.variable("ndvi")
     assert ndvi.shape == (48, 40)

@@ -16,11 +16,9 @@ from odc.geo.geobox import GeoBox
 
 from srdanet.errors import ArgumentError, GridError, SceneError
 from srdanet.grid import Nesting, coordinates, nesting
-from srdanet.predictors.table import BY_NAME
+from srdanet.predictors.table import BY_NAME, LST_RANGE
 from srdanet.store import plain
 
-LST_RANGE = (150.0, 400.0)
-"""K: what MOD11A1 can hold (valid counts 7500-65535 × 0.02 K start at 150 K) and the Earth can show."""
 NO_CLASS = 255
 """The missing value of `land_cover`."""
 

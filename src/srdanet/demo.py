@@ -97,7 +97,7 @@ def run_demo(
     scene = _part(whole, land.geobox)
     scene.save(folder / "scene.nc", overwrite=overwrite)
     files = produce(scene, folder, model=model, command=command, progress=progress, overwrite=overwrite)
-    about = {"tile": str(land.tile), "time": str(scene.time), "day": land.day}
+    about = {"tile": str(land.tile), "time": scene.when, "day": land.day}
     return _compare(land, scene.lst["lst"], files, picture, about, overwrite=overwrite)
 
 

@@ -138,6 +138,14 @@ class Scene:
         return geobox_of(self.lst, name="lst")
 
     @property
+    def when(self) -> str | None:
+        """The overpass (UTC) as text, the date alone where its hour is not known; None without a time."""
+        if self.time is None:
+            return None
+        day = self.time.astype("datetime64[D]")
+        return str(day if day == self.time else self.time)
+
+    @property
     def present(self) -> tuple[str, ...]:
         """Names of the auxiliary variables held, in the table's order."""
         held = {str(name) for dataset in self.auxiliary for name in dataset.data_vars}

@@ -11,7 +11,8 @@ import xarray as xr
 
 from srdanet.errors import ArgumentError, GranuleError, SceneError
 from srdanet.grid import Level, Tile, lonlat
-from srdanet.products.meteorology import VARIABLES, at_overpass, open_era5
+from srdanet.predictors.table import WEATHER
+from srdanet.products.meteorology import at_overpass, open_era5
 
 TILE = Tile(18, 4)
 GRID = TILE.geobox(Level.KM1)[300:340, 400:430]  # 46.1-46.5 N, 5.6-6.0 E, asymmetric
@@ -43,7 +44,7 @@ def test_linear_fields_come_out_exactly_in_every_layout(tmp_path: Path, layout: 
     else:
         paths = [wf.write_new(tmp_path / "b.nc", (11, 12)), wf.write_new(tmp_path / "a.nc", (9, 10))]
     met = open_era5(paths)
-    assert set(met.data_vars) == set(VARIABLES)
+    assert set(met.data_vars) == set(WEATHER)
     assert np.all(np.diff(met.latitude) > 0)
     assert np.all(np.diff(met.longitude) > 0)
     result = at_overpass(met, GRID, hour(10.3))
@@ -103,7 +104,7 @@ def test_reading_only_what_is_needed_gives_the_same(tmp_path: Path) -> None:
     assert part.sizes["time"] < whole.sizes["time"]
     assert part.sizes["longitude"] < whole.sizes["longitude"]
     a, b = (at_overpass(m, GRID, hour(10.3)) for m in (whole, part))
-    for name in VARIABLES:
+    for name in WEATHER:
         assert np.allclose(a[name].values, b[name].values, rtol=1e-6), name
     with pytest.raises(GranuleError, match="2020-07-15T00:00 to 2020-07-15T23:00"):
         open_era5(path, time=np.datetime64("2020-08-01"))

@@ -188,7 +188,7 @@ def facts(scene: Scene) -> dict[str, Any]:
     lst = scene.lst["lst"]
     return {
         "tile": str(scene.tile) if scene.tile else None,
-        "time": str(scene.time) if scene.time is not None else None,
+        "time": scene.when,
         "day": scene.day,
         "cells": list(lst.shape),
         "valid_share": float(lst.notnull().mean()),

@@ -84,7 +84,7 @@ def _origin(scene: Scene, bundle: Bundle, options: dict[str, Any], command: Sequ
     source = dict(scene.provenance)
     return {
         "tile": str(scene.tile) if scene.tile else None,
-        "time": str(scene.time) if scene.time is not None else None,
+        "time": scene.when,
         "day": scene.day,
         "command": list(command),
         "options": options,

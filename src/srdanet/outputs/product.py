@@ -16,10 +16,11 @@ from srdanet.errors import ArgumentError, GridError
 from srdanet.grid import Level, cell_size, geobox_of
 from srdanet.outputs.cog import write_cog
 from srdanet.outputs.layers import RASTERS
-from srdanet.outputs.provenance import measure, record, sha256, software
+from srdanet.outputs.provenance import measure, record, software
 from srdanet.outputs.quicklook import headline, part_of_day, write_quicklook
 from srdanet.outputs.staging import publish, refuse_existing, staged
 from srdanet.outputs.validate import validate_cog, validate_png
+from srdanet.products.checksum import digest
 
 Results = xr.Dataset | Mapping[int, xr.Dataset]
 
@@ -115,7 +116,7 @@ def write_product(
             waiting += [*files.values(), picture]
             kept[level] = {variable: final.rasters[level][variable] for variable in files}
             listed = [*files.values(), picture]
-            facts[str(level)] = about | {"files": {f.name: {"sha256": sha256(f)} for f in listed}}
+            facts[str(level)] = about | {"files": {f.name: {"sha256": digest(f)} for f in listed}}
         note = folder / final.provenance.name
         text = json.dumps(record(provenance, facts), indent=2, ensure_ascii=False)
         note.write_text(text + "\n", encoding="utf-8")

@@ -7,13 +7,11 @@ can be measured on it: share of valid cells, closure against the input, flags.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import platform
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -115,12 +113,6 @@ def closure(lst: xr.DataArray, coarse: xr.DataArray) -> dict[str, float | int] |
         "rmse": round(float(np.sqrt(np.mean(difference**2))), 6),
         "cells": int(difference.size),
     }
-
-
-def sha256(path: Path) -> str:
-    """Hexadecimal SHA-256 of a file, read in pieces."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _summary(data: xr.DataArray) -> dict[str, float]:

@@ -23,11 +23,12 @@ from srdanet.grid import cell_size, geobox_of, nesting, refine
 from srdanet.physics import aggregate
 from srdanet.predictors import indices, land_cover, terrain
 from srdanet.predictors.overpass import Overpass
-from srdanet.predictors.table import BY_NAME
+from srdanet.predictors.table import BANDS, BY_NAME
+from srdanet.predictors.table import WEATHER as WEATHER
 
 Floats = NDArray[np.float32]
 
-REFLECTANCE = ("red", "nir", "blue", "green", "nir2", "swir1", "swir2")
+REFLECTANCE = BANDS
 CLASSES = tuple(f"land_cover_{group}" for group in land_cover.GROUPS)
 CHANNELS: tuple[str, ...] = (
     *REFLECTANCE,
@@ -41,7 +42,6 @@ CHANNELS: tuple[str, ...] = (
     *CLASSES,
 )
 """What a model may be given on the target grid, in order."""
-WEATHER = ("t2m", "d2m", "wind", "ssrd", "swvl1")
 CONTEXT: tuple[str, ...] = (*WEATHER, "day", "season_sin", "season_cos", "sun_elevation", "cell")
 """What a model may be given on the step's coarse grid, in order; `cell` is log2 of the coarse cell in km."""
 

@@ -27,6 +27,13 @@ class Predictor:
     long_name: str = ""
 
 
+LST_RANGE = (150.0, 400.0)
+"""K: what a MODIS product can hold (counts from 7500, times 0.02 K) and the Earth can show, fires aside."""
+BANDS = ("red", "nir", "blue", "green", "nir2", "swir1", "swir2")
+"""Names of MODIS bands 1 to 7."""
+WEATHER = ("t2m", "d2m", "wind", "ssrd", "swvl1")
+"""Names of the weather at the overpass."""
+
 _MOD09 = "MOD09GA 500 m surface reflectance, band {}"
 _MOD09GQ = "MOD09GQ 250 m (else MOD09GA 500 m) surface reflectance, band {}"
 

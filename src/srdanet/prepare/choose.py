@@ -12,7 +12,8 @@ import numpy as np
 from srdanet.errors import ArgumentError
 from srdanet.grid import Level, Tile, lonlat
 from srdanet.predictors.solar import solar_to_utc
-from srdanet.prepare.plans import BANDS, MEANING, Plan, Platform, Source
+from srdanet.predictors.table import BANDS, WEATHER
+from srdanet.prepare.plans import Plan, Platform, Source
 from srdanet.prepare.survey import Found, bounds_of, survey, touch
 
 ALBEDO_DAYS = 16
@@ -263,7 +264,7 @@ def _weather(
     for role, product, kind in (("meteorology", "ERA5", "meteorology"), ("stations", "stations", "stations")):
         paths = tuple(f.path for f in files if f.kind == kind and f.key in rest.taken)
         note = "for what ERA5 does not give" if role == "stations" and out else ""
-        out += [Source(role, product, paths, MEANING["meteorology"][0], note=note)] if paths else []
+        out += [Source(role, product, paths, WEATHER, note=note)] if paths else []
     return out
 
 

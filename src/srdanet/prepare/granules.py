@@ -12,7 +12,8 @@ from odc.geo.geobox import GeoBox
 
 from srdanet.conform import NO_CLASS
 from srdanet.grid import geobox_of, nesting
-from srdanet.prepare.plans import BANDS, Source
+from srdanet.predictors.table import BANDS
+from srdanet.prepare.plans import Source
 from srdanet.products import quality
 from srdanet.products.granule import Granule, open_granule
 from srdanet.products.quality import Screening

@@ -10,19 +10,18 @@ from typing import Any, Literal
 import numpy as np
 
 from srdanet.grid import Tile
+from srdanet.predictors.table import BANDS, WEATHER
 from srdanet.prepare.survey import RasterSpec
 
 Platform = Literal["terra", "aqua"]
 
-BANDS = ("red", "nir", "blue", "green", "nir2", "swir1", "swir2")
-"""Names of MODIS bands 1 to 7."""
 MEANING: dict[str, tuple[tuple[str, ...], str]] = {
     "reflectance_250m": (("red", "nir"), "no vegetation detail finer than 500 m"),
     "reflectance_500m": (BANDS[2:], "no EVI and NDWI; clouds in 250 m reflectance are not screened"),
     "albedo": (("albedo",), "no albedo"),
     "land_cover": (("land_cover",), "no class fractions"),
     "elevation": (("elevation",), "no slope and illumination; weak in mountains"),
-    "meteorology": (("t2m", "d2m", "wind", "ssrd", "swvl1"), "no weather of the overpass"),
+    "meteorology": (WEATHER, "no weather of the overpass"),
 }
 """Each auxiliary role: the variables it brings, and what the scene lacks without it."""
 

@@ -26,7 +26,7 @@ Crop = Callable[[xr.DataArray], xr.DataArray]
 """Cuts an image stack down before its values are read."""
 
 _GRIB_NAMES = {"2T": "t2m", "2D": "d2m", "10U": "u10", "10V": "v10", "SSRD": "ssrd", "SWVL1": "swvl1"}
-_NAMES = {"t2m": "t2m", "d2m": "d2m", "u10": "u10", "v10": "v10", "si10": "si10", "ssrd": "ssrd", "swvl1": "swvl1"}
+_NAMES = ("t2m", "d2m", "u10", "v10", "si10", "ssrd", "swvl1")
 _AXES = {"lat": "latitude", "lon": "longitude"}
 
 
@@ -75,8 +75,7 @@ def _read_netcdf(source: Path | bytes, engine: str, where: str, crop: Crop) -> I
         with xr.open_dataset(opened, engine=engine, decode_timedelta=False) as file:
             for name in file.data_vars:
                 if str(name) in _NAMES:
-                    image = crop(_standard(file[name], f"{where} ({name})")).load()
-                    yield image.rename(_NAMES[str(name)])
+                    yield crop(_standard(file[name], f"{where} ({name})")).load()
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise GranuleError(f"cannot be read as NetCDF ({error})", where=where, todo="download it again") from error
 

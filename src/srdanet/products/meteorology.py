@@ -18,9 +18,8 @@ from srdanet.products.era5 import extent, moments, open_era5, span, step_of
 from srdanet.products.resample import interpolate
 from srdanet.products.stations import open_stations, stations_at
 
-__all__ = ["VARIABLES", "at_overpass", "open_era5", "open_stations"]
+__all__ = ["at_overpass", "open_era5", "open_stations"]
 
-VARIABLES = ("t2m", "d2m", "wind", "ssrd", "swvl1")
 _HOUR = np.timedelta64(3600, "s")
 _HALF_HOUR = np.timedelta64(1800, "s")
 _WIDEST_GAP_HOURS = 6.0

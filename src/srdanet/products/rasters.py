@@ -21,17 +21,15 @@ from pyproj.exceptions import CRSError
 
 from srdanet.errors import ArgumentError, GranuleError, GridError
 from srdanet.grid import SINUSOIDAL, SPHERE_RADIUS, coordinates
-from srdanet.predictors.table import BY_NAME
+from srdanet.predictors.table import BY_NAME, LST_RANGE
 from srdanet.products.raster_files import RawRaster, read_raw
 from srdanet.products.resample import place_of, to_grid
 from srdanet.products.suggest import repeats, suggest_grid
 
-__all__ = ["KELVIN_RANGE", "open_raster", "place_of", "repeats", "suggest_grid", "to_grid", "to_kelvin", "true_crs"]
+__all__ = ["open_raster", "place_of", "repeats", "suggest_grid", "to_grid", "to_kelvin", "true_crs"]
 
-KELVIN_RANGE = (150.0, 400.0)
-"""Land surface temperatures a MODIS product can hold (K); what lies outside is missing."""
 _CELSIUS_RANGE = (-90.0, 75.0)
-"""Surface temperatures on Earth in degrees Celsius; shares no value with `KELVIN_RANGE`."""
+"""Surface temperatures on Earth in degrees Celsius; shares no value with `LST_RANGE`."""
 _LST = ("lst", "lst_day", "lst_night")
 _TEMPERATURES = (*_LST, "t2m", "d2m")
 _KELVIN = ("k", "kelvin")
@@ -184,7 +182,7 @@ def _temperature(
                 unit = word
                 break
     if unit is None:
-        kelvin = (values >= KELVIN_RANGE[0]) & (values <= KELVIN_RANGE[1])
+        kelvin = (values >= LST_RANGE[0]) & (values <= LST_RANGE[1])
         celsius = (values >= _CELSIUS_RANGE[0]) & (values <= _CELSIUS_RANGE[1])
         # Zero is the usual unmarked fill of kelvin images and says nothing about the unit.
         looks_celsius = bool((celsius & (values != 0)).any())
@@ -204,7 +202,7 @@ def _temperature(
 def _within(path: Path, name: str, values: NDArray[np.floating], notes: list[str]) -> NDArray[np.floating]:
     """Values outside the quantity's range become missing; refuse where that is most of them."""
     if name in _LST:
-        low, high = KELVIN_RANGE
+        low, high = LST_RANGE
     elif name in BY_NAME:
         low, high = BY_NAME[name].low, BY_NAME[name].high
     else:

@@ -22,12 +22,11 @@ from odc.geo.geobox import GeoBox
 
 from srdanet.errors import GranuleError, SceneError
 from srdanet.grid import lonlat
-from srdanet.predictors.table import BY_NAME
+from srdanet.predictors.table import BY_NAME, WEATHER
 
 Row = tuple[np.datetime64, tuple[float, float], list[float]]
 """Moment (UTC), place (longitude, latitude), values."""
 
-_COLUMNS = ("t2m", "d2m", "wind", "ssrd", "swvl1")
 _EARTH_KM = 6371.0
 FARTHEST_KM = 200.0
 """A cell needs a station within this distance."""
@@ -68,14 +67,14 @@ def open_stations(path: str | Path) -> xr.Dataset:
 
 
 def _table(path: Path) -> tuple[list[str], list[Row]]:
-    """The columns that the file has of `_COLUMNS`, and its rows."""
+    """The columns that the file has of `WEATHER`, and its rows."""
     with path.open(encoding="utf-8-sig", newline="") as file:
         reader = csv.DictReader(file, skipinitialspace=True)
         header = [h.strip() for h in reader.fieldnames or []]
         reader.fieldnames = header
-        names = [c for c in _COLUMNS if c in header]
+        names = [c for c in WEATHER if c in header]
         if not {"time", "longitude", "latitude"} <= set(header) or not names:
-            todo = f"needs time, longitude, latitude and some of {', '.join(_COLUMNS)}"
+            todo = f"needs time, longitude, latitude and some of {', '.join(WEATHER)}"
             raise GranuleError(f"columns are {', '.join(header) or 'none'}", where=path, todo=todo)
         return names, [_row(line, names, f"{path}, line {reader.line_num}") for line in reader]
 

@@ -14,6 +14,7 @@ from typing import Literal
 
 from srdanet.errors import ProductError
 from srdanet.grid import Level
+from srdanet.predictors.table import BANDS
 from srdanet.products import quality
 
 COLLECTIONS = ("006", "061")
@@ -109,16 +110,12 @@ def _lst(grid: str, level: Level, size: str, *, view_scale: float = 0.1) -> tupl
     return tuple(rows)
 
 
-_BANDS = ("red", "nir", "blue", "green", "nir2", "swir1", "swir2")
-"""Our names of the MODIS bands 1 to 7."""
-
-
 def _reflectance(grid: str, level: Level, sds: str, bands: int) -> tuple[Layer, ...]:
     """MOD09: surface reflectance of the first `bands` bands."""
     return tuple(
         Layer(name, sds.format(band), grid, level, "quantity", "int16", "1", 1e-4, 0.0, -28672, (-100, 16000),
               f"surface reflectance, band {band}", 10000.0, "reflectance")
-        for band, name in enumerate(_BANDS[:bands], 1)
+        for band, name in enumerate(BANDS[:bands], 1)
     )  # fmt: skip
 
 
