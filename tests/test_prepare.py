@@ -307,6 +307,24 @@ def write_raster(path: Path, values: np.ndarray, crs: str, place: Affine, **more
     return path
 
 
+def test_of_a_netcdf_stack_the_date_is_taken(tmp_path: Path) -> None:
+    lst = np.linspace(285, 304, 2 * 12 * 10).reshape(2, 12, 10).astype("f4")
+    coords = {
+        "time": ("time", [7500.0, 7501.0], {"units": "days since 2000-01-01"}),
+        "y": 5199500.0 - 1000 * np.arange(12),
+        "x": 400500.0 + 1000 * np.arange(10),
+    }
+    about = {"units": "K", "crs": "EPSG:32631"}
+    data = {"LST": (("time", "y", "x"), lst, about), "NDVI": (("time", "y", "x"), lst / 400, about | {"units": "1"})}
+    xr.Dataset(data, coords).to_netcdf(tmp_path / "stack.nc", engine="h5netcdf")
+    files = [f"lst={tmp_path}/stack.nc:LST", f"ndvi={tmp_path}/stack.nc:NDVI"]
+    with pytest.raises(ArgumentError, match="--date"):
+        prepare(files)
+    scene = prepare(files, date="2020-07-15")
+    np.testing.assert_array_equal(scene.lst["lst"].values, lst[1])
+    np.testing.assert_allclose(scene.variable("ndvi").values, lst[1] / 400, rtol=1e-6)
+
+
 def test_plain_rasters_in_grids_of_their_own(tmp_path: Path) -> None:
     lst = np.linspace(12, 31, 12 * 10).reshape(12, 10)
     place = Affine(1000, 0, 400000, 0, -1000, 5200000)

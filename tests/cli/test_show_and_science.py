@@ -45,6 +45,12 @@ def test_info_of_a_product(runner: CliRunner, scene_file: Path) -> None:
     assert (found["kind"], found["cells"]) == ("raster", [36, 24])
     assert "no_input" in found["tags"]["flag_meanings"]  # type: ignore[index]
     assert "model_sha256: abab" in runner.invoke(cli, ["info", str(path)]).stdout
+    record = _json(runner, "info", str(out / "lst_h18v04_2020197_day_provenance.json"))
+    assert (record["kind"], list(record["levels"])) == ("product", ["500"])  # type: ignore[call-overload]
+    told = runner.invoke(cli, ["info", str(out / "lst_h18v04_2020197_day_provenance.json")]).stdout
+    assert "product h18v04 2020-07-15T10:32:00 day" in told
+    folder = runner.invoke(cli, ["info", str(out)])
+    assert (folder.exit_code, "is a folder, and no model" in folder.stderr) == (2, True)
 
 
 @pytest.mark.real
@@ -56,7 +62,7 @@ def test_info_of_a_granule(runner: CliRunner, shared_data: Path) -> None:
     assert "land_cover" in runner.invoke(cli, ["info", str(path)]).stdout
 
 
-@pytest.mark.parametrize("name", ["absent.tif", "absent.nc", "absent", "absent.hdf"])
+@pytest.mark.parametrize("name", ["absent.tif", "absent.nc", "absent", "absent.hdf", "absent_provenance.json"])
 def test_info_of_nothing(runner: CliRunner, name: str) -> None:
     result = runner.invoke(cli, ["info", name])
     assert result.exit_code == 1

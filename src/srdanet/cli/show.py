@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import click
 
 from srdanet.cli.manners import as_json, emit, out, overwrite, progress, typed, verbose
+from srdanet.errors import ArgumentError, GranuleError
 
 Told = tuple[list[str], dict[str, Any]]
 
@@ -45,22 +47,43 @@ def _versions() -> Told:
     from srdanet.outputs.provenance import software
 
     found = software()
-    models = sorted(folder.name for folder in files("srdanet").joinpath("models").iterdir() if folder.is_dir())
+    shipped = files("srdanet").joinpath("models").iterdir()
+    models = sorted(folder.name for folder in shipped if folder.joinpath("bundle.json").is_file())
     packages = [f"{name} {number}" for name, number in found["packages"].items()]
     lines = [f"srdanet {found['srdanet']}, Python {found['python']}, {found['platform']}", ", ".join(packages)]
     return [*lines, f"models: {', '.join(models) or 'none'}"], {**found, "models": models}
 
 
 def _told(what: str) -> Told:
-    """By what it looks like: scene, raster, model, granule."""
+    """By what it looks like: scene, raster, record, model, granule."""
     path = Path(what)
+    if path.name.endswith("_provenance.json"):
+        return _record(path)
     if path.suffix in (".nc", ".zarr"):
         return _scene(path)
     if path.suffix in (".tif", ".tiff"):
         return _raster(path)
     if (path / "bundle.json").is_file() or not path.exists():
         return _model(what)
+    if path.is_dir():
+        raise ArgumentError("is a folder, and no model", where=path, todo="name a file in it")
     return _granule(path)
+
+
+def _record(path: Path) -> Told:
+    """What a product was made from, and of what quality it is."""
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+        model, auxiliary, levels = record["model"], record["auxiliary"], record["levels"]
+        lines = [
+            f"product {record['tile'] or 'of no tile'} {record['time'] or 'time unknown'} "
+            f"{'day' if record['day'] else 'night'}, by model {model['name']} {model['version']}",
+            f"auxiliary: {' '.join(auxiliary['present']) or 'none'}",
+            *(f"  {level} m: {facts['valid_share']:.1%} valid" for level, facts in levels.items()),
+        ]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise GranuleError(f"is no record of a product ({error!r})", where=path) from error
+    return lines, {"kind": "product", **record}
 
 
 def _scene(path: Path) -> Told:
@@ -104,8 +127,6 @@ def _granule(path: Path) -> Told:
 def _raster(path: Path) -> Told:
     import rasterio
     from rasterio.errors import RasterioError
-
-    from srdanet.errors import GranuleError
 
     try:
         with rasterio.open(path) as file:

@@ -80,7 +80,7 @@ def prepare(
         name = source.role.removeprefix("raster:")
         if source.role.startswith("raster:") and name not in LST_VARIABLES:
             tell(f"{name} from {Path(source.paths[0]).name}")
-            keep(images.read_raster(source, box))
+            keep(images.read_raster(source, box, what.date))
     for read in _granules(what, box, screening, diffuse, tell):
         keep(read)
     elevation = what.source("elevation")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -47,7 +48,7 @@ def read_lst_raster(
         (y, x) `lst` (K) and those of `conform.LST_VARIABLES` that are given, and their records.
     """
     assert source.spec is not None
-    lst = _open(source.spec)
+    lst = _open(source.spec, source.date)
     try:
         box = place_of(lst, name="lst")
         own = box.crs is not None and box.crs.projected and cell_size(box) > 0
@@ -62,7 +63,7 @@ def read_lst_raster(
     records = []
     for other in others:
         assert other.spec is not None
-        image = to_grid(_open(other.spec), box, "nearest")
+        image = to_grid(_open(other.spec, source.date), box, "nearest")
         name = other.layers[0]
         held[name] = image if name != "qc" else image.copy(data=_words(image.values))
         records.append(_record(other, image))
@@ -76,15 +77,15 @@ def read_lst_raster(
     return xr.Dataset(held), [about, *records]
 
 
-def read_raster(source: Source, coarse: GeoBox) -> Read:
-    """One auxiliary raster on a grid that nests in the LST's.
+def read_raster(source: Source, coarse: GeoBox, date: dt.date | None = None) -> Read:
+    """One auxiliary raster on a grid that nests in the LST's; of a NetCDF stack over time, the image of `date`.
 
     A raster that nests already, at most four times finer, stays as it is. Any other is brought to
     the LST's grid divided by 1, 2 or 4, whichever its cells come near: by area mean (majority for
     classes) where it is finer, bilinearly (nearest for classes and directions) where it is coarser.
     """
     assert source.spec is not None
-    image, how = fit(_open(source.spec), coarse)
+    image, how = fit(_open(source.spec, date), coarse)
     return {source.layers[0]: image}, {**_record(source, image), "regridded": how}
 
 
@@ -159,7 +160,7 @@ def opposite_ndwi(ndwi: xr.DataArray, ndvi: xr.DataArray) -> float | None:
     return r if r < _WRONG_SIGN else None
 
 
-def _open(spec: RasterSpec) -> xr.DataArray:
+def _open(spec: RasterSpec, date: dt.date | None) -> xr.DataArray:
     netcdf = Path(spec.path).suffix.lower() in (".nc", ".nc4", ".cdf")
     band: int | str | None = int(spec.band) if spec.band and spec.band.isdigit() else spec.band
     return open_raster(
@@ -167,6 +168,7 @@ def _open(spec: RasterSpec) -> xr.DataArray:
         name=spec.name,
         band=None if netcdf else band,
         variable=spec.band if netcdf else None,
+        date=date,
         crs=spec.crs,
         nodata=spec.nodata,
         scale=spec.scale,

@@ -180,7 +180,7 @@ def _one_date(path: Path, image: xr.DataArray, date: datetime.date | None) -> xr
                 raise ArgumentError(f"has no image of {date}; it covers {days[0]} to {days[-1]}", where=path)
             image = image.isel(time=int(hits[0]))
         else:
-            todo = "give date=" if dim == "time" else f"cut out one {dim} first"
+            todo = "give date= (--date on the command line)" if dim == "time" else f"cut out one {dim} first"
             raise ArgumentError(f"holds {image.sizes[dim]} images along {dim}", where=path, todo=todo)
     return image
 
