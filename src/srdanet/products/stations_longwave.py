@@ -1,0 +1,241 @@
+"""Longwave radiation measured at stations, and the surface temperature it means.
+
+Four layouts are read: SURFRAD's daily files (`.dat`), its later quality controlled ones (`.qdat`),
+ARM's SIRS files (NetCDF-3) and half-hourly OzFlux tables (`.csv` beside `ozflux_study_sites.csv`).
+"""
+
+from __future__ import annotations
+
+import csv
+import datetime as dt
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from srdanet.errors import ArgumentError, GranuleError
+
+Doubles = NDArray[np.float64]
+Times = NDArray[np.datetime64]
+
+STEFAN_BOLTZMANN = 5.670374419e-8
+"""W m-2 K-4 (CODATA 2018)."""
+UP_RANGE, DOWN_RANGE = (50.0, 900.0), (40.0, 700.0)
+"""What the Earth and its sky can emit, W m-2; beyond it a value counts as missing."""
+WIDEST_GAP = np.timedelta64(45, "m")
+"""Between measurements further apart nothing is interpolated."""
+OZFLUX_SITES = "ozflux_study_sites.csv"
+
+SURFRAD_SITES = MappingProxyType(
+    {
+        "bon": ("Bondville", 40.05192, -88.37309),
+        "dra": ("Desert Rock", 36.62373, -116.01947),
+        "fpk": ("Fort Peck", 48.30783, -105.10170),
+        "gwn": ("Goodwin Creek", 34.25470, -89.87290),
+        "psu": ("Penn. State Univ.", 40.72012, -77.93085),
+        "sxf": ("Sioux Falls", 43.73403, -96.62328),
+        "tbl": ("Table Mountain", 40.12498, -105.23680),
+    }
+)
+"""Name, latitude, longitude by the first letters of a file's name; `.qdat` files do not say where they are."""
+_SURFRAD_DOWN, _SURFRAD_UP = 16, 22
+"""Columns of a SURFRAD row; each is followed by its flag, 0 = good."""
+
+
+@dataclass(frozen=True)
+class Longwave:
+    """One station's record."""
+
+    name: str
+    latitude: float
+    longitude: float
+    time: Times
+    """(n,) UTC, rising."""
+    up: Doubles
+    """(n,) W m-2, emitted and reflected by the surface; NaN = missing."""
+    down: Doubles
+    """(n,) W m-2, from the sky; NaN = missing."""
+    emissivity: Doubles | None = None
+    """(n,) broadband, where the record gives it."""
+
+    def lst(self, emissivity: float | None = None) -> Doubles:
+        """Surface temperature (n,) K, NaN = missing.
+
+        Args:
+            emissivity: Broadband; default: the record's own.
+
+        Raises:
+            ArgumentError: when neither gives an emissivity, or it is none.
+        """
+        chosen = self.emissivity if emissivity is None else emissivity
+        if chosen is None:
+            raise ArgumentError(f"{self.name} records no emissivity", todo="give one, such as 0.97")
+        return skin_temperature(self.up, self.down, chosen)
+
+    def at(self, time: np.datetime64, emissivity: float | None = None) -> float:
+        """Surface temperature (K) at a UTC time, linear between measurements at most 45 minutes apart; else NaN."""
+        lst = self.lst(emissivity)
+        known = np.isfinite(lst)
+        times, values = self.time[known], lst[known]
+        after = int(np.searchsorted(times, time))
+        if after < times.size and times[after] == time:
+            return float(values[after])
+        if not 0 < after < times.size or times[after] - times[after - 1] > WIDEST_GAP:
+            return float("nan")
+        share = (time - times[after - 1]) / (times[after] - times[after - 1])
+        return float(values[after - 1] + share * (values[after] - values[after - 1]))
+
+
+def skin_temperature(up: ArrayLike, down: ArrayLike, emissivity: ArrayLike) -> Doubles:
+    """Temperature of a grey surface, `((up - (1 - e) down) / (e sigma))^(1/4)`.
+
+    Args:
+        up: Upwelling longwave radiation, W m-2, NaN = missing.
+        down: Downwelling longwave radiation, W m-2, NaN = missing.
+        emissivity: Broadband, above 0 and at most 1.
+
+    Returns:
+        K, NaN where an input is missing or the surface would emit nothing.
+
+    Raises:
+        ArgumentError: when an emissivity is out of range.
+    """
+    e = np.asarray(emissivity, dtype=np.float64)
+    if ((e <= 0) | (e > 1)).any():
+        raise ArgumentError(f"emissivity runs from {e.min():g} to {e.max():g}", todo="it is above 0 and at most 1")
+    emitted = np.asarray(up, dtype=np.float64) - (1 - e) * np.asarray(down, dtype=np.float64)
+    kelvin: Doubles = (np.where(emitted > 0, emitted, np.nan) / (e * STEFAN_BOLTZMANN)) ** 0.25
+    return kelvin
+
+
+def open_longwave(path: str | Path) -> Longwave:
+    """Read one file of any of the layouts.
+
+    Raises:
+        GranuleError: when the file is missing, of another layout, or damaged.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise GranuleError("no such station file", where=path)
+    read = _READERS.get(path.suffix.lower())
+    if read is None:
+        raise GranuleError("is no station file known here", where=path, todo=f"ends with one of {', '.join(_READERS)}")
+    try:
+        return read(path)
+    except (ValueError, IndexError, KeyError, TypeError, OSError) as error:
+        if isinstance(error, GranuleError):
+            raise
+        raise GranuleError(f"cannot be read ({error!r})", where=path) from error
+
+
+def _surfrad(path: Path) -> Longwave:
+    """Daily file: two lines of place (longitude positive west), then rows of values and flags."""
+    lines = path.read_text(encoding="ascii").splitlines()
+    latitude, west = (float(word) for word in lines[1].split()[:2])
+    rows = np.array([[float(word) for word in line.split()] for line in lines[2:] if line.strip()])
+    year, month, day, hour, minute = (rows[:, i].astype(int) for i in (0, 2, 3, 4, 5))
+    down, up = (np.where(rows[:, i + 1] == 0, rows[:, i], np.nan) for i in (_SURFRAD_DOWN, _SURFRAD_UP))
+    return _record(
+        lines[0].strip(), latitude, -west, _times(zip(year, month, day, hour, minute, strict=True)), up, down
+    )
+
+
+def _surfrad_checked(path: Path) -> Longwave:
+    """Quality controlled file: a header of names, UTC as yyyymmdd and hhmm, -9999.9 = missing."""
+    site = SURFRAD_SITES.get(path.name[:3].lower())
+    if site is None:
+        todo = f"its name must begin with one of {', '.join(SURFRAD_SITES)}"
+        raise GranuleError("does not say which station it is of", where=path, todo=todo)
+    header, *lines = path.read_text(encoding="ascii").splitlines()
+    columns = [header.split().index(name) for name in ("Date", "Time", "LWup", "LWdn")]
+    rows = np.array([[float(line.split()[i]) for i in columns] for line in lines if line.strip()])
+    date, clock = rows[:, 0].astype(int), rows[:, 1].astype(int)
+    parts = (date // 10000, date // 100 % 100, date % 100, clock // 100, clock % 100)
+    return _record(*site, _times(zip(*parts, strict=True)), rows[:, 2], rows[:, 3])
+
+
+def _arm(path: Path) -> Longwave:
+    """ARM SIRS file; whatever its quality bits doubt is missing."""
+    from scipy.io import netcdf_file
+
+    with netcdf_file(path, mmap=False) as file:
+        held = file.variables
+        absent = {"up_long_hemisp", "down_long_hemisp_shaded", "base_time", "time_offset", "lat", "lon"} - held.keys()
+        if absent:
+            raise GranuleError(f"lacks {', '.join(sorted(absent))}", where=path, todo="give a SIRS radiation file")
+
+        def good(name: str) -> Doubles:
+            values: Doubles = np.asarray(held[name].data, dtype=np.float64)
+            flags = held.get(f"qc_{name}")
+            return values if flags is None else np.where(np.asarray(flags.data) == 0, values, np.nan)
+
+        start = np.datetime64(int(held["base_time"].data[()]), "s")
+        offset = np.round(np.asarray(held["time_offset"].data, dtype=np.float64) * 1e3).astype("timedelta64[ms]")
+        latitude, longitude = (float(held[name].data[()]) for name in ("lat", "lon"))
+        name = getattr(file, "facility_id", b"ARM")
+        up, down = good("up_long_hemisp"), good("down_long_hemisp_shaded")
+    return _record(name.decode("ascii"), latitude, longitude, (start + offset).astype("datetime64[ns]"), up, down)
+
+
+def _ozflux(path: Path) -> Longwave:
+    """Table in local standard time; place and time zone are in the table of sites beside it."""
+    name = path.name.split("_")[0]
+    sites = {row["sitename"]: row for row in _rows(path.parent / OZFLUX_SITES)}
+    if name not in sites:
+        raise GranuleError(f"{OZFLUX_SITES} holds no site {name!r}", where=path, todo="begin the name with the site's")
+    site, rows = sites[name], _rows(path)
+    try:
+        zone = ZoneInfo(site["standard_timezone"])
+    except ZoneInfoNotFoundError as error:
+        todo = "install the system's time zones, or the package tzdata"
+        raise GranuleError(
+            f"the time zone {site['standard_timezone']} is not known here", where=path, todo=todo
+        ) from error
+    local = (dt.datetime.fromisoformat(row["local_time"]).replace(tzinfo=zone) for row in rows)
+    times = np.array([moment.astimezone(dt.UTC).replace(tzinfo=None) for moment in local], dtype="datetime64[ns]")
+    up, down, emissivity = (
+        np.array([float(row[key] or "nan") for row in rows]) for key in ("longwave_u", "longwave_d", "emis")
+    )
+    return _record(name, float(site["lat"]), float(site["lon"]), times, up, down, emissivity)
+
+
+_READERS: Mapping[str, Callable[[Path], Longwave]] = MappingProxyType(
+    {".dat": _surfrad, ".qdat": _surfrad_checked, ".cdf": _arm, ".nc": _arm, ".csv": _ozflux}
+)
+
+
+def _rows(path: Path) -> list[dict[str, str]]:
+    if not path.is_file():
+        raise GranuleError("no such table", where=path)
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def _record(
+    name: str,
+    latitude: float,
+    longitude: float,
+    time: Times,
+    up: Doubles,
+    down: Doubles,
+    emissivity: Doubles | None = None,
+) -> Longwave:
+    """A record in order of time, without impossible values."""
+    if not (-90 <= latitude <= 90 and -180 <= longitude <= 180) or not time.size:
+        raise ValueError(f"{time.size} rows at latitude {latitude:g}, longitude {longitude:g}")
+    order = np.argsort(time, kind="stable")
+    up, down = (
+        np.where((v >= low) & (v <= high), v, np.nan)[order] for v, (low, high) in ((up, UP_RANGE), (down, DOWN_RANGE))
+    )
+    own = None if emissivity is None else emissivity[order]
+    return Longwave(name, latitude, longitude, time[order], up, down, own)
+
+
+def _times(parts: Iterable[Sequence[int]]) -> Times:
+    """Years, months, days, hours and minutes to times."""
+    texts = ("{:04d}-{:02d}-{:02d}T{:02d}:{:02d}".format(*(int(v) for v in row)) for row in parts)
+    return np.array(list(texts), dtype="datetime64[ns]")
