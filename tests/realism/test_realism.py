@@ -99,7 +99,7 @@ def test_a_missing_set_is_told_before_anything_is_simulated(tmp_path: Path) -> N
 @pytest.fixture(scope="module")
 def numbers() -> tuple[measure.Values, list[gallery.Page]]:
     album: list[gallery.Page] = []
-    return measure.gather(simulated.numbers(4, size=48, album=album)), album
+    return measure.gather(simulated.numbers(4, size=32, album=album)), album
 
 
 def test_simulated_scenes_have_every_measure_within_reason(

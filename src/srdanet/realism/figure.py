@@ -23,7 +23,8 @@ _OTHERS: tuple[tuple[str, dict[str, str]], ...] = (
     (
         "the grid of 1 km",
         {
-            "slope_wide": "spectrum slope, 2 to 60 km",
+            "slope_wide": "slope, 2 to 60 km",
+            "pair_slope": "slope, 2 to 30 km (ASTER's MODIS)",
             "steps": "steps along rows over columns",
             "equal": "share equal to eastern cell",
         },
@@ -33,6 +34,7 @@ _OTHERS: tuple[tuple[str, dict[str, str]], ...] = (
         {
             "fine_rms": "250 m inside 1 km, K (ASTER)",
             "orleans_rms": "250 m inside 1 km, K (Orleans)",
+            "pair_bicubic": "bicubic 2 → 1 km, K (ASTER's MODIS)",
             "share_250": "variance, 250 m over 1 km",
             "share_500": "variance, 500 m over 1 km",
             "orleans_share": "250 m over 500 m (Orleans)",

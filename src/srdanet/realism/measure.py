@@ -80,6 +80,9 @@ def fine(truth: Floats, modis: Floats, ndvi: Floats, height: Floats, box: GeoBox
     at_250, at_500, at_1000 = (_variance(truth, factor) for factor in (1, 2, 4))
     there = np.where(np.isfinite(degrade(truth, 4, min_valid=1.0)), modis, np.nan)
     light = illumination(*gradient(height, box), *SUN)
+    even = modis[: modis.shape[0] // 2 * 2, : modis.shape[1] // 2 * 2]
+    yield from _each("pair_bicubic", scenes, fields.bicubic_error(even))
+    yield from _each("pair_slope", scenes, fields.spectrum_slope(modis, KM, 2, 30))
     yield from _each("fine_rms", scenes, fields.rms(inside))
     yield from _each("share_250", scenes, at_250 / at_1000)
     yield from _each("share_500", scenes, at_500 / at_1000)

@@ -46,6 +46,8 @@ MEASURES: Mapping[str, Measure] = {
     "slope_wide": Measure("Spectrum slope, 2 to 60 km", "", "IMT mosaics of 119 km"),
     "ndvi": Measure("Correlation of 1 km detail with NDVI", "", "IMT patches"),
     "height": Measure("Correlation of 1 km detail with elevation", "", "IMT patches"),
+    "pair_bicubic": Measure("RMSE of bicubic 2 → 1 km", "K", "MODIS of the ASTER pairs"),
+    "pair_slope": Measure("Spectrum slope, 2 to 30 km", "", "MODIS of the ASTER pairs"),
     "fine_rms": Measure("Detail at 250 m inside 1 km", "K", "ASTER pairs"),
     "share_250": Measure("Detail variance at 250 m over 1 km", "", "ASTER pairs"),
     "share_500": Measure("Detail variance at 500 m over 1 km", "", "ASTER pairs"),
