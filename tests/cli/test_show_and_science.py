@@ -81,11 +81,19 @@ def test_evaluate_bicubic_over_orleans(runner: CliRunner, shared_data: Path) -> 
 
 
 def test_evaluate_without_its_data(runner: CliRunner, tmp_path: Path) -> None:
-    for name in ("simulation", "target", "orleans"):
+    for name in ("simulation", "target", "orleans", "stations"):
         result = runner.invoke(cli, ["evaluate", name, "--data", str(tmp_path), "--model", "bicubic"])
         assert result.exit_code == 1
         assert result.stdout == ""
         assert str(tmp_path) in result.stderr
+
+
+def test_evaluate_bicubic_on_invented_scenes(runner: CliRunner) -> None:
+    found = _json(runner, "evaluate", "simulated", "--scenes", "1", "--model", "bicubic", "--by", "season")
+    labels = [row["label"] for row in found["rows"]]  # type: ignore[attr-defined]
+    assert labels[:2] == ["day, 500 m", "day, 250 m"]
+    assert labels[2].startswith("day, 250 m, ")
+    assert len(labels) == 3
 
 
 def test_train_names_what_is_wrong_in_the_configuration(runner: CliRunner, tmp_path: Path) -> None:

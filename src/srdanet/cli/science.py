@@ -132,6 +132,16 @@ def simulated(scenes: int, model: str, by: Any, as_json: bool) -> None:
     _print(run_simulated(scenes, model, by), as_json=as_json)
 
 
+@evaluate.command()
+@_DATA
+@_experiment
+def stations(data: Path, model: str, as_json: bool) -> None:
+    """1 km -> 250 m against the longwave radiation of a station on the ground."""
+    from srdanet.evaluation import run_stations
+
+    _print(run_stations(data, model), as_json=as_json)
+
+
 def _print(report: Report, *, as_json: bool) -> None:
     emit("\n".join(report.lines()), report.as_dict(), as_json=as_json)
 

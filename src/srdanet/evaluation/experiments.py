@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import get_args
 
-from srdanet.evaluation import protocol, simulated
+from srdanet.evaluation import protocol, simulated, stations
 from srdanet.evaluation.datasets import When, aster, imt
 from srdanet.evaluation.scores import Report
 from srdanet.evaluation.splits import Role
@@ -74,6 +74,14 @@ def run_orleans(data: Path | str, model: str | Path | Downscaler = "default") ->
     rows = protocol.orleans(downscaler, data)
     metrics = ("rmse", "bias", "closure rmse", *_STRUCTURE, *_COVERAGE, *_CENTRED)
     return Report("orleans", name, "MODIS against Landsat 8, 12 x 12 km", rows, metrics)
+
+
+def run_stations(data: Path | str, model: str | Path | Downscaler = "default") -> Report:
+    """The downscaled cell against a station on the ground; arguments as `run_simulation`."""
+    name, downscaler = method(model)
+    rows = stations.stations(downscaler, data)
+    metrics = ("error", "1 km error", "station", "uncertainty")
+    return Report("stations", name, "MODIS, 1 km -> 250 m, against longwave radiation at Yanco", rows, metrics)
 
 
 def run_simulated(count: int = 16, model: str | Path | Downscaler = "default", by: By | None = None) -> Report:

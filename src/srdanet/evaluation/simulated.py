@@ -63,7 +63,7 @@ def known(downscaler: Downscaler, simulations: Iterable[Simulation], by: By | No
         if by is not None:
             for name, both in results.parts(scene.truth, _classes(scene, by)).items():
                 groups[f"{when}, 250 m, {name}"].append([both])
-    order = sorted(groups, key=lambda label: (label.split(", ")[0], label.count(","), label.split(", ")[1:][::-1]))
+    order = sorted(groups, key=lambda label: (label[:3], label.count(","), "500 m" not in label, label))
     return tuple(rows.pooled(label, groups[label], f"{rows.cells(groups[label])} cells", "scenes") for label in order)
 
 
