@@ -219,6 +219,20 @@ def test_a_netcdf_raster_is_no_scene(runner: CliRunner, tmp_path: Path) -> None:
     assert (result.exit_code, "given as lst=" in result.stderr) == (2, True)
 
 
+@pytest.mark.real
+@pytest.mark.usefixtures("bicubic")
+def test_a_dry_run_on_plain_rasters_names_what_is_written(runner: CliRunner, shared_data: Path, tmp_path: Path) -> None:
+    folder = shared_data / "wgast-orleans"
+    landsat = folder / "LC08_199027_20170409.tif"
+    rasters = [f"lst={folder}/MODIS_2017_04_09.tif", f"ndvi={landsat}:2,nodata=0", f"ndwi={landsat}:3,nodata=0"]
+    words = ["downscale", *rasters, "-o", str(tmp_path)]
+    plan = json.loads(runner.invoke(cli, [*words, "--dry-run", "--json"]).stdout)
+    result = runner.invoke(cli, words)
+    assert result.exit_code == 0, result.stderr
+    assert sorted(plan["writes"]) == sorted(str(path) for path in tmp_path.iterdir())
+    assert "left out ndwi: correlates -0.9" in result.stdout
+
+
 def test_a_login_page_is_no_granule(runner: CliRunner, tmp_path: Path) -> None:
     page = tmp_path / "MOD11A1.A2021227.h11v05.061.2021228105320.hdf"
     page.write_text("<html>please log in</html>")

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from srdanet.scene import Scene
 
 _SCENES = (".nc", ".zarr")
+_MOST_LEFT_OUT = 8
 
 
 @click.command()
@@ -100,7 +101,7 @@ def downscale(
     For each level FOLDER gets GeoTIFFs of temperature (K), uncertainty (K) and quality, and a quick look; one
     JSON file says what they were made from.
     """
-    from srdanet.grid import Level, cell_size
+    from srdanet.grid import cell_size
     from srdanet.outputs import check_outputs
     from srdanet.outputs.produce import levels_of, produce, stem_of
 
@@ -110,9 +111,9 @@ def downscale(
         raise ArgumentError("a scene has its tile and date", where=inputs[0], todo="leave --tile, --date, … out")
     plan = None if ready else _plan(inputs, tile, date, night, platform, time)
     if plan is not None and dry_run:
-        # A plan opens nothing: granules are of 1 km, and of plain rasters it is assumed.
-        levels = levels_of(Level.KM1.metres, int(to))
-        stem = stem_of(plan.tile, plan.date, plan.day)
+        tile, cell = _place(plan)
+        levels = levels_of(cell, int(to))
+        stem = stem_of(tile, plan.date, plan.day)
         files = check_outputs(out, stem, levels, overwrite=overwrite)
         data = {"plan": plan.as_json(), "model": model, "writes": [str(path) for path in files]}
         emit("\n".join([*plan.lines(), *_writes(files)]), data, as_json=as_json)
@@ -159,6 +160,18 @@ def _plan(
     return plan(files, tile, date, not night, platform=platform, time=time)
 
 
+def _place(plan: Plan) -> tuple[Tile | None, float]:
+    """The tile and the cell size (m) of the scene to come; a plain raster is opened for them."""
+    from srdanet.grid import Level, cell_size, tile_of
+    from srdanet.prepare.images import coarse_grid
+
+    source = plan.source("lst")
+    if source is None or source.spec is None:
+        return plan.tile, Level.KM1.metres
+    box = coarse_grid(source)
+    return tile_of(box), cell_size(box)
+
+
 def _prepared(plan: Plan) -> Scene:
     from srdanet.prepare import prepare
 
@@ -180,7 +193,16 @@ def about(scene: Scene) -> list[str]:
         f"{height} x {width} cells, {known['valid_share']:.1%} valid",
         f"auxiliary: {' '.join(known['present']) or 'none'}",
         f"missing: {' '.join(known['missing']) or 'nothing'}",
+        *_left_out(scene.provenance),
     ]
+
+
+def _left_out(provenance: Mapping[str, Any]) -> list[str]:
+    """What was given and not used, with the reason; of many only how many, since the record has them."""
+    found = provenance.get("left_out", [])
+    if len(found) > _MOST_LEFT_OUT:
+        return [f"left out {len(found)} files (see the record)"]
+    return [f"left out {name}: {reason}" for name, reason in found]
 
 
 def facts(scene: Scene) -> dict[str, Any]:
@@ -214,4 +236,5 @@ def _tell(files: ProductFiles, record: Mapping[str, Any], *, as_json: bool) -> N
     lines.append(str(files.provenance))
     missing = record["auxiliary"]["missing"]
     lines += [f"without {' '.join(missing)}"] if missing else []
+    lines += _left_out(record["scene"])
     emit("\n".join(lines), {"files": [str(path) for path in files], **record}, as_json=as_json)

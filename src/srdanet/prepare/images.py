@@ -49,14 +49,9 @@ def read_lst_raster(
     """
     assert source.spec is not None
     lst = _open(source.spec, source.date)
-    try:
-        box = place_of(lst, name="lst")
-        own = box.crs is not None and box.crs.projected and cell_size(box) > 0
-    except GridError:
-        own = False
+    box, own = _coarse_grid(lst)
     how = "as it is"
     if not own:
-        box = suggest_grid(lst)
         how = "nearest" if same_crs(box.crs, SINUSOIDAL) else "mean"
         lst = to_grid(lst, box, "nearest" if how == "nearest" else "mean")
     held = {"lst": lst.assign_coords(coordinates(box))}
@@ -75,6 +70,23 @@ def read_lst_raster(
         held.setdefault("lst_error", held["lst"].copy(data=quality.lst_error(held["qc"].values)).drop_attrs())
     about = {**_record(source, held["lst"]), "regridded": how, "dropped": dropped}
     return xr.Dataset(held), [about, *records]
+
+
+def coarse_grid(source: Source) -> GeoBox:
+    """The grid that a scene of this plain LST raster will have."""
+    assert source.spec is not None
+    return _coarse_grid(_open(source.spec, source.date))[0]
+
+
+def _coarse_grid(lst: xr.DataArray) -> tuple[GeoBox, bool]:
+    """The coarse grid of a plain LST raster, and whether it is the raster's own."""
+    try:
+        box = place_of(lst, name="lst")
+        if box.crs is not None and box.crs.projected and cell_size(box) > 0:
+            return box, True
+    except GridError:
+        pass  # its cells are not square: it is brought to a grid of square ones
+    return suggest_grid(lst), False
 
 
 def read_raster(source: Source, coarse: GeoBox, date: dt.date | None = None) -> Read:
