@@ -23,12 +23,12 @@ import rasterio
 import srdanet
 from srdanet.grid import Level, Tile
 from srdanet.products.granule import open_granule
+from srdanet.products.names import identify
 from srdanet.simulate import simulate, write
 from srdanet.simulate.granules import write_granule
 
 PATTERN = 120
 """1 km cells along a side of the scene that is repeated; divides a tile."""
-SKIP = frozenset({"emissivity_31", "emissivity_32"})
 
 
 def make(folder: Path) -> None:
@@ -46,11 +46,10 @@ def make(folder: Path) -> None:
         granule = open_granule(path)
         content = {}
         for name, data in granule.layers.items():
-            if name not in SKIP:
-                factor = data.sizes["y"] // Level.KM1.cells
-                rows, cols = (slice(o * factor, (o + PATTERN) * factor) for o in land.offset)
-                content[name] = np.tile(data.values[rows, cols], (times, times))
-        write_granule(full / path.name, granule.name, content, (0, 0), {})
+            factor = data.sizes["y"] // Level.KM1.cells
+            rows, cols = (slice(o * factor, (o + PATTERN) * factor) for o in land.offset)
+            content[name] = np.tile(data.values[rows, cols], (times, times))
+        write_granule(full / path.name, identify(path), content, (0, 0), dict.fromkeys(content, 0))
     box = Tile(18, 4).geobox(250)
     elevation = np.tile(land.predictors["elevation"], (times, times)).astype(np.float32)
     about = {"driver": "GTiff", "dtype": "float32", "count": 1, "crs": box.crs.wkt, "transform": box.affine}

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 
 @dataclass(frozen=True)
 class Flag:
@@ -40,6 +42,6 @@ def flag_attributes() -> dict[str, object]:
     """CF attributes of the quality layer."""
     return {
         "long_name": "quality of downscaled land surface temperature",
-        "flag_masks": [flag.mask for flag in FLAGS],
+        "flag_masks": np.array([flag.mask for flag in FLAGS], np.uint8),
         "flag_meanings": " ".join(flag.name for flag in FLAGS),
     }

@@ -74,7 +74,8 @@ def downscale(
     Args:
         lst: (y, x) coarse LST, K, NaN = missing; cell centres in metres and a CRS.
         auxiliary: Any of the variables of `predictors.table` on any grid that nests in `lst`'s (or several
-            Datasets, each on its own). What can be derived is derived, what is absent is masked.
+            Datasets, each on its own). What can be derived is derived, what is absent is masked. The shipped
+            model makes no use of `tvdi` and, alone, of `aspect` (`docs/decisions/008-training.md`).
         factor: 2, 4, 8, ...: how many times finer; 4 when neither `factor` nor `to` is given.
         to: Nominal cell size of the result in metres (500, 250), instead of `factor`.
         time: UTC time of the view (anything `numpy.datetime64` reads); a bare date means Terra's usual hour.
@@ -183,8 +184,7 @@ def _quality(job: Job, window: Window, fields: Fields, factor: int) -> NDArray[n
     """Quality bits of a window's outer part."""
     known = np.isfinite(job.lst[window.outer])
     near = known & (minimum_filter(known.view(np.uint8), 3, mode="nearest") == 0)
-    present = np.isfinite(fields.channels)
-    some, whole = present.any(0), present.all(0)
+    some, whole = fields.some, fields.whole(day=job.stack.overpass.day)
 
     def fine(coarse: NDArray[np.bool_]) -> NDArray[np.bool_]:
         return coarse.repeat(factor, 0).repeat(factor, 1)

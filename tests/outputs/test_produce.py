@@ -27,3 +27,5 @@ def test_names_say_place_day_and_pass() -> None:
     assert stem_of(Tile(8, 5), np.datetime64("2020-07-15T23:59:59"), True) == "lst_h08v05_2020197_day"
     assert stem_of(None, dt.date(2017, 4, 9), False) == "lst_2017099_night"
     assert stem_of(None, None, True) == "lst_day"
+    assert stem_of(Tile(8, 5), dt.date(2020, 7, 15), True, "aqua") == "lst_h08v05_2020197_day_aqua"
+    assert stem_of(Tile(8, 5), dt.date(2020, 7, 15), True, "terra") == "lst_h08v05_2020197_day"

@@ -167,6 +167,17 @@ def test_existing_outputs_are_refused_and_untouched(tmp_path: Path) -> None:
     assert len(list(tmp_path.iterdir())) == 5
 
 
+def test_overwriting_leaves_no_file_of_the_product_before(tmp_path: Path) -> None:
+    """A record must not stand beside finer files that it does not name; files of others stay."""
+    both = {500: level(500, 8, 6), 250: level(250, 16, 12)}
+    write_product(both, tmp_path, "x", provenance={})
+    (tmp_path / "x_notes.txt").write_text("mine")
+    write_product({500: both[500]}, tmp_path, "x", provenance={}, overwrite=True)
+    assert not list(tmp_path.glob("x_250m*"))
+    assert len(list(tmp_path.glob("x_500m*"))) == 4
+    assert (tmp_path / "x_notes.txt").exists()
+
+
 @pytest.mark.parametrize("stem", ["", "../x", "a/b", ".hidden"])
 def test_stems_are_plain_names(tmp_path: Path, stem: str) -> None:
     with pytest.raises(ArgumentError, match="file name"):

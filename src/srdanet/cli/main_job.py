@@ -113,13 +113,13 @@ def downscale(
     if plan is not None and dry_run:
         tile, cell = _place(plan)
         levels = levels_of(cell, int(to))
-        stem = stem_of(tile, plan.date, plan.day)
+        stem = stem_of(tile, plan.date, plan.day, plan.platform)
         files = check_outputs(out, stem, levels, overwrite=overwrite)
         data = {"plan": plan.as_json(), "model": model, "writes": [str(path) for path in files]}
         emit("\n".join([*plan.lines(), *_writes(files)]), data, as_json=as_json)
         return
     with _opened(inputs[0]) if plan is None else _prepared(plan) as scene:
-        stem = stem_of(scene.tile, scene.time, scene.day)
+        stem = stem_of(scene.tile, scene.time, scene.day, scene.provenance.get("platform"))
         levels = levels_of(cell_size(scene.geobox), int(to))
         files = check_outputs(out, stem, levels, overwrite=overwrite)
         if dry_run:

@@ -24,10 +24,12 @@ _BYTES = 26
 """Disk bytes for a cell of the finest level: working files, then the product, as if it did not compress."""
 
 
-def stem_of(tile: Tile | None, time: np.datetime64 | dt.date | None, day: bool) -> str:
-    """What a product's file names begin with: `lst_h18v04_2020197_day`."""
+def stem_of(tile: Tile | None, time: np.datetime64 | dt.date | None, day: bool, platform: str | None = None) -> str:
+    """What a product's file names begin with: `lst_h18v04_2020197_day`, or `..._day_aqua` to tell it from Terra's."""
     date = None if time is None else np.datetime64(str(time), "D").item()
-    parts = ("lst", str(tile) if tile else "", date.strftime("%Y%j") if date else "", "day" if day else "night")
+    part = "day" if day else "night"
+    origin = "aqua" if platform == "aqua" else ""
+    parts = ("lst", str(tile) if tile else "", date.strftime("%Y%j") if date else "", part, origin)
     return "_".join(part for part in parts if part)
 
 
@@ -67,7 +69,7 @@ def produce(
         ModelError: when the model cannot be loaded.
     """
     bundle = model if isinstance(model, Bundle) else load_model(model)
-    folder, stem = Path(directory), stem_of(scene.tile, scene.time, scene.day)
+    folder, stem = Path(directory), stem_of(scene.tile, scene.time, scene.day, scene.provenance.get("platform"))
     levels = levels_of(cell_size(scene.geobox), to)
     check_outputs(folder, stem, levels, overwrite=overwrite)
     origin = _origin(scene, bundle, {"to": to, "conserve": conserve, "block": block}, command)

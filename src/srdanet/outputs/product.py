@@ -103,6 +103,7 @@ def write_product(
     """
     levels = _levels(result)
     final = check_outputs(directory, stem, levels, overwrite=overwrite)
+    before = _listed(final.provenance)
     facts: dict[str, dict[str, Any]] = {}
     kept: dict[int, dict[str, Path]] = {}
     with staged(Path(directory), stem) as folder:
@@ -121,7 +122,18 @@ def write_product(
         text = json.dumps(record(provenance, facts), indent=2, ensure_ascii=False)
         note.write_text(text + "\n", encoding="utf-8")
         publish([*waiting, note], Path(directory), overwrite=overwrite)
+        for name in before - {path.name for path in waiting}:
+            (Path(directory) / name).unlink(missing_ok=True)
     return ProductFiles(kept, final.pictures, final.provenance)
+
+
+def _listed(note: Path) -> set[str]:
+    """Names of the files that an earlier record of the same product lists; they go when it goes."""
+    try:
+        levels = json.loads(note.read_text(encoding="utf-8"))["levels"]
+        return {Path(name).name for level in levels.values() for name in level["files"]}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return set()
 
 
 def _write_rasters(

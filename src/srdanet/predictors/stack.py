@@ -23,15 +23,13 @@ from srdanet.grid import cell_size, geobox_of, nesting, refine
 from srdanet.physics import aggregate
 from srdanet.predictors import indices, land_cover, terrain
 from srdanet.predictors.overpass import Overpass
-from srdanet.predictors.table import BANDS, BY_NAME
-from srdanet.predictors.table import WEATHER as WEATHER
+from srdanet.predictors.table import BANDS, BY_NAME, WEATHER
 
 Floats = NDArray[np.float32]
 
-REFLECTANCE = BANDS
 CLASSES = tuple(f"land_cover_{group}" for group in land_cover.GROUPS)
 CHANNELS: tuple[str, ...] = (
-    *REFLECTANCE,
+    *BANDS,
     "ndvi",
     "evi",
     "ndwi",
@@ -56,6 +54,17 @@ class Fields:
     """(len(CONTEXT), y/2, x/2) on the step's coarse grid."""
     carried: NDArray[np.bool_]
     """(y, x): some predictor here comes from a grid coarser than the target's."""
+
+    @property
+    def some(self) -> NDArray[np.bool_]:
+        """(y, x): at least one channel is known."""
+        return np.asarray(np.isfinite(self.channels).any(0))
+
+    def whole(self, *, day: bool | None) -> NDArray[np.bool_]:
+        """(y, x): all channels and the weather are known; illumination is not asked for at night."""
+        asked = [i for i, name in enumerate(CHANNELS) if day is not False or name != "illumination"]
+        weather = np.isfinite(self.context[[CONTEXT.index(name) for name in WEATHER]]).all(0)
+        return np.asarray(np.isfinite(self.channels[asked]).all(0) & np.kron(weather, np.ones((2, 2), bool)))
 
 
 @dataclass(frozen=True)

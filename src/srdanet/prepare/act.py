@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
@@ -18,6 +18,8 @@ from odc.geo.geobox import GeoBox
 from srdanet.conform import LST_VARIABLES
 from srdanet.errors import ArgumentError, SceneError
 from srdanet.grid import geobox_of, lonlat, refine
+from srdanet.physics import aggregate
+from srdanet.predictors import indices
 from srdanet.predictors.solar import solar_to_utc
 from srdanet.prepare import granules, images
 from srdanet.prepare.choose import plan as make_plan
@@ -96,8 +98,27 @@ def prepare(
             tell(f"weather from {weather.product}")
             keep(images.read_weather(weather, box, times, tuple(held)))
     unused += _drop_false_ndwi(held)
+    dryness = _dryness(coarse["lst"], held) if what.day else None
+    if dryness is not None:
+        held.setdefault("tvdi", dryness)
     about = _provenance(what, screening, diffuse, inputs, unused)
     return Scene.from_arrays(coarse, held, time=_middle(what, times, coarse), day=what.day, provenance=about)
+
+
+def _dryness(lst: xr.DataArray, held: Mapping[str, xr.DataArray]) -> xr.DataArray | None:
+    """TVDI (Sandholt 2002) on the LST grid, its edges from the whole scene; None where it cannot be fitted."""
+
+    def at_coarse(array: xr.DataArray) -> NDArray[np.floating[Any]]:
+        return aggregate(array.values, array.sizes["y"] // lst.sizes["y"])
+
+    if "ndvi" in held:
+        green = at_coarse(held["ndvi"])
+    elif {"red", "nir"} <= held.keys():
+        green = indices.ndvi(at_coarse(held["red"]), at_coarse(held["nir"]))
+    else:
+        return None
+    values = indices.tvdi(lst.values, green).astype(np.float32)
+    return lst.copy(data=values).rename("tvdi") if np.isfinite(values).any() else None
 
 
 def _coarse(

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 from torch import Tensor
 
-from srdanet.predictors.stack import CHANNELS, CLASSES, CONTEXT, REFLECTANCE, WEATHER
+from srdanet.predictors.stack import CHANNELS, CLASSES, CONTEXT
+from srdanet.predictors.table import BANDS, WEATHER
 from srdanet.training.samples import Sample
 
 Floats = NDArray[np.float32]
@@ -50,8 +51,8 @@ class Batch:
 
 
 DROPS: tuple[tuple[float, tuple[str, ...]], ...] = (
-    (0.20, REFLECTANCE),
-    (0.10, (*REFLECTANCE, "ndvi", "evi", "ndwi")),
+    (0.20, BANDS),
+    (0.10, (*BANDS, "ndvi", "evi", "ndwi")),
     (0.15, ("blue", "green", "nir2", "swir1", "evi", "ndwi")),
     (0.20, ("swir1", "swir2")),
     (0.15, ("elevation", "slope", "illumination")),
