@@ -10,13 +10,15 @@ from string import Template
 
 import numpy as np
 
-from srdanet.evaluation import Report, run_orleans, run_simulation, run_target
+from srdanet.evaluation import Report, run_orleans, run_simulated, run_simulation, run_target
 from srdanet.evaluation.datasets import imt
 from srdanet.evaluation.splits import load_splits
 from srdanet.network.bundle import Bundle
 from srdanet.training.export import export, read_checkpoint
 from srdanet.training.samples import from_imt
 
+SCENES = 12
+"""Simulated scenes that a model is judged on."""
 ONE_SIGMA = 0.6827
 """Share of errors within one standard deviation that the uncertainty promises."""
 
@@ -43,7 +45,9 @@ def publish(checkpoint: Path, folder: Path, data: Path, version: str) -> tuple[B
         plain = export(checkpoint, Path(name) / "plain", version=version, card="")
         widen = calibration(plain, data)
         judged = export(checkpoint, Path(name) / "judged", version=version, card="", widen=widen)
-        reports = [experiment(data, judged.folder) for experiment in (run_simulation, run_target, run_orleans)]
+        model = judged.folder
+        reports = [run_simulation(data, model), run_target(data, model), run_orleans(data, model)]
+        reports.append(run_simulated(SCENES, model))
     card = _card(checkpoint, version, widen, reports)
     results = {report.title: report.as_dict()["rows"] for report in reports}
     return export(checkpoint, folder, version=version, card=card, widen=widen, results=results), reports
@@ -82,10 +86,12 @@ def _card(checkpoint: Path, version: str, widen: float, reports: Sequence[Report
 
 def _markdown(report: Report) -> list[str]:
     """A report's rows as a Markdown table."""
-    lines = ["| | of | measure | model | bicubic | share | 95 % interval |", "|---|---|---|---|---|---|---|"]
+    head = "| | of | measure | model | bicubic | share | 95 % interval | errors within 1 s / 1.96 s |"
+    lines = [head, "|---|---|---|---|---|---|---|---|"]
     for row in report.rows:
         low, high = row.interval
         interval = "" if np.isnan(low) else f"{low:.3f} to {high:.3f}"
         numbers = f"{row.model:.3f} | {row.bicubic:.3f} | {row.share:.3f} | {interval}"
-        lines.append(f"| {row.label} | {row.count} | {row.measure} | {numbers} |")
+        within = " / ".join(f"{row.model_metrics.get(key, np.nan):.2f}" for key in ("within 1 s", "within 1.96 s"))
+        lines.append(f"| {row.label} | {row.count} | {row.measure} | {numbers} | {within} |")
     return lines
