@@ -64,7 +64,7 @@ class Demo:
 def run_demo(
     directory: str | os.PathLike[str],
     *,
-    seed: int = 1,
+    seed: int = 3,
     size: int = 64,
     model: str | Path = "default",
     overwrite: bool = False,
