@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 
 import hypothesis
@@ -23,3 +24,9 @@ def shared_data() -> Path:
             pytest.fail(f"real data is required in CI: {SHARED} is absent")
         pytest.skip(f"real data is absent: {SHARED}")
     return SHARED
+
+
+@pytest.fixture(scope="session", autouse=True)
+def interruptible() -> None:
+    """Heed Ctrl-C even where a shell that started the tests in the background has it ignored, here and in children."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -151,6 +151,7 @@ def test_progress_is_drawn_on_stderr_for_people(
 ) -> None:
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
     monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("TERM", "xterm")  # a dumb terminal gets no bars
     with manners.progress() as show:
         assert show is not None
         for done in range(5):
