@@ -10,8 +10,9 @@ from scipy import ndimage
 
 from srdanet.simulate import landscape
 from srdanet.simulate.classes import igbp
+from srdanet.simulate.drainage import drain, incise, rim, spill
 from srdanet.simulate.noise import fractal, salt, stream
-from srdanet.simulate.relief import drain, incise, spill
+from srdanet.simulate.relief import terrain
 
 CELL = 115.8283
 
@@ -33,6 +34,63 @@ def test_all_water_leaves_the_grid() -> None:
     assert tree.upstream.ravel()[outlets].sum() == height.size
     rows, cols = np.unravel_index(np.flatnonzero(outlets), height.shape)
     assert np.all((rows == 0) | (rows == 59) | (cols == 0) | (cols == 74))
+
+
+def test_water_from_outside_leaves_by_the_outlets_alone() -> None:
+    height = _hills()
+    edge = rim(*height.shape)
+    south = edge[edge >= 59 * 75]
+    inflow = np.zeros(height.size, np.float32)
+    inflow[40] = 5000
+    tree = drain(height, south, inflow)
+    outlets = np.flatnonzero(tree.receiver == np.arange(height.size))
+    assert set(outlets) <= set(south)
+    assert tree.upstream.ravel()[outlets].sum() == height.size + 5000
+    # the great river runs from the northern rim to the southern one
+    here, steps = 40, 0
+    while tree.receiver[here] != here:
+        here, steps = tree.receiver[here], steps + 1
+        assert tree.upstream.ravel()[here] > 5000
+    assert steps >= 59
+
+
+def test_land_rises_but_its_outlets_stay() -> None:
+    height = _hills()
+    tree = drain(height)
+    lift = np.full(height.shape, 50, np.float32)
+    still, risen = incise(height, tree, 0.2), incise(height, tree, 0.2, lift)
+    outlets = tree.receiver == np.arange(height.size)
+    np.testing.assert_array_equal(risen.ravel()[outlets], still.ravel()[outlets])
+    rise = (risen - still).ravel()
+    assert rise[~outlets].max() <= 50.01
+    # small streams cannot keep up with the uplift, great ones do
+    great = tree.upstream.ravel() > 100
+    assert rise[great & ~outlets].mean() < 0.85 * rise[~great].mean()
+
+
+def test_terrain_is_as_high_and_as_steep_as_asked() -> None:
+    lands = [terrain((512, 512), s, cell=CELL, factor=4, base=500.0, relief=200.0, lakes=0.01) for s in range(6)]
+    heights = [land.elevation for land in lands]
+    assert np.mean([h.mean() for h in heights]) == pytest.approx(500, abs=60)
+    assert np.mean([h.std() for h in heights]) == pytest.approx(0.68 * 200, rel=0.2)
+    steep = [np.hypot(*np.gradient(h.reshape(256, 2, 256, 2).mean((1, 3)), 2 * CELL)).mean() for h in heights]
+    assert np.mean(steep) == pytest.approx(0.068, rel=0.25)
+    assert all(0.001 < land.river.mean() < 0.02 for land in lands)
+
+
+def test_ridges_run_far_in_one_direction() -> None:
+    """A structure tensor of the slopes, over 15 km: folds make it longer one way than the other."""
+
+    def coherence(height: np.ndarray) -> float:
+        south, east = np.gradient(height)
+        xx, yy, xy = (ndimage.gaussian_filter(p, 7500 / CELL) for p in (east * east, south * south, east * south))
+        return float(np.mean(np.hypot(xx - yy, 2 * xy) / (xx + yy)))
+
+    made = [
+        terrain((512, 512), s, cell=CELL, factor=4, base=500.0, relief=300.0, lakes=0.0).elevation for s in (1, 2, 3)
+    ]
+    plain = [fractal((512, 512), stream(s, "blobs"), slope=3.4, cell=CELL, outer=60e3) for s in (1, 2, 3)]
+    assert np.mean([coherence(h) for h in made]) > 2 * np.mean([coherence(h) for h in plain])
 
 
 def test_water_stands_where_it_must_and_runs_down_after_erosion() -> None:

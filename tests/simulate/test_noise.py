@@ -34,6 +34,14 @@ def test_a_flat_outer_scale_leaves_nothing_larger() -> None:
     assert blocks[0] < 0.5 * blocks[1]
 
 
+def test_grain_makes_a_field_longer_along_its_direction() -> None:
+    angle = np.radians(30)
+    field = fractal((300, 300), stream(5, "grain"), slope=4.0, cell=100.0, outer=1500.0, grain=(angle, 6.0))
+    south, east = np.gradient(field)
+    along, across = np.cos(angle) * east + np.sin(angle) * south, -np.sin(angle) * east + np.cos(angle) * south
+    assert across.std() > 3 * along.std()
+
+
 def test_hashed_is_uniform_and_knows_each_key() -> None:
     numbers = hashed(np.arange(100_000), 7)
     assert numbers.min() >= 0

@@ -40,6 +40,7 @@ def fractal(
     cell: float,
     outer: float = np.inf,
     inner: float = 0.0,
+    grain: tuple[float, float] = (0.0, 1.0),
 ) -> Field:
     """A Gaussian random field whose spectrum falls off as wavenumber ** -slope.
 
@@ -50,6 +51,8 @@ def fractal(
         cell: Cell size (m).
         outer: Wavelength (m) above which the spectrum is flat.
         inner: Wavelength (m) below which the field has no power.
+        grain: Direction (radians from the x axis towards rising rows) along which the field is
+            longer than across it, and how many times.
 
     Returns:
         (y, x) float32 with mean 0 and standard deviation 1.
@@ -60,6 +63,9 @@ def fractal(
     ky = fft.fftfreq(rows, cell).astype(np.float32)[:, None]
     kx = fft.rfftfreq(cols, cell).astype(np.float32)[None, :]
     square = ky * ky + kx * kx
+    if grain[1] != 1:
+        along = np.float32(np.cos(grain[0])) * kx + np.float32(np.sin(grain[0])) * ky
+        square += np.float32(grain[1] ** 2 - 1) * along * along
     floor = np.float32(max(1.0 / outer, 1.0 / (cell * max(rows, cols))) ** 2)
     gain = (square + floor) ** np.float32(-slope / 4)
     if inner > 0:

@@ -1,11 +1,11 @@
-"""Terrain that water could have made: a fractal surface, drained and incised.
+"""Terrain that water could have made: land that rises along folds while rivers cut into it.
 
-The drainage tree of a fractal surface is its minimum spanning tree under "highest
-point on the way", so that every depression spills over its lowest saddle; rivers
-then cut down along that tree by the stream power law.
+A fractal surface with a regional tilt is lifted in belts and along fold axes, and eroded by
+the stream power law (`drainage`) meanwhile, so that valleys branch, ridges run along the
+folds, and rivers cross the land from its high side to its low one, where alone water leaves.
 
-Sources: Braun & Willett 2013 (implicit stream power, Geomorphology 180-181);
-Barnes et al. 2014 (depressions and spill levels, Computers & Geosciences 62).
+Sources: uplift against stream power, Braun & Willett 2013 (Geomorphology 180-181) and
+Cordonnier et al. 2016 (Computer Graphics Forum 35); width of rivers, Leopold & Maddock 1953.
 """
 
 from __future__ import annotations
@@ -13,29 +13,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy import ndimage, sparse
-from scipy.sparse import csgraph
+from scipy import ndimage
 
+from srdanet.simulate.drainage import Tree, drain, incise, rim, spill
 from srdanet.simulate.noise import Field, fractal, smoothstep, stream
 
-_EROSION = 0.22
+_EROSION = 0.35
 """How strongly one pass of stream power cuts (per root of upstream cells)."""
-_PASSES = 3
-
-
-@dataclass(frozen=True)
-class Tree:
-    """Which way water leaves each cell of a grid.
-
-    levels: flat indices of the cells by distance from the outlet, nearest first.
-    """
-
-    receiver: NDArray[np.int64]
-    """Flat index of the next cell downstream; an outlet is its own receiver."""
-    levels: tuple[NDArray[np.int64], ...]
-    upstream: Field
-    """Cells that drain through each cell, itself included; (y, x)."""
+_PASSES = 6
+_CREEP = (0.6, 0.35)
+"""How far (cells) soil creeps in the first and in the last pass: early ridges are broad, late gullies sharp."""
+_PAD = 16
+"""Cells around the scene on which water is routed too, so that rivers come from somewhere."""
+_SPREAD = 0.68
+"""Standard deviation of height after erosion over that before it, in the median over lands."""
 
 
 @dataclass(frozen=True)
@@ -54,64 +45,14 @@ class Relief:
     """Depth (m) below the surroundings' mean height within 2 km: where cold air gathers."""
 
 
-def drain(height: Field) -> Tree:
-    """The drainage tree of a surface; every cell reaches the edge, depressions overflow."""
-    rows, cols = height.shape
-    count = rows * cols
-    flat = height.ravel().astype(np.float64)
-    base = flat.min() - 1.0
-    index = np.arange(count).reshape(rows, cols)
-    pairs = [
-        (index[:, :-1], index[:, 1:], 1.0),
-        (index[:-1], index[1:], 1.0),
-        (index[:-1, :-1], index[1:, 1:], np.sqrt(2)),
-        (index[:-1, 1:], index[1:, :-1], np.sqrt(2)),
-    ]
-    start = np.concatenate([a.ravel() for a, _, _ in pairs])
-    end = np.concatenate([b.ravel() for _, b, _ in pairs])
-    length = np.concatenate([np.full(a.size, d) for a, _, d in pairs])
-    # among equal saddles the steepest way down wins
-    weight = np.maximum(flat[start], flat[end]) - base - 0.05 * np.abs(flat[start] - flat[end]) / length
-    edge = np.unique(np.concatenate([index[0], index[-1], index[:, 0], index[:, -1]]))
-    start, end = np.concatenate([start, edge]), np.concatenate([end, np.full(edge.size, count)])
-    weight = np.concatenate([weight, flat[edge] - base])
-    graph = sparse.coo_matrix((np.maximum(weight, 1e-9), (start, end)), shape=(count + 1, count + 1)).tocsr()
-    tree = csgraph.minimum_spanning_tree(graph)
-    _, before = csgraph.breadth_first_order(tree, count, directed=False)
-    before = before.astype(np.int64)
-    before[count] = count
+@dataclass(frozen=True)
+class _Landform:
+    """The terrain on the routing grid, padding included."""
 
-    depth, jump = (before != np.arange(count + 1)).astype(np.int64), before.copy()
-    while np.any(jump != count):  # pointer jumping: twice as far each time
-        depth = depth + depth[jump]
-        jump = jump[jump]
-    order = np.argsort(depth[:count], kind="stable")
-    cuts = np.flatnonzero(np.diff(depth[order])) + 1
-    levels = tuple(np.split(order, cuts))
-
-    area = np.ones(count + 1)
-    for level in reversed(levels):
-        np.add.at(area, before[level], area[level])
-    receiver = np.where(before[:count] == count, np.arange(count), before[:count])
-    return Tree(receiver, levels, area[:count].reshape(rows, cols).astype(np.float32))
-
-
-def spill(height: Field, tree: Tree) -> Field:
-    """The level (m) to which water stands in each cell's depression; the height itself outside."""
-    level = height.ravel().copy()
-    for cells in tree.levels:
-        level[cells] = np.maximum(level[cells], level[tree.receiver[cells]])
-    return level.reshape(height.shape)
-
-
-def incise(height: Field, tree: Tree, strength: float) -> Field:
-    """One implicit pass of stream power erosion along the tree."""
-    cut = height.ravel().copy()
-    gain = strength * np.sqrt(tree.upstream.ravel())
-    for cells in tree.levels:
-        below = cut[tree.receiver[cells]]
-        cut[cells] = np.maximum((cut[cells] + gain[cells] * below) / (1 + gain[cells]), below + np.float32(0.01))
-    return cut.reshape(height.shape)
+    height: Field
+    tree: Tree
+    depth: Field
+    """Water that stood in each depression before rivers cut through (m)."""
 
 
 def terrain(
@@ -123,7 +64,7 @@ def terrain(
         shape: Rows and columns of the fine grid, multiples of `factor`.
         seed: Seed of the land.
         cell: Fine cell (m).
-        factor: Fine cells along a cell of the grid on which water is routed (about 500 m).
+        factor: Fine cells along a cell of the grid on which water is routed (500 m to 1 km).
         base: Mean height (m).
         relief: Standard deviation of height before erosion (m).
         lakes: Share of the land where water may stand, 0-0.1.
@@ -134,18 +75,9 @@ def terrain(
     small = (shape[0] // factor, shape[1] // factor)
     coarse = cell * factor
     rng = stream(seed, "relief")
-    raw = fractal(small, rng, slope=3.2, cell=coarse, outer=60e3)
-    rough = smoothstep(fractal(small, rng, slope=4.0, cell=coarse, outer=90e3), -1.2, 1.4)
-    height = (base + relief * raw * (0.35 + rough)).astype(np.float32)
-    # the sea and the plains: what would lie far below the base is filled with sediment
-    floor = np.float32(base - 0.9 * relief)
-    height = np.where(height < floor, floor + 0.12 * (height - floor), height).astype(np.float32)
-    tree = drain(height)
-    depth = spill(height, tree) - height
-    for _ in range(_PASSES):
-        height = incise(height, tree, _EROSION)
-        height = ndimage.gaussian_filter(height, 0.4, mode="nearest")
-        tree = drain(height)
+    form = _landform((small[0] + 2 * _PAD, small[1] + 2 * _PAD), rng, coarse, base, relief)
+    own = slice(_PAD, -_PAD), slice(_PAD, -_PAD)
+    height = np.ascontiguousarray(form.height[own])
 
     detail = fractal(shape, rng, slope=3.2, cell=cell, outer=2.5 * coarse)
     steep = np.hypot(*np.gradient(height, coarse)).astype(np.float32)
@@ -153,14 +85,58 @@ def terrain(
         _refine(height, factor, 3)
         + _refine(ndimage.gaussian_filter(steep, 1.0), factor) * np.float32(0.20 * coarse) * detail
     )
-    log_area = np.log(tree.upstream)
-    river, bank = _rivers(tree, small, shape, factor, cell, rng)
-    wet = _refine(log_area / np.float32(9.0) - np.sqrt(steep), factor)
+    river, bank = _rivers(form.tree, form.height.shape, shape, factor, cell, rng)
+    wet = _refine(np.log(form.tree.upstream[own]) / np.float32(9.0) - np.sqrt(steep), factor)
     wetness = smoothstep(ndimage.gaussian_filter(wet, factor * 0.5), -0.25, 0.75)
-    lake = _lakes(depth, lakes, factor, rng, shape, cell)
+    lake = _lakes(form.depth[own], lakes, factor, rng, shape, cell)
     surroundings = ndimage.gaussian_filter(height, 2000.0 / coarse, mode="nearest")
     pool = _refine(surroundings - ndimage.gaussian_filter(height, 0.6, mode="nearest"), factor)
     return Relief(elevation, river, lake, np.maximum(wetness, bank), pool)
+
+
+def _landform(shape: tuple[int, int], rng: np.random.Generator, cell: float, base: float, relief: float) -> _Landform:
+    """Lift and erode a land on the routing grid."""
+    raw = fractal(shape, rng, slope=3.2, cell=cell, outer=60e3)
+    belt = smoothstep(fractal(shape, rng, slope=4.0, cell=cell, outer=90e3), -1.0, 1.2)
+    fold = _folds(shape, rng, cell)
+    folded = np.float32(rng.uniform(0.1, 1.0))
+    down = _regional_slope(shape, float(rng.uniform(0, 2 * np.pi)))
+    height = 0.45 * raw * (np.float32(0.35) + belt) - 0.35 * down
+    # the sea and the plains: what would lie far below the rest is filled with sediment
+    height = np.float32(relief) * np.where(height < -0.9, -0.9 + 0.12 * (height + 0.9), height)
+    lift = 1.5 * (1 - folded) * (1 + 0.5 * raw).clip(0) + 2.5 * folded * fold
+    lift *= np.float32(relief / _PASSES) * (0.10 + belt)
+
+    edge = rim(*shape)
+    low, high = (edge[side.ravel()[edge] > 0.35] for side in (down, -down))
+    # the greatest river comes in where the high rim is lowest, from a basin of so many square kilometres
+    inflow = np.zeros(height.size, np.float32)
+    inflow[high[np.argmin(height.ravel()[high])]] = rng.lognormal(np.log(600), 0.9) * 1e6 / cell**2
+    tree = drain(height, low, inflow)
+    depth = spill(height, tree) - height
+    for creep in np.linspace(*_CREEP, _PASSES):
+        height = ndimage.gaussian_filter(incise(height, tree, _EROSION, lift), creep, mode="nearest")
+        tree = drain(height, low, inflow)
+    scale = np.float32(_SPREAD * relief / max(float(height.std(dtype=np.float64)), 1e-6))
+    height = np.float32(base) + (height - np.float32(height.mean(dtype=np.float64))) * scale
+    return _Landform(np.asarray(height, np.float32), tree, depth)
+
+
+def _regional_slope(shape: tuple[int, int], way: float) -> Field:
+    """How far down a plane that falls towards `way` (radians) a place lies: -1 in one corner, 1 in the other."""
+    y, x = (np.linspace(-1, 1, n, dtype=np.float32) for n in shape)
+    cos, sin = np.cos(way), np.sin(way)
+    return np.asarray((cos * x[None, :] + sin * y[:, None]) / (abs(cos) + abs(sin)), dtype=np.float32)
+
+
+def _folds(shape: tuple[int, int], rng: np.random.Generator, cell: float) -> Field:
+    """Fold axes: 1 on long ridges some 10 km apart, 0 half-way between, bent over some 100 km."""
+    strike = float(rng.uniform(0, np.pi))
+    straight = fractal(shape, rng, slope=4.0, cell=cell, outer=8e3, grain=(strike, 9.0))
+    bend = [np.float32(6e3 / cell) * fractal(shape, rng, slope=4.5, cell=cell, outer=80e3) for _ in range(2)]
+    rows, cols = np.indices(shape, dtype=np.float32)
+    bent = ndimage.map_coordinates(straight, (rows + bend[0], cols + bend[1]), order=1, mode="reflect")
+    return np.asarray(np.clip(1 - np.abs(bent) / np.float32(1.6), 0, 1), dtype=np.float32)
 
 
 def _refine(values: Field, factor: int, order: int = 1) -> Field:
@@ -181,25 +157,25 @@ def _lakes(
 
 
 def _rivers(
-    tree: Tree, small: tuple[int, int], shape: tuple[int, int], factor: int, cell: float, rng: np.random.Generator
+    tree: Tree, routed: tuple[int, ...], shape: tuple[int, int], factor: int, cell: float, rng: np.random.Generator
 ) -> tuple[Field, Field]:
     """Running water drawn along the tree with meanders: share of each fine cell, and the banks' wetness."""
     area = tree.upstream.ravel() * np.float32((cell * factor / 1000.0) ** 2)
     nodes = np.flatnonzero(area > 12.0)
     along = (np.arange(2 * factor) / (2.0 * factor))[None, :]
-    ends = tree.receiver[nodes]
+    start, end = ((n // routed[1] - _PAD, n % routed[1] - _PAD) for n in (nodes, tree.receiver[nodes]))
     places = []
-    for axis, stride in ((0, small[1]), (1, 1)):
-        a = (nodes // stride if axis == 0 else nodes % small[1])[:, None]
-        b = (ends // stride if axis == 0 else ends % small[1])[:, None]
+    for axis in (0, 1):
+        a, b = start[axis][:, None], end[axis][:, None]
         straight = ((a + (b - a) * along) + 0.5) * factor - 0.5
         bend = fractal(shape, rng, slope=3.0, cell=cell, outer=1500.0)
-        rows, cols = nodes // small[1], nodes % small[1]
-        at = bend[np.minimum(rows * factor, shape[0] - 1), np.minimum(cols * factor, shape[1] - 1)][:, None]
-        at_end = bend[np.minimum(ends // small[1] * factor, shape[0] - 1), ends % small[1] * factor][:, None]
-        places.append(np.rint(straight + (at + (at_end - at) * along) * factor * 0.45).astype(np.int64))
+        at, after = (
+            bend[np.clip(r * factor, 0, shape[0] - 1), np.clip(c * factor, 0, shape[1] - 1)][:, None]
+            for r, c in (start, end)
+        )
+        places.append(np.rint(straight + (at + (after - at) * along) * factor * 0.45).astype(np.int64))
     inside = (places[0] >= 0) & (places[0] < shape[0]) & (places[1] >= 0) & (places[1] < shape[1])
-    # hydraulic geometry (Leopold & Maddock 1953): width grows with the root of discharge
+    # hydraulic geometry: width grows with the root of discharge
     width = np.broadcast_to((2.2 * np.sqrt(area[nodes]))[:, None], inside.shape)
     river = np.zeros(shape, np.float32)
     np.maximum.at(river, (places[0][inside], places[1][inside]), width[inside].astype(np.float32))
