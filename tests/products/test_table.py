@@ -9,7 +9,7 @@ from srdanet.products.table import PRODUCTS, Layer, product_of
 ROWS = [pytest.param(layer, id=f"{name}-{layer.name}") for name, p in PRODUCTS.items() for layer in p.layers]
 VOCABULARY = {
     "MOD11A1": {
-        *(f"{what}_{when}" for what in ("lst", "qc", "view_time", "view_angle") for when in ("day", "night")),
+        *(f"{what}_{when}" for what in ("lst", "qc", "view_time", "view_angle", "clear") for when in ("day", "night")),
         "emissivity_31",
         "emissivity_32",
     },

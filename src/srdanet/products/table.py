@@ -149,6 +149,7 @@ def _vegetation(grid: str, level: Level, size: str) -> tuple[Layer, ...]:
     return tuple(rows)
 
 
+_LST = "MODIS_Grid_Daily_1km_LST"
 _GA_1KM, _GA_500M, _A1 = "MODIS_Grid_1km_2D", "MODIS_Grid_500m_2D", "MOD_Grid_500m_Surface_Reflectance"
 _BRDF, _LAI = "MOD_Grid_BRDF", "MOD_Grid_MOD15A2H"
 _STATE, _QC = "state of the reflectance data", "quality of the reflectance by band"
@@ -161,7 +162,11 @@ def _albedo(name: str, sds: str, said: str) -> Layer:
 
 _ROWS: tuple[Product, ...] = (
     Product("MOD11A1", "Daily land surface temperature and emissivity, 1 km",
-            _lst("MODIS_Grid_Daily_1km_LST", Level.KM1, "1km")),
+            _lst(_LST, Level.KM1, "1km") + tuple(
+                Layer(f"clear_{when}", f"Clear_{when}_cov", _LST, Level.KM1, "quantity", "uint16", "1", 0.0005, 0.0, 0,
+                      (1, 65535), f"share of the cell seen clear by {when}, summed over observations")
+                for when in ("day", "night")
+            )),
     Product("MOD11B1", "Daily land surface temperature and emissivity, 6 km",
             _lst("MODIS_Grid_Daily_6km_LST", Level.KM6, "6km", view_scale=0.2)),
     Product("MOD11B2", "8-day land surface temperature and emissivity, 6 km",

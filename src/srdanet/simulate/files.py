@@ -106,16 +106,22 @@ def _contents(simulation: Simulation, other: Simulation) -> list[Mapping[str, ND
     nowhere = np.isnan(day.lst) & np.isnan(night.lst)
     for band, shift in ((31, 0.0), (32, 0.004)):
         temperature[f"emissivity_{band}"] = np.where(nowhere, np.nan, np.minimum(emissivity + shift, 1.0))
+    for word, seen in (("day", day), ("night", night)):
+        clear = np.isfinite(seen.lst)
+        # next to clouds less of a cell is clear
+        share = ndimage.uniform_filter(clear.astype(np.float64), 3, mode="nearest")
+        temperature[f"clear_{word}"] = np.where(clear, share, np.nan)
     done = 1 << 30  # atmospheric correction performed, all bands of the highest quality
     side = raw.reflectance.shape[1]
-    reflectance: dict[str, NDArray[Any]] = dict(zip(bands, raw.reflectance, strict=True))
-    reflectance |= {"qc_500m": np.full((side, side), done, np.uint32), "state": raw.state}
+    reflectance: dict[str, NDArray[Any]] = {"state": raw.state}
+    reflectance |= dict(zip(bands, raw.reflectance, strict=True))
+    reflectance["qc_500m"] = np.full((side, side), done, np.uint32)
     fine: dict[str, NDArray[Any]] = {"red": raw.reflectance_250[0], "nir": raw.reflectance_250[1]}
     fine["qc_250m"] = np.full((2 * side, 2 * side), 1 << 12, np.uint16)
     albedo: dict[str, NDArray[Any]] = {
-        "albedo_wsa": raw.albedo_wsa,
-        "albedo_bsa": raw.albedo_bsa,
         "albedo_quality": raw.albedo_quality,
+        "albedo_bsa": raw.albedo_bsa,
+        "albedo_wsa": raw.albedo_wsa,
     }
     cover: dict[str, NDArray[Any]] = {"land_cover": simulation.predictors["land_cover"]}
     return [temperature, reflectance, fine, albedo, cover]

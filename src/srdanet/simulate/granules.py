@@ -18,6 +18,7 @@ from srdanet.errors import ArgumentError, OutputError
 from srdanet.grid import Tile, lonlat
 from srdanet.products.names import GranuleName
 from srdanet.products.table import Layer, Product, product_of
+from srdanet.simulate.attributes import attributes
 
 COLLECTION = "061"
 _TEXT = 32000
@@ -84,10 +85,10 @@ def write_granule(
             part = pack(layer, scene[layer.name])
             top, left = offset[0] * factor, offset[1] * factor
             whole[top : top + part.shape[0], left : left + part.shape[1]] = part
-            _write_layer(file, layer, whole)
+            _write_layer(file, name.product, layer, whole)
         texts = {
             "HDFEOSVersion": "HDFEOS_V2.19",
-            "StructMetadata.0": struct_metadata(name.tile, rows).ljust(_TEXT, "\0"),
+            "StructMetadata.0": struct_metadata(name, rows).ljust(_TEXT, "\0"),
             "CoreMetadata.0": core_metadata(name),
             "ArchiveMetadata.0": archive_metadata(name, product),
             "identifier_product_doi": f"10.5067/MODIS/{name.product}.{COLLECTION}",
@@ -104,37 +105,28 @@ def write_granule(
         ) from error
 
 
-def _write_layer(file: Any, layer: Layer, counts: NDArray[Any]) -> None:
+def _write_layer(file: Any, product: str, layer: Layer, counts: NDArray[Any]) -> None:
     from pyhdf.SD import SDC
 
     types = {"uint8": SDC.UINT8, "int16": SDC.INT16, "uint16": SDC.UINT16, "uint32": SDC.UINT32}
+    types |= {"int32": SDC.INT32, "float64": SDC.FLOAT64, "text": SDC.CHAR8}
     field = file.create(layer.sds, types[layer.dtype], counts.shape)
     field.setcompress(SDC.COMP_DEFLATE, _DEFLATE)
     for axis, dimension in enumerate(("YDim", "XDim")):
         field.dim(axis).setname(f"{dimension}:{layer.grid}")
-    field.attr("long_name").set(SDC.CHAR8, layer.long_name)
-    if layer.written_unit or layer.kind == "quantity":
-        field.attr("units").set(SDC.CHAR8, layer.written_unit or layer.unit)
-    field.attr("valid_range").set(types[layer.dtype], list(layer.valid))
-    if layer.fill is None:
-        field.attr("_FillValue").set(SDC.CHAR8, "NA\0")  # as MOD11 of collection 6.1 has it
-    else:
-        field.attr("_FillValue").set(types[layer.dtype], layer.fill)
-    if layer.kind == "quantity":
-        said = {"scale_factor": layer.scale_spellings[0], "add_offset": layer.offset}
-        for key, value in {**said, "scale_factor_err": 0.0, "add_offset_err": 0.0}.items():
-            field.attr(key).set(SDC.FLOAT64, float(value))
-        field.attr("calibrated_nt").set(SDC.INT32, 5)
+    for key, kind, value in attributes(product, layer, counts):
+        field.attr(key).set(types[kind], value)
     field.set(counts)
     field.endaccess()
 
 
-def struct_metadata(tile: Tile, rows: list[Layer]) -> str:
+def struct_metadata(name: GranuleName, rows: list[Layer]) -> str:
     """The ODL text that says which grids a granule has, where they lie and which fields they hold."""
     lines = ["GROUP=SwathStructure", "END_GROUP=SwathStructure", "GROUP=GridStructure"]
+    zones = 86400 if name.product[3:5] == "11" else 0  # each team writes its own number where none counts
     for number, grid in enumerate(dict.fromkeys(row.grid for row in rows), 1):
         fields = [row for row in rows if row.grid == grid]
-        box = tile.geobox(fields[0].level)
+        box = name.tile.geobox(fields[0].level)
         edge = box.boundingbox
         lines += [
             f"\tGROUP=GRID_{number}",
@@ -144,7 +136,7 @@ def struct_metadata(tile: Tile, rows: list[Layer]) -> str:
             f"\t\tUpperLeftPointMtrs=({edge.left:.6f},{edge.top:.6f})",
             f"\t\tLowerRightMtrs=({edge.right:.6f},{edge.bottom:.6f})",
             "\t\tProjection=GCTP_SNSOID",
-            "\t\tProjParams=(6371007.181000,0,0,0,0,0,0,0,86400,0,0,0,0)",
+            f"\t\tProjParams=(6371007.181000,0,0,0,0,0,0,0,{zones},0,0,0,0)",
             "\t\tSphereCode=-1",
             "\t\tGridOrigin=HDFE_GD_UL",
             "\t\tGROUP=Dimension",

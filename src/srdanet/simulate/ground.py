@@ -1,0 +1,93 @@
+"""What the energy balance needs to know of the ground, and what it makes of the weather at a moment.
+
+Apart from the weather everything is a field, and no cell asks its neighbours any more: a few cells can be
+taken out and followed through the day.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+
+from srdanet.predictors.solar import illumination, sun_at
+from srdanet.simulate import energy
+from srdanet.simulate import weather as sky
+from srdanet.simulate.landscape import Land
+from srdanet.simulate.noise import Field, fractal, stream
+from srdanet.simulate.phenology import State
+
+_WATER = 0.99
+"""Emissivity of water."""
+
+
+@dataclass(frozen=True)
+class Ground:
+    """The ground of some fine cells; all fields of one shape, float32."""
+
+    surface: energy.Surface
+    east: Field
+    """Rise towards east."""
+    north: Field
+    elevation: Field
+    """Height (m)."""
+    pool: Field
+    """Depth (m) below the surroundings, where cold air gathers."""
+    exposure: Field
+    """Wind over that of open land, 1 on average."""
+    water: Field
+    """Share of rivers and ponds, 0-1."""
+
+    def take(self, index: Any) -> Ground:
+        """Some of the cells, as numpy's indexing gives them."""
+        parts = {f.name: getattr(self.surface, f.name)[index] for f in fields(self.surface)}
+        own = {f.name: getattr(self, f.name)[index] for f in fields(self) if f.name != "surface"}
+        return Ground(energy.Surface(**parts), **own)
+
+    def forcing(self, now: sky.Weather, hour: float, moment: np.datetime64) -> energy.Forcing:
+        """Air and light.
+
+        Args:
+            now: The day's weather.
+            hour: Local solar hour; negative for the day before.
+            moment: The same in UTC.
+        """
+        zenith, azimuth = (float(v) for v in sun_at(moment, now.longitude, now.latitude))
+        beam, diffuse = sky.sunlight(zenith, now.date.timetuple().tm_yday, now.clear)
+        light = beam * illumination(self.east, self.north, zenith, azimuth) + diffuse * self.surface.sky_view
+        air = now.air(hour, self.elevation) + sky.cold_pool(hour % 24, now.wind(hour), self.pool)
+        moist = np.minimum(now.vapour(self.elevation), sky.saturation(air))
+        found = (light, sky.longwave(moist, air), air, moist, now.wind(hour) * self.exposure)
+        return energy.Forcing(*(np.asarray(f, dtype=np.float32) for f in found))
+
+    def with_water(self, kelvin: Field, now: sky.Weather, hour: float) -> tuple[Field, Field]:
+        """Temperature (K) and emissivity of cells whose land has that temperature.
+
+        Water keeps the season's temperature; rivers and ponds take their share of what the cell emits.
+        """
+        basin = np.maximum(now.season + 2.0 - sky.LAPSE * self.elevation, 273.6) + 0.6 * sky.daily_course(hour - 1)
+        own = self.surface.emissivity * (1 - self.water) * kelvin**4
+        emissivity = self.surface.emissivity * (1 - self.water) + _WATER * self.water
+        mixed = ((own + _WATER * self.water * basin**4) / emissivity) ** 0.25
+        return mixed.astype(np.float32), emissivity.astype(np.float32)
+
+
+def ground(land: Land, state: State, albedo: Field, slopes: tuple[Field, Field], cell: float, seed: int) -> Ground:
+    """The ground of a land in a state.
+
+    Args:
+        land: The land.
+        state: Its state on the date.
+        albedo: Broadband albedo on level ground.
+        slopes: Rise towards east and north.
+        cell: Fine cell (m).
+        seed: Seed of the simulation.
+    """
+    elevation, pool = land.relief.elevation, land.relief.pool
+    norm = np.sqrt(1 + slopes[0] ** 2 + slopes[1] ** 2)
+    gusts = np.exp(0.08 * fractal(elevation.shape, stream(seed, "gusts"), slope=3.2, cell=cell, outer=20e3))
+    exposure = gusts * np.clip(1 - 0.25 * np.tanh(pool / 120.0), 0.7, 1.3)
+    return Ground(
+        energy.surface(land, state, albedo, norm, cell), *slopes, elevation, pool, exposure, np.asarray(land.water)
+    )
