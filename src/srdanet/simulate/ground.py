@@ -6,20 +6,24 @@ taken out and followed through the day.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
 
-from srdanet.predictors.solar import illumination, sun_at
-from srdanet.simulate import energy
+from srdanet.grid import SPHERE_RADIUS, lonlat
+from srdanet.physics import aggregate
+from srdanet.simulate import energy, horizon, light
 from srdanet.simulate import weather as sky
 from srdanet.simulate.landscape import Land
 from srdanet.simulate.noise import Field, fractal, stream
 from srdanet.simulate.phenology import State
+from srdanet.simulate.place import Place
 
 _WATER = 0.99
 """Emissivity of water."""
+_SIGHT = 2
+"""Fine cells along a cell of the terrain that horizons are looked for in."""
 
 
 @dataclass(frozen=True)
@@ -38,12 +42,18 @@ class Ground:
     """Wind over that of open land, 1 on average."""
     water: Field
     """Share of rivers and ponds, 0-1."""
+    longitude: Field
+    """Degrees east."""
+    latitude: Field
+    """Degrees north."""
+    horizon: Field
+    """Tangent of the horizon's elevation in each of `horizon.DIRECTIONS`, (direction, y, x)."""
 
     def take(self, index: Any) -> Ground:
         """Some of the cells, as numpy's indexing gives them."""
         parts = {f.name: getattr(self.surface, f.name)[index] for f in fields(self.surface)}
-        own = {f.name: getattr(self, f.name)[index] for f in fields(self) if f.name != "surface"}
-        return Ground(energy.Surface(**parts), **own)
+        own = {f.name: getattr(self, f.name)[index] for f in fields(self) if f.name not in ("surface", "horizon")}
+        return Ground(energy.Surface(**parts), **own, horizon=np.stack([part[index] for part in self.horizon]))
 
     def forcing(self, now: sky.Weather, hour: float, moment: np.datetime64) -> energy.Forcing:
         """Air and light.
@@ -53,12 +63,11 @@ class Ground:
             hour: Local solar hour; negative for the day before.
             moment: The same in UTC.
         """
-        zenith, azimuth = (float(v) for v in sun_at(moment, now.longitude, now.latitude))
-        beam, diffuse = sky.sunlight(zenith, now.date.timetuple().tm_yday, now.clear)
-        light = beam * illumination(self.east, self.north, zenith, azimuth) + diffuse * self.surface.sky_view
+        sun = light.sun_over(moment, self.longitude, self.latitude)
+        sunshine = light.shortwave(sun, now, self.east, self.north, self.horizon, self.surface.sky_view)
         air = now.air(hour, self.elevation) + sky.cold_pool(hour % 24, now.wind(hour), self.pool)
         moist = np.minimum(now.vapour(self.elevation), sky.saturation(air))
-        found = (light, sky.longwave(moist, air), air, moist, now.wind(hour) * self.exposure)
+        found = (sunshine, sky.longwave(moist, air), air, moist, now.wind(hour) * self.exposure)
         return energy.Forcing(*(np.asarray(f, dtype=np.float32) for f in found))
 
     def with_water(self, kelvin: Field, now: sky.Weather, hour: float) -> tuple[Field, Field]:
@@ -73,7 +82,7 @@ class Ground:
         return mixed.astype(np.float32), emissivity.astype(np.float32)
 
 
-def ground(land: Land, state: State, albedo: Field, slopes: tuple[Field, Field], cell: float, seed: int) -> Ground:
+def ground(land: Land, state: State, albedo: Field, slopes: tuple[Field, Field], place: Place, seed: int) -> Ground:
     """The ground of a land in a state.
 
     Args:
@@ -81,13 +90,23 @@ def ground(land: Land, state: State, albedo: Field, slopes: tuple[Field, Field],
         state: Its state on the date.
         albedo: Broadband albedo on level ground.
         slopes: Rise towards east and north.
-        cell: Fine cell (m).
+        place: Where it lies.
         seed: Seed of the simulation.
     """
     elevation, pool = land.relief.elevation, land.relief.pool
     norm = np.sqrt(1 + slopes[0] ** 2 + slopes[1] ** 2)
-    gusts = np.exp(0.08 * fractal(elevation.shape, stream(seed, "gusts"), slope=3.2, cell=cell, outer=20e3))
+    gusts = np.exp(0.08 * fractal(elevation.shape, stream(seed, "gusts"), slope=3.2, cell=place.cell, outer=20e3))
     exposure = gusts * np.clip(1 - 0.25 * np.tanh(pool / 120.0), 0.7, 1.3)
-    return Ground(
-        energy.surface(land, state, albedo, norm, cell), *slopes, elevation, pool, exposure, np.asarray(land.water)
-    )
+    lon, lat = (part.astype(np.float32) for part in lonlat(place.box))
+    coarse, east, north = (aggregate(part, _SIGHT).astype(np.float32) for part in (elevation, *slopes))
+    middle = place.box.affine * (place.box.shape[1] / 2, place.box.shape[0] / 2)
+    shear = middle[0] / SPHERE_RADIUS * np.tan(middle[1] / SPHERE_RADIUS)
+    skyline = horizon.horizons(coarse, place.cell * _SIGHT, shear)
+    view = _spread(horizon.sky_view(skyline, east, north))
+    what = replace(energy.surface(land, state, albedo, norm, place.cell), sky_view=view)
+    return Ground(what, *slopes, elevation, pool, exposure, np.asarray(land.water), lon, lat, _spread(skyline))
+
+
+def _spread(values: Field) -> Field:
+    """Values of the terrain's cells on the fine grid."""
+    return values.repeat(_SIGHT, -2).repeat(_SIGHT, -1)
