@@ -1,7 +1,8 @@
 """Longwave radiation measured at stations, and the surface temperature it means.
 
 Four layouts are read: SURFRAD's daily files (`.dat`), its later quality controlled ones (`.qdat`),
-ARM's SIRS files (NetCDF-3) and half-hourly OzFlux tables (`.csv` beside `ozflux_study_sites.csv`).
+ARM's SIRS files (NetCDF-3) and half-hourly OzFlux tables (`.csv` beside `ozflux_study_sites.csv`). Most say
+nothing of the emissivity; a list of stations (CSV with the columns `file` and `emissivity`) gives it.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import csv
 import datetime as dt
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -29,6 +30,8 @@ UP_RANGE, DOWN_RANGE = (50.0, 900.0), (40.0, 700.0)
 WIDEST_GAP = np.timedelta64(45, "m")
 """Between measurements further apart nothing is interpolated."""
 OZFLUX_SITES = "ozflux_study_sites.csv"
+LIST_COLUMNS = ("file", "emissivity")
+"""What a list of stations has at least: the record, beside the list, and the broadband emissivity there."""
 
 SURFRAD_SITES = MappingProxyType(
     {
@@ -130,6 +133,28 @@ def open_longwave(path: str | Path) -> Longwave:
         if isinstance(error, GranuleError):
             raise
         raise GranuleError(f"cannot be read ({error!r})", where=path) from error
+
+
+def open_listed(path: str | Path) -> tuple[Longwave, ...]:
+    """Read all records that a list of stations names, each with the emissivity the list gives.
+
+    Raises:
+        GranuleError: when the list or a record is missing or damaged, or a column or number is.
+    """
+    path = Path(path)
+    rows = _rows(path)
+    if not rows or not set(LIST_COLUMNS) <= set(rows[0]):
+        todo = f"it has a header and the columns {', '.join(LIST_COLUMNS)}"
+        raise GranuleError("is no list of stations", where=path, todo=todo)
+    found = []
+    for row in rows:
+        record = open_longwave(path.parent / row["file"])
+        try:
+            emissivity = float(row["emissivity"])
+        except ValueError as error:
+            raise GranuleError(f"gives {row['file']} the emissivity {row['emissivity']!r}", where=path) from error
+        found.append(replace(record, emissivity=np.full(record.time.shape, emissivity)))
+    return tuple(found)
 
 
 def _surfrad(path: Path) -> Longwave:

@@ -1,0 +1,133 @@
+"""A few cells that are followed through the day: their places, and temperature and sky minute by minute.
+
+A site is one cell of the 250 m grid. Its course comes from the energy balance that gives the truth, solved anew
+for every moment of the day as if an overpass were then; at the true overpasses it is the truth again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from srdanet.simulate import energy
+from srdanet.simulate import landscape as ls
+from srdanet.simulate.ground import Ground
+from srdanet.simulate.noise import stream
+from srdanet.simulate.place import FINE, MARGIN
+from srdanet.simulate.weather import Weather, solar_hour
+
+COUNT = 4
+"""Sites in a scene."""
+COVERS = {
+    ls.WATER: "water", ls.CONIFER: "conifers", ls.BROADLEAF: "broadleaved trees", ls.GRASS: "grassland",
+    ls.SHRUB: "shrubs", ls.CROP: "cropland", ls.BARE: "bare land", ls.URBAN: "built-up land",
+}  # fmt: skip
+_DRAWN = 4096
+"""Cells looked at in the choice."""
+_FINE, _CELLS = FINE // 4, 4
+"""Fine cells along a 250 m cell; 250 m cells along a 1 km cell."""
+_PER_HOUR = 20
+"""Moments of an hour at which the balance is solved; between them the course is linear."""
+Doubles = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Sites:
+    """Places in a scene, each a cell of its 250 m grid."""
+
+    row: NDArray[np.int64]
+    """(n,) row of the scene's 250 m grid."""
+    col: NDArray[np.int64]
+    cover: tuple[str, ...]
+    """Land cover of each."""
+    ground: Ground
+    """Of their fine cells, (n, 2, 2)."""
+
+
+@dataclass(frozen=True)
+class Course:
+    """How a day went at some sites."""
+
+    time: NDArray[np.datetime64]
+    """(time,) UTC."""
+    kelvin: Doubles
+    """(time, n) temperature of what the cell emits, K."""
+    down: Doubles
+    """(time, n) longwave radiation of the sky, W m-2."""
+    air: Doubles
+    """(time, n) air temperature, K."""
+    emissivity: Doubles
+    """(n,) broadband."""
+
+
+def choose(seed: int, kind: NDArray[np.uint8], ground: Ground) -> Sites:
+    """Choose cells of the most common covers but water, of one cover each, off the scene's rim where it has room.
+
+    Args:
+        seed: Seed of the land: the places are the same on every date.
+        kind: Cover of the fine cells, margin included.
+        ground: The same cells' ground.
+    """
+    size = kind.shape[0] // FINE - 2 * MARGIN
+    low, high = (_CELLS, _CELLS * (size - 1)) if size > 2 else (0, _CELLS * size)
+    drawn = np.unique(stream(seed, "sites").integers(low, high, (_DRAWN, 2)), axis=0)
+    drawn = stream(seed, "order of sites").permutation(drawn)
+    rows, cols = (_fine(drawn[:, axis]) for axis in (0, 1))
+    held = kind[rows[:, :, None], cols[:, None, :]].reshape(len(drawn), -1)
+    own = held[:, 0]
+    pure = (held == own[:, None]).all(1)
+    counts = np.bincount(own[pure & (own != ls.WATER)], minlength=8)
+    # the first of each common cover, then whatever comes, the purest first
+    firsts = [int(np.flatnonzero(pure & (own == k))[0]) for k in np.argsort(-counts, kind="stable") if counts[k]]
+    rest = [n for n in np.argsort(~pure | (own == ls.WATER), kind="stable").tolist() if n not in firsts[:COUNT]]
+    chosen = np.array((firsts + rest)[:COUNT])
+    covers = tuple(COVERS[int(np.bincount(held[n], minlength=8).argmax())] for n in chosen)
+    index = rows[chosen][:, :, None], cols[chosen][:, None, :]
+    return Sites(drawn[chosen, 0], drawn[chosen, 1], covers, ground.take(index))
+
+
+def _fine(cells: NDArray[np.int64]) -> NDArray[np.int64]:
+    """(n, 2) fine cells, counted with the margin, of 250 m cells counted without."""
+    return MARGIN * FINE + _FINE * cells[:, None] + np.arange(_FINE)
+
+
+def course(sites: Sites, now: Weather, steps: tuple[float, ...]) -> Course:
+    """The UTC day of the weather's date at the sites.
+
+    Args:
+        sites: The sites.
+        now: The day's weather.
+        steps: Hours of the time steps before a moment, as the truth has them; multiples of a twentieth.
+
+    Returns:
+        From midnight to midnight, both included, every three minutes.
+    """
+    midnight = np.datetime64(now.date, "s")
+    day = 24 * _PER_HOUR
+    moments = midnight + np.arange(-day, day + 1) * np.timedelta64(3600 // _PER_HOUR, "s")
+    hours = solar_hour(midnight, now.longitude) + np.arange(-day, day + 1) / _PER_HOUR
+    every = [sites.ground.forcing(now, float(hour), moment) for hour, moment in zip(hours, moments, strict=True)]
+    weather = {name: np.stack([getattr(one, name) for one in every]) for name in energy.Forcing.__dataclass_fields__}
+
+    def forcing(before: float) -> energy.Forcing:
+        """At so many hours before each moment of the day."""
+        first = day + round(before * _PER_HOUR)
+        return energy.Forcing(**{name: values[first : first + day + 1] for name, values in weather.items()})
+
+    bare, _ = energy.balance(sites.ground.surface, forcing, [-sum(steps[n:]) for n in range(len(steps) + 1)])
+    pairs = [sites.ground.with_water(one, now, hour) for one, hour in zip(bare, hours[day:], strict=True)]
+    kelvin, emissivity = (np.stack([pair[n] for pair in pairs]).astype(np.float64) for n in (0, 1))
+    emitted = (emissivity * kelvin**4).mean((-2, -1)) / emissivity.mean((-2, -1))
+    there = forcing(0)
+    down, air = (np.asarray(part, np.float64).mean((-2, -1)) for part in (there.sky, there.air))
+    return Course(moments[day:], emitted**0.25, down, air, emissivity[0].mean((-2, -1)))
+
+
+def at(values: Any, course: Course, times: NDArray[np.datetime64]) -> Doubles:
+    """(time, n) values of a course at other times of the day, (m, n), linear between its moments."""
+    since = (times - course.time[0]) / np.timedelta64(1, "s")
+    known = (course.time - course.time[0]) / np.timedelta64(1, "s")
+    return np.stack([np.interp(since, known, column) for column in np.asarray(values).T], axis=1)
