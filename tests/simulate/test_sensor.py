@@ -1,4 +1,4 @@
-"""The sensor: energy is what it averages, and words say what happened."""
+"""The sensor: what a 1 km image owes to the land, to the swath and to the clouds."""
 
 from __future__ import annotations
 
@@ -6,72 +6,69 @@ import numpy as np
 import pytest
 
 from srdanet.physics import degrade
-from srdanet.products.quality import QC_LST, STATE_1KM, decode, keep_lst, lst_error
+from srdanet.realism.fields import correlation, detail, equal_neighbours
+from srdanet.simulate.clouds import Clouds, draw_clouds
 from srdanet.simulate.noise import fractal, stream
-from srdanet.simulate.sensor import SPREAD, clouds, reflectance, state_words, view
+from srdanet.simulate.sensor import View, reflectance, view
+
+CLEAR = draw_clouds((40, 48), stream(1, "c"), 0.0)
 
 
 @pytest.fixture(scope="module")
 def truth() -> np.ndarray:
-    ramp = np.linspace(0, 8, 96, dtype=np.float32)[None, :]
-    return 295 + 3 * fractal((80, 96), stream(1, "t"), slope=3, cell=231.7) + ramp
+    ramp = np.linspace(0, 8, 192, dtype=np.float32)[None, :]
+    return 295 + 3 * fractal((160, 192), stream(1, "t"), slope=3, cell=231.7) + ramp
 
 
-def test_a_perfect_sensor_averages_exitance_through_its_point_spread(truth: np.ndarray) -> None:
-    emissivity = np.where(np.indices(truth.shape)[1] % 3 == 0, 0.94, 0.98).astype(np.float32)
-    seen = view(
-        truth, emissivity, 4, stream(1, "v"), over=clouds((20, 24), stream(1, "c"), 0.0), hour=10.6, angle=0.0,
-        noise=0.0, error=0.0, jitter=0.0,
-    )  # fmt: skip
-    expected = degrade(truth, 4, emissivity=emissivity, spread=SPREAD)
-    np.testing.assert_allclose(seen.lst, expected, atol=0.0101)
-    np.testing.assert_allclose(seen.lst / 0.02, np.round(seen.lst / 0.02), atol=2e-3)
+def _view(truth: np.ndarray, angle: float = 0.0, over: Clouds = CLEAR, **given: float | str) -> View:
+    perfect = {"noise": 0.0, "error": 0.0, "jitter": 0.0, **given}
+    return view(truth, np.ones_like(truth), 4, stream(1, "v"), over=over, hour=10.6, angle=angle, **perfect)  # type: ignore[arg-type]
+
+
+def test_a_perfect_sensor_sees_the_cells_and_half_of_their_neighbours(truth: np.ndarray) -> None:
+    seen = _view(truth).lst
+    true = degrade(truth, 4)
+    assert seen.mean() == pytest.approx(true.mean(), abs=0.05)
+    assert correlation(detail(seen, 4), detail(true, 4)) > 0.85
+    # no other shift of the image fits better than none
+    shifts = {(a, b): np.roll(seen, (a, b), (0, 1)) for a in (-1, 0, 1) for b in (-1, 0, 1)}
+    error = {shift: np.sqrt(np.mean((image - true)[4:-4, 4:-4] ** 2)) for shift, image in shifts.items()}
+    assert min(error, key=lambda shift: error[shift]) == (0, 0)
+    np.testing.assert_allclose(seen / 0.02, np.round(seen / 0.02), atol=2e-3)
+
+
+def test_area_weights_are_smooth_and_nearest_pixels_are_sharp_and_off(truth: np.ndarray) -> None:
+    true = degrade(truth, 4)
+    area, nearest = (_view(truth, gridding=name).lst for name in ("area", "nearest"))
+    assert detail(area, 2).std() < 0.9 * detail(nearest, 2).std()
+    assert np.mean((area - true) ** 2) < np.mean((nearest - true) ** 2)
+    assert equal_neighbours(nearest) > 0.05 > equal_neighbours(area)
 
 
 def test_large_view_angles_blur(truth: np.ndarray) -> None:
-    def detail(angle: float) -> float:
-        clear = clouds((20, 24), stream(1, "c"), 0.0)
-        lst = view(
-            truth, np.ones_like(truth), 4, stream(1, "v"), over=clear, hour=10.6, angle=angle, noise=0, error=0
-        ).lst
-        return float(np.diff(lst, axis=1).std())
-
-    assert detail(50.0) < 0.97 * detail(0.0)
+    true = detail(degrade(truth, 4), 2)
+    sharp, blurred = (float(correlation(detail(_view(truth, angle).lst, 2), true)) for angle in (0.0, -55.0))
+    assert blurred < 0.75 * sharp
+    assert _view(truth, -55.0).angle.mean() == pytest.approx(-55, abs=1)
 
 
-def test_clouds_cover_the_asked_share_and_are_not_in_one_piece() -> None:
-    over = clouds((120, 150), stream(2, "c"), 0.3)
-    assert over.cover.mean() == pytest.approx(0.3, abs=0.01)
-    assert not (over.cover & over.near).any()
-    assert not (over.cover & over.shadow).any()
-    assert over.thin[over.cover].max() == 0
-    assert over.thin[over.near].mean() > over.thin[~over.near & ~over.cover].mean()
-    edge = (np.diff(over.cover.astype(int), axis=1) != 0).sum()
-    assert 120 < edge < 120 * 150 / 4
+def test_noise_is_of_pixels_and_errors_are_smooth(truth: np.ndarray) -> None:
+    flat = np.full_like(truth, 300)
+    noise, error = _view(flat, noise=0.2, gridding="nearest").lst - 300, _view(flat, error=0.5).lst - 300
+    assert noise.std() == pytest.approx(0.2, rel=0.1)
+    assert equal_neighbours(noise) > 0.08
+    assert error.std() == pytest.approx(0.5, rel=0.25)
+    assert np.diff(error, axis=0).std() < 0.3 * error.std()
 
 
-def test_quality_words_say_what_happened(truth: np.ndarray) -> None:
-    over = clouds((20, 24), stream(5, "c"), 0.3)
-    seen = view(truth, np.ones_like(truth), 4, stream(1, "v"), over=over, hour=10.6, angle=12.0)
+def test_clouds_hide_and_thin_ones_cool(truth: np.ndarray) -> None:
+    over = draw_clouds((40, 48), stream(5, "c"), 0.3)
+    seen, clear = _view(truth, 12.0, over), _view(truth, 12.0)
     np.testing.assert_array_equal(np.isnan(seen.lst), over.cover)
-    np.testing.assert_array_equal(decode(QC_LST, seen.qc)["mandatory"] == 2, over.cover)
-    clear, thin = degrade(truth, 4, spread=SPREAD), over.thin > 1.5
-    bound = lst_error(seen.qc)
-    assert np.all(bound[thin & ~over.cover] == 3)
-    kept = keep_lst(seen.qc)
-    worst = np.abs(seen.lst - clear)
-    assert worst[kept].mean() < np.nanmean(worst[~kept & ~over.cover])
-
-
-def test_state_words_agree_with_the_clouds() -> None:
-    over = clouds((30, 40), stream(6, "c"), 0.2)
-    water = np.zeros((30, 40), np.float32)
-    water[3:5, 7:20] = 1
-    fields = decode(STATE_1KM, state_words(over, water, np.zeros_like(water), stream(1, "s")))
-    np.testing.assert_array_equal(fields["cloud"] == 1, over.cover)
-    np.testing.assert_array_equal(fields["adjacent"] == 1, over.near)
-    np.testing.assert_array_equal(fields["shadow"] == 1, over.shadow)
-    np.testing.assert_array_equal(fields["land_water"] == 3, water > 0.5)
+    np.testing.assert_array_equal((seen.qc & 3) == 2, over.cover)
+    colder = clear.lst - seen.lst
+    assert np.nanmean(colder[over.near]) == pytest.approx(over.thin[over.near].mean(), rel=0.4)
+    assert np.nanmean(np.abs(colder[over.distance > 6])) < 0.01
 
 
 def test_reflectance_keeps_its_place_and_mean() -> None:

@@ -150,7 +150,7 @@ def test_clouds_hide_the_same_places_from_all(day: Simulation) -> None:
     scene = simulate(9, 32, clouds=0.35, character=HILLS)
     hidden = np.isnan(scene.lst)
     assert hidden.mean() == pytest.approx(0.35, abs=0.15)
-    assert set(np.unique(scene.qc[~hidden])) <= {0, 17, 65}
+    assert set(np.unique(scene.qc[~hidden])) <= {0, 17, 65, 81}
     for name, factor in (("red", 4), ("swir1", 2)):
         lost = np.isnan(scene.predictors[name])
         cover = np.kron((scene.raw.state & 3) == 1, np.ones((factor, factor), bool))

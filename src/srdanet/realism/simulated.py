@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import convolve1d
 
 from srdanet.errors import ArgumentError
-from srdanet.grid import refine
+from srdanet.grid import lonlat, refine
 from srdanet.physics import aggregate
 from srdanet.realism import measure
 from srdanet.realism.fields import Doubles
@@ -18,11 +18,19 @@ from srdanet.realism.gallery import Page
 from srdanet.realism.measure import Numbers
 from srdanet.realism.real import ANY, COLD, SIDE, WARM, WHOLE_YEAR, season
 from srdanet.simulate import Simulation, companion, sensor, simulate
+from srdanet.simulate.clouds import draw_clouds, draw_share
 from srdanet.simulate.noise import stream
+from srdanet.simulate.swath import track
+from srdanet.simulate.words import lst_words
 
 _FIRST = 5000
 """Seeds count from here, away from those used elsewhere."""
 _WARM_MONTHS = range(5, 10)
+_ASTER_REACH = 9.0
+"""View zenith angle (degrees) at the end of ASTER's reach."""
+_ASTER_JITTER = 0.1
+"""How well (km) the two images lie on each other: each is placed within 50 m, and pairs were shifted by whole quarters
+of a 250 m cell."""
 _WARP = (0.1, 0.8, 0.1)
 """What bilinear warping does to an image on average over all places between its cells, in amplitude."""
 
@@ -78,15 +86,26 @@ def _clear(scene: Simulation) -> Numbers:
         fine = _ndvi(scene, 1)
         yield from measure.small(scene.truth, fine, WHOLE_YEAR)
         if scene.date.month in _WARM_MONTHS:
-            yield from measure.fine(_warped(scene.truth), lst, fine, height, refine(scene.geobox, 4), WARM)
+            beside = _beside_aster(scene)
+            yield from measure.fine(_warped(scene.truth), beside, fine, height, refine(scene.geobox, 4), WARM)
 
 
 def _words(scene: Simulation) -> NDArray[np.uint8]:
     """Quality words of the same ground on a day like any other, with the cloud that is drawn for it."""
     rng = stream(scene.seed, "realism", scene.day)
-    over = sensor.clouds((scene.size, scene.size), rng, sensor.draw_share(rng))
-    hour, angle = float(scene.view_time.mean()), float(scene.view_angle.mean())
-    return sensor.view(scene.truth, scene.emissivity, 4, rng, over=over, hour=hour, angle=angle).qc
+    return lst_words(draw_clouds((scene.size, scene.size), rng, draw_share(rng), day=scene.day), rng)
+
+
+def _beside_aster(scene: Simulation) -> NDArray[np.float32]:
+    """The 1 km image (K) as the pairs have it: near nadir, where ASTER looks, and of the nearest pixels."""
+    rng = stream(scene.seed, "beside aster")
+    clear = draw_clouds((scene.size, scene.size), rng, 0.0)
+    lon, lat = lonlat(scene.geobox)
+    return sensor.view(
+        scene.truth, scene.emissivity, 4, rng, over=clear, hour=float(scene.view_time.mean()),
+        angle=float(rng.uniform(-_ASTER_REACH, _ASTER_REACH)),
+        way=track(float(lat.mean()), float(lon.mean()), ascending=False), jitter=_ASTER_JITTER, gridding="nearest",
+    ).lst  # fmt: skip
 
 
 def _warped(truth: NDArray[np.float32]) -> NDArray[np.float32]:

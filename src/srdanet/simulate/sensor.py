@@ -1,68 +1,35 @@
-"""What MODIS makes of the land: a 1 km temperature and its quality words, reflectances, clouds.
+"""What MODIS makes of the land: a 1 km temperature, and reflectances.
 
-Point spread: box of the cell and a Gaussian of 0.35 cells at nadir (fitted on
-MODIS-ASTER pairs), broader at larger view angles. Noise: Wan 2014 (Remote Sensing
-of Environment 140) finds 0.5-1 K over land, most of which is smooth (emissivity,
-atmosphere); the noise of single cells is about 0.1 K.
+A temperature is measured in the pixels of a swath (`swath`) and gridded. MOD11A1 weighs
+the pixels that lie over a cell by the area they share with it (MODIS LST user guide,
+collection 6, Wan 2013), so that its 1 km images are smoother than the pixels; MOD21A1 as
+it was met beside ASTER's images behaves as if each cell took its nearest pixel, which
+keeps contrast and gets places wrong by up to half a pixel. Noise: Wan 2014 (Remote
+Sensing of Environment 140) finds 0.5-1 K over land, most of which is smooth
+(emissivity, atmosphere); that of single pixels is about 0.1 K.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from srdanet.physics import degrade
+from srdanet.simulate import swath
+from srdanet.simulate.clouds import CELL, Clouds
 from srdanet.simulate.noise import Field, fractal
+from srdanet.simulate.words import lst_words
 
-SPREAD = 0.35
-"""Standard deviation of the point spread at nadir, in 1 km cells."""
 COUNT = 0.02
 """Step of the temperature's counts (K)."""
-Mask = NDArray[np.bool_]
-
-
-@dataclass(frozen=True)
-class Clouds:
-    """Clouds over a 1 km grid, (y, x)."""
-
-    cover: Mask
-    """Detected cloud."""
-    near: Mask
-    """Next to a cloud."""
-    shadow: Mask
-    thin: Field
-    """How much colder (K) undetected thin cloud makes the land look."""
-
-
-def clouds(shape: tuple[int, int], rng: np.random.Generator, share: float, sun_azimuth: float = 135.0) -> Clouds:
-    """Clouds of fractal shape.
-
-    Args:
-        shape: Rows and columns of the 1 km grid.
-        rng: Source of randomness.
-        share: Share of the cells under detected cloud, 0-1.
-        sun_azimuth: Where the sun stands (degrees from north); shadows fall away from it.
-    """
-    field = fractal(shape, rng, slope=3.0, cell=927.0, outer=float(rng.uniform(15e3, 80e3)))
-    if share <= 0:
-        none = np.zeros(shape, np.bool_)
-        return Clouds(none, none, none, np.zeros(shape, np.float32))
-    limit = np.float32(np.quantile(field, 1 - min(share, 1.0)))
-    cover = field > limit
-    near = ndimage.binary_dilation(cover, iterations=1) & ~cover
-    angle = np.radians(sun_azimuth)
-    down, right = (round(float(2.2 * part)) for part in (np.cos(angle), -np.sin(angle)))
-    shadow = ndimage.shift(cover.astype(np.uint8), (down, right), order=0, mode="nearest").astype(bool) & ~cover
-    thin = 2.5 * np.exp((field - limit) / np.float32(0.12)) * (rng.random(shape, dtype=np.float32) < 0.7)
-    return Clouds(cover, near, shadow, np.where(cover, 0, np.clip(thin - 0.15, 0, 3)).astype(np.float32))
-
-
-def draw_share(rng: np.random.Generator) -> float:
-    """Share of a scene under cloud: often none, seldom most."""
-    return 0.0 if rng.random() < 0.4 else float(rng.beta(0.9, 4.0))
+_POINTS = 3
+"""Places a side in a cell that take the pixel over them. With nine, pixels that share little with a cell do not count;
+at large view angles as many neighbours are then equal as in granules (16 to 25 % beyond 50 degrees)."""
+Gridding = Literal["area", "nearest"]
+"""How pixels come into cells: weighted by the area they share, as MOD11A1 does, or the nearest alone."""
 
 
 @dataclass(frozen=True)
@@ -88,9 +55,11 @@ def view(
     over: Clouds,
     hour: float,
     angle: float,
+    way: tuple[float, float] = (0.0, 0.0),
     noise: float = 0.1,
     error: float = 0.3,
     jitter: float = 0.05,
+    gridding: Gridding = "area",
 ) -> View:
     """Look at a fine temperature with a 1 km instrument.
 
@@ -102,45 +71,32 @@ def view(
         over: Clouds on the 1 km grid.
         hour: Local solar hours of the view at the centre.
         angle: View zenith angle at the centre (degrees, negative to the left).
-        noise: Standard deviation of the single cells' noise (K).
+        way: How the orbit and the grid lie to each other, see `swath.track`.
+        noise: Standard deviation of the single pixels' noise (K).
         error: Standard deviation of the smooth error (K): atmosphere, emissivity.
-        jitter: Standard deviation of the geolocation's error (1 km cells).
+        jitter: Standard deviation of the geolocation's error (km); 50 m, Wolfe et al. 2002.
+        gridding: How pixels come into cells.
     """
-    shift = rng.normal(0, jitter, 2) * factor
-    moved = ndimage.shift(truth, shift, order=1, mode="nearest", output=np.float32) if jitter > 0 else truth
-    growth = 1 / np.cos(np.radians(min(abs(angle), 55.0)))
-    lst = degrade(moved, factor, emissivity=emissivity, spread=SPREAD * growth).astype(np.float32)
-    shape = (lst.shape[0], lst.shape[1])
-    smooth = fractal(shape, rng, slope=3.6, cell=927.0, outer=60e3)
-    lst = (
-        lst + np.float32(noise) * rng.standard_normal(shape, dtype=np.float32) + np.float32(error) * smooth - over.thin
-    )
-    lst = np.round(lst / COUNT).astype(np.float32) * np.float32(COUNT)
+    shape = (truth.shape[0] // factor, truth.shape[1] // factor)
+    phase, off = (rng.random(), rng.random()), (rng.normal(0, jitter), rng.normal(0, jitter))
+    pixels = swath.lay(swath.Swath.over(shape, angle, way, phase), shape)
+    seen = swath.see(pixels, truth, emissivity, CELL / 1000 / factor, off)
+    seen += error * swath.at(pixels, fractal(shape, rng, slope=3.6, cell=CELL, outer=60e3))
+    seen += noise * rng.standard_normal(seen.shape) - swath.at(pixels, over.thin)
+    lst, angles = swath.cells(pixels, _counted(seen), shape, _POINTS if gridding == "area" else 1)
     cols = np.arange(shape[1], dtype=np.float32) - shape[1] / 2
-    angles = np.broadcast_to(np.round(np.float32(angle) + np.float32(0.065) * cols), shape).astype(np.float32)
     hours = np.round(np.float32(hour) + np.float32(0.0004) * cols, 1).astype(np.float32)
-    # 65: examine, error <= 2 K; 145: examine, emissivity error <= 0.02, LST error <= 3 K; 17: emissivity error
-    qc = np.zeros(shape, np.uint8)
-    qc[(rng.random(shape, dtype=np.float32) < 0.03) | (np.abs(angles) > 45)] = 17
-    qc[over.near | (over.thin > 0.5)] = 65
-    qc[(over.near & (rng.random(shape, dtype=np.float32) < 0.3)) | (over.thin > 1.5)] = 145
-    qc[over.cover] = 2
-    lst = np.where(over.cover, np.float32(np.nan), lst)
-    return View(lst, qc, np.broadcast_to(hours, shape).copy(), angles)
+    lst = np.where(over.cover, np.nan, _counted(lst))
+    return View(
+        lst.astype(np.float32),
+        lst_words(over, rng),
+        np.broadcast_to(hours, shape).copy(),
+        np.round(angles).astype(np.float32),
+    )
 
 
-def state_words(over: Clouds, water: Field, snow: Field, rng: np.random.Generator) -> NDArray[np.uint16]:
-    """`state_1km_1` words from clouds and the 1 km shares of water and snow."""
-    words = np.where(water > 0.5, 3, 1).astype(np.uint16) << np.uint16(3)
-    words |= np.uint16(1 << 6)
-    words[over.cover] |= np.uint16(1 | 1 << 10)
-    words[(over.thin > 0.4) & ~over.cover] |= np.uint16(2)
-    words[over.shadow] |= np.uint16(1 << 2)
-    words[over.near] |= np.uint16(1 << 13)
-    words[over.thin > 0.25] |= np.uint16(1 << 8)
-    words[snow > 0.5] |= np.uint16(1 << 12 | 1 << 15)
-    words[(rng.random(words.shape) < 0.01) & ~over.cover] |= np.uint16(1 << 7)
-    return words
+def _counted(kelvin: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.round(kelvin / COUNT) * COUNT
 
 
 def reflectance(

@@ -16,10 +16,12 @@ from srdanet.predictors.solar import illumination, solar_to_utc, sun_at
 from srdanet.predictors.terrain import gradient
 from srdanet.prepare.granules import DIFFUSE
 from srdanet.products import quality
-from srdanet.simulate import classes, energy, landscape, optics, phenology, sensor
+from srdanet.simulate import classes, energy, landscape, optics, phenology, sensor, swath
 from srdanet.simulate import weather as sky
+from srdanet.simulate.clouds import Clouds, draw_clouds, draw_share
 from srdanet.simulate.noise import Field, fractal, salt, stream
 from srdanet.simulate.place import FINE, MARGIN, inner, locate
+from srdanet.simulate.words import state_words
 
 _OVERPASS = {("Terra", True): 10.6, ("Terra", False): 22.4, ("Aqua", True): 13.4, ("Aqua", False): 1.6}
 _STEPS = (3.0, 3.0, 3.0, 2.0, 2.0, 1.5, 1.5, 1.0, 1.0)
@@ -117,6 +119,7 @@ def simulate(
     offset: tuple[int, int] | None = None,
     clouds: float | None = None,
     character: landscape.Character | None = None,
+    gridding: sensor.Gridding = "area",
 ) -> Simulation:
     """Simulate an overpass over a land that the seed invents.
 
@@ -130,6 +133,7 @@ def simulate(
         offset: Row and column of the scene's first 1 km cell in the tile; drawn when None.
         clouds: Share of cells under cloud, 0-1; drawn when None.
         character: Kind of country; drawn when None.
+        gridding: How the pixels of the swath come into the 1 km cells, see `sensor`.
 
     Returns:
         Truth, predictors and observation; the same arguments give the same arrays.
@@ -162,13 +166,16 @@ def simulate(
     truth = degrade(fine, 2, emissivity=emitting).astype(np.float32)
     emissivity = aggregate(emitting, 2).astype(np.float32)
 
-    share = sensor.draw_share(stream(seed, "cover", date.isoformat())) if clouds is None else clouds
+    share = draw_share(stream(seed, "cover", date.isoformat())) if clouds is None else clouds
     # reflectances are of the day's overpass, whichever temperature is asked for
     sun = sun_at(times[True], place.longitude, place.latitude)
     over = {p: _clouds(seed, date, platform, p, size, share, float(sun[1])) for p in (True, False)}
     rng = stream(seed, "view", date.isoformat(), platform, day)
-    angle = float(np.clip(rng.normal(0, 26), -55, 55))
-    whole = sensor.view(truth, emissivity, 4, rng, over=over[day], hour=hours[day], angle=angle)
+    angle = swath.draw_angle(rng, place.latitude)
+    way = swath.track(place.latitude, place.longitude, ascending=day == (platform == "Aqua"))
+    whole = sensor.view(
+        truth, emissivity, 4, rng, over=over[day], hour=hours[day], angle=angle, way=way, gridding=gridding
+    )
     seen = sensor.View(*(inner(part, 1) for part in (whole.lst, whole.qc, whole.time, whole.angle)))
     ratio = illumination(*slopes, *sun) / np.cos(np.radians(sun[0]))
     optical, raw = _optical(land, state, level, ratio.astype(np.float32), over[True], seed, date, place.cell)
@@ -270,11 +277,9 @@ def _reanalysis(
     return sky.reanalysis(seed, now, *lonlat(coarsen(box, FINE)), ground, times, area)
 
 
-def _clouds(
-    seed: int, date: dt.date, platform: str, day: bool, size: int, share: float, azimuth: float
-) -> sensor.Clouds:
+def _clouds(seed: int, date: dt.date, platform: str, day: bool, size: int, share: float, azimuth: float) -> Clouds:
     rng = stream(seed, "clouds", date.isoformat(), platform, day)
-    return sensor.clouds((size + 2 * MARGIN,) * 2, rng, share, azimuth)
+    return draw_clouds((size + 2 * MARGIN,) * 2, rng, share, sun_azimuth=azimuth, day=day)
 
 
 def _optical(
@@ -282,7 +287,7 @@ def _optical(
     state: phenology.State,
     level: NDArray[np.float32],
     ratio: Field,
-    over: sensor.Clouds,
+    over: Clouds,
     seed: int,
     date: dt.date,
     cell: float,
@@ -295,7 +300,7 @@ def _optical(
     at_250 = sensor.reflectance(shown[:2], 2, rng, bright=np.kron(tops, np.ones((4, 4), np.float32)))
     at_500 = sensor.reflectance(shown, 4, rng, bright=np.kron(tops, np.ones((2, 2), np.float32)))
     water = aggregate(land.water, FINE).astype(np.float32)
-    words = sensor.state_words(over, water, aggregate(state.snow, FINE).astype(np.float32), rng)
+    words = state_words(over, water, aggregate(state.snow, FINE).astype(np.float32), rng)
     keep = quality.keep_reflectance(words)
     white = aggregate(optics.albedo(level), 4) * np.float32(1.02)
     white = white + 0.004 * rng.standard_normal(white.shape, dtype=np.float32)
