@@ -19,6 +19,7 @@ from srdanet.network.srdanet import Architecture, SRDANet, Statistics
 from srdanet.predictors.stack import CHANNELS
 from srdanet.training.batches import Batch, Recipe, draw, statistics
 from srdanet.training.config import TrainConfig
+from srdanet.training.optimizer import Optimizer
 from srdanet.training.samples import Sample
 
 log = logging.getLogger(__name__)
@@ -46,11 +47,9 @@ class Trainer:
         self.net = self.net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.fusion = AdaptiveFusion(3)
         self.shadow = {k: v.detach().clone() for k, v in self.net.state_dict().items()}
-        groups = [
-            {"params": list(self.net.parameters()), "weight_decay": config.weight_decay},
-            {"params": list(self.fusion.parameters()), "weight_decay": 0.0},
-        ]
-        self.optimizer = torch.optim.AdamW(groups, lr=config.learning_rate)
+        self.optimizer = Optimizer(
+            self.net, list(self.fusion.parameters()), rate=config.learning_rate, weight_decay=config.weight_decay
+        )
         self.rng = np.random.default_rng(config.seed)
         self.iteration = 0
 
@@ -61,9 +60,8 @@ class Trainer:
         source = names[int(self.rng.choice(len(names), p=weights / weights.sum()))]
         batch = draw(self.samples[source], self.recipes[source], self.rng)
         rate = self._rate()
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
-        self.optimizer.zero_grad(set_to_none=True)
+        self.optimizer.set_rate(rate)
+        self.optimizer.zero_grad()
         loss, report = self._loss(batch, self.scales[source])
         loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(self.net.parameters(), 1.0)
