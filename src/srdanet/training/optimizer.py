@@ -56,7 +56,7 @@ class Optimizer:
         for weight, matrix in zip(self.kernels, self.matrices, strict=True):
             matrix.grad = None if weight.grad is None else _matrix(weight.grad)
         self.adam.step()
-        self.muon.step()
+        self.muon.step()  # type: ignore[no-untyped-call]
 
     def state_dict(self) -> dict[str, Any]:
         """What an exact resume needs."""
