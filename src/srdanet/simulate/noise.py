@@ -15,6 +15,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import fft
 
+from srdanet.simulate.parallel import each, strips, threads
+
 Field = NDArray[np.float32]
 Ints = NDArray[np.uint32]
 
@@ -57,25 +59,56 @@ def fractal(
     Returns:
         (y, x) float32 with mean 0 and standard deviation 1.
     """
+    factor = max(1, int(inner / (4 * cell)))
+    if factor > 1:  # nothing below four coarse cells to be seen: a coarser grid holds it all
+        small = (-(-shape[0] // factor) + 1, -(-shape[1] // factor) + 1)
+        coarse = fractal(small, rng, slope=slope, cell=cell * factor, outer=outer, inner=inner, grain=grain)
+        return enlarge(enlarge(coarse, factor, 0)[: shape[0]], factor, 1)[:, : shape[1]]
     # a margin keeps the opposite edges of a periodic field from being alike
     rows, cols = (int(fft.next_fast_len(int(n * 1.12) + 8, real=True)) for n in shape)
-    white = rng.standard_normal((rows, cols), dtype=np.float32)
+    waves = fft.rfft2(rng.standard_normal((rows, cols), dtype=np.float32), overwrite_x=True, workers=threads())
     ky = fft.fftfreq(rows, cell).astype(np.float32)[:, None]
     kx = fft.rfftfreq(cols, cell).astype(np.float32)[None, :]
-    square = ky * ky + kx * kx
-    if grain[1] != 1:
-        along = np.float32(np.cos(grain[0])) * kx + np.float32(np.sin(grain[0])) * ky
-        square += np.float32(grain[1] ** 2 - 1) * along * along
     floor = np.float32(max(1.0 / outer, 1.0 / (cell * max(rows, cols))) ** 2)
-    gain = (square + floor) ** np.float32(-slope / 4)
-    if inner > 0:
-        gain *= np.exp(-square * np.float32(inner * inner))
-    gain[0, 0] = 0
-    field = fft.irfft2(fft.rfft2(white) * gain, s=(rows, cols))[: shape[0], : shape[1]]
-    field = np.ascontiguousarray(field, dtype=np.float32)
-    field -= field.mean(dtype=np.float64)
-    field /= max(float(field.std(dtype=np.float64)), 1e-12)
+
+    def shape_spectrum(part: slice) -> None:
+        square = ky[part] * ky[part] + kx * kx
+        if grain[1] != 1:
+            along = np.float32(np.cos(grain[0])) * kx + np.float32(np.sin(grain[0])) * ky[part]
+            square += np.float32(grain[1] ** 2 - 1) * along * along
+        gain = np.exp(np.float32(-slope / 4) * np.log(square + floor))
+        if inner > 0:
+            gain *= np.exp(-square * np.float32(inner * inner))
+        waves[part] *= gain
+
+    each(shape_spectrum, strips((rows, waves.shape[1]), 1))
+    waves[0, 0] = 0
+    whole = fft.irfft2(waves, s=(rows, cols), overwrite_x=True, workers=threads())
+    field = np.ascontiguousarray(whole[: shape[0], : shape[1]], dtype=np.float32)
+    field -= np.float32(field.mean(dtype=np.float64))
+    # of float32 numbers; each row's sum of squares is exact enough, and all are added in one order
+    spread = np.sqrt(np.einsum("ij,ij->i", field, field).sum(dtype=np.float64) / field.size)
+    field /= np.float32(max(float(spread), 1e-12))
     return field
+
+
+def enlarge(values: Field, factor: int, axis: int) -> Field:
+    """Interpolate linearly to cells `factor` times finer along an axis; at the edges values go on as they are."""
+    shape = list(values.shape)
+    shape[axis] *= factor
+    out = np.empty(shape, np.float32)
+    padded = np.pad(values, [(1, 1) if n == axis else (0, 0) for n in range(values.ndim)], mode="edge")
+    count = values.shape[axis]
+
+    def part(start: int, stop: int, step: int = 1) -> tuple[slice, ...]:
+        return (slice(None),) * axis + (slice(start, stop, step),)
+
+    for phase in range(factor):
+        offset = (phase + 0.5) / factor - 0.5
+        first, share = (0, offset + 1) if offset < 0 else (1, offset)
+        low, high = padded[part(first, first + count)], padded[part(first + 1, first + 1 + count)]
+        out[part(phase, shape[axis], factor)] = low + np.float32(share) * (high - low)
+    return out
 
 
 def mix(*keys: ArrayLike) -> Ints:

@@ -19,12 +19,14 @@ from srdanet.products import quality
 from srdanet.simulate import classes, energy, landscape, optics, phenology, sensor, swath
 from srdanet.simulate import weather as sky
 from srdanet.simulate.clouds import Clouds, draw_clouds, draw_share
+from srdanet.simulate.ground import Ground, ground
 from srdanet.simulate.noise import Field, fractal, salt, stream
 from srdanet.simulate.place import FINE, MARGIN, inner, locate
+from srdanet.simulate.sites import Sites, choose
 from srdanet.simulate.words import state_words
 
 _OVERPASS = {("Terra", True): 10.6, ("Terra", False): 22.4, ("Aqua", True): 13.4, ("Aqua", False): 1.6}
-_STEPS = (3.0, 3.0, 3.0, 2.0, 2.0, 1.5, 1.5, 1.0, 1.0)
+STEPS = (3.0, 3.0, 3.0, 2.0, 2.0, 1.5, 1.5, 1.0, 1.0)
 """Hours of the time steps before the overpass."""
 
 Platform = Literal["Terra", "Aqua"]
@@ -47,6 +49,8 @@ class Raw:
     """The temperature as the product has it: cells of any error."""
     clouds: float
     """Share of cloud asked for or drawn."""
+    sites: Sites
+    """Cells that can be followed through the day."""
     weather: sky.Weather
     elevation: Field
     """Height (m) on the fine grid, margin included."""
@@ -160,9 +164,8 @@ def simulate(
         p: cast(np.datetime64, solar_to_utc(np.datetime64(date), hour, place.longitude)) for p, hour in hours.items()
     }
 
-    fine, emitting, residual = temperature(
-        land, state, optics.albedo(level), slopes, now, place.cell, times[day], hours[day], seed
-    )
+    below = ground(land, state, optics.albedo(level), slopes, place, seed)
+    fine, emitting, residual = temperature(below, now, times[day], hours[day])
     truth = degrade(fine, 2, emissivity=emitting).astype(np.float32)
     emissivity = aggregate(emitting, 2).astype(np.float32)
 
@@ -184,7 +187,7 @@ def simulate(
     area = float(lon.min()), float(lat.min()), float(lon.max()), float(lat.max())
     era5 = _reanalysis(seed, now, land.relief.elevation, place.box, (times[day],), area)
     air = sky.at_cells(era5, times[day], lon, lat)
-    raw |= {"view": seen, "clouds": share, "weather": now}
+    raw |= {"view": seen, "clouds": share, "weather": now, "sites": choose(seed, land.kind, below)}
     return Simulation(
         seed=seed, tile=place.tile, date=date, day=day, platform=platform, offset=place.offset, character=kind,
         time=times[day], truth=inner(truth, 4), emissivity=inner(emissivity, 4), 
@@ -210,55 +213,21 @@ def companion(simulation: Simulation) -> Simulation:
     )
 
 
-def temperature(
-    land: landscape.Land,
-    state: phenology.State,
-    albedo: Field,
-    slopes: tuple[Field, Field],
-    now: sky.Weather,
-    cell: float,
-    time: np.datetime64,
-    hour: float,
-    seed: int,
-) -> tuple[Field, Field, float]:
+def temperature(below: Ground, now: sky.Weather, time: np.datetime64, hour: float) -> tuple[Field, Field, float]:
     """Temperature (K) and emissivity on the fine grid, and the balance's largest residual (W m-2).
 
     Args:
-        land: The land.
-        state: Its state on the date.
-        albedo: Broadband albedo on level ground.
-        slopes: Rise towards east and north.
+        below: The ground.
         now: The day's weather.
-        cell: Fine cell (m).
         time: UTC of the overpass.
         hour: Local solar hour of the overpass.
-        seed: Seed of the simulation.
     """
-    elevation = land.relief.elevation
-    norm = np.sqrt(1 + slopes[0] ** 2 + slopes[1] ** 2)
-    what = energy.surface(land, state, albedo, norm, cell)
-    vapour = now.vapour(elevation)
-    day = now.date.timetuple().tm_yday
-    gusts = np.exp(0.08 * fractal(elevation.shape, stream(seed, "gusts"), slope=3.2, cell=cell, outer=20e3))
-    exposure = gusts * np.clip(1 - 0.25 * np.tanh(land.relief.pool / 120.0), 0.7, 1.3)
 
     def forcing(when: float) -> energy.Forcing:
-        moment = time + np.timedelta64(round((when - hour) * 3600), "s")
-        zenith, azimuth = (float(v) for v in sun_at(moment, now.longitude, now.latitude))
-        beam, diffuse = sky.sunlight(zenith, day, now.clear)
-        light = beam * illumination(*slopes, zenith, azimuth) + diffuse * what.sky_view
-        air = now.air(when, elevation) + sky.cold_pool(when % 24, now.wind(when), land.relief.pool)
-        moist = np.minimum(vapour, sky.saturation(air))
-        fields = (light, sky.longwave(moist, air), air, moist, now.wind(when) * exposure)
-        return energy.Forcing(*(np.asarray(f, dtype=np.float32) for f in fields))
+        return below.forcing(now, when, time + np.timedelta64(round((when - hour) * 3600), "s"))
 
-    kelvin, residual = energy.balance(what, forcing, [hour - sum(_STEPS[n:]) for n in range(len(_STEPS) + 1)])
-    # water keeps the season's temperature; rivers and ponds take their share of what the cell emits
-    basin = np.maximum(now.season + 2.0 - sky.LAPSE * elevation, 273.6) + 0.6 * sky.daily_course(hour - 1)
-    own = what.emissivity * (1 - land.water) * kelvin**4
-    emissivity = what.emissivity * (1 - land.water) + 0.99 * land.water
-    mixed = ((own + 0.99 * land.water * basin**4) / emissivity) ** 0.25
-    return mixed.astype(np.float32), emissivity.astype(np.float32), float(np.abs(residual).max())
+    kelvin, residual = energy.balance(below.surface, forcing, [hour - sum(STEPS[n:]) for n in range(len(STEPS) + 1)])
+    return *below.with_water(kelvin, now, hour), float(np.abs(residual).max())
 
 
 def era5_over_tile(simulation: Simulation, times: tuple[np.datetime64, ...]) -> sky.Reanalysis:
