@@ -10,27 +10,32 @@ from srdanet.network.attention import MSCA
 
 
 class Group(nn.Module):
-    """A residual group: convolution, activation, convolution, multi-scale attention."""
+    """A residual group: convolution, activation, convolution, multi-scale attention (or none, for ablation)."""
 
-    def __init__(self, channels: int, *, box: int) -> None:
+    def __init__(self, channels: int, *, box: int, attention: bool = True) -> None:
         super().__init__()
         self.first = nn.Conv2d(channels, channels, 3, padding=1)
         self.second = nn.Conv2d(channels, channels, 3, padding=1)
-        self.attention = MSCA(channels, box=box)
+        self.attention = MSCA(channels, box=box) if attention else nn.Identity()
 
     def forward(self, x: Tensor) -> Tensor:
         """x: (B, C, h, w) -> (B, C, h, w)."""
         inner = self.second(F.leaky_relu(self.first(x), 0.1))
-        return x + self.attention(inner)
+        out: Tensor = x + self.attention(inner)
+        return out
 
 
 class MFRM(nn.Module):
-    """Groups in a row; the outputs of all are kept, fused, and refined against the shallow features."""
+    """Groups in a row; the outputs of all are kept, fused, and refined against the shallow features.
 
-    def __init__(self, channels: int, *, groups: int, box: int) -> None:
+    Without `levels`, for ablation, only the last output is kept.
+    """
+
+    def __init__(self, channels: int, *, groups: int, box: int, attention: bool = True, levels: bool = True) -> None:
         super().__init__()
-        self.groups = nn.ModuleList(Group(channels, box=box) for _ in range(groups))
-        self.fuse = nn.Conv2d(channels * (groups + 1), channels, 1)
+        self.groups = nn.ModuleList(Group(channels, box=box, attention=attention) for _ in range(groups))
+        self.kept = groups + 1 if levels else 1
+        self.fuse = nn.Conv2d(channels * self.kept, channels, 1)
         self.refine = nn.Conv2d(channels, channels, 3, padding=1)
 
     def forward(self, shallow: Tensor) -> Tensor:
@@ -38,4 +43,5 @@ class MFRM(nn.Module):
         levels = [shallow]
         for group in self.groups:
             levels.append(group(levels[-1]))
-        return shallow + self.refine(F.leaky_relu(self.fuse(torch.cat(levels, 1)), 0.1))
+        fused = self.fuse(torch.cat(levels[-self.kept :], 1))
+        return shallow + self.refine(F.leaky_relu(fused, 0.1))

@@ -39,6 +39,12 @@ class Architecture:
     """The same for MSCA's gates."""
     level_box: int = 11
     """The same for the local mean that is taken off LST, elevation and illumination."""
+    gca: bool = True
+    """Off, for ablation: LST and auxiliary features are only put side by side."""
+    msca: bool = True
+    """Off, for ablation: the groups are residual blocks of two convolutions."""
+    mfrm: bool = True
+    """Off, for ablation: only the last group's output goes on."""
 
 
 @dataclass(frozen=True)
@@ -78,9 +84,9 @@ class SRDANet(nn.Module):
             nn.Conv2d(5 * n, c, 1), nn.LeakyReLU(0.1), nn.Conv2d(c, c, 3, padding=1), nn.LeakyReLU(0.1)
         )
         self.modulation = nn.Sequential(nn.Conv2d(2 * m, 32, 1), nn.LeakyReLU(0.1), nn.Conv2d(32, 4 * c, 1))
-        self.gca = GCA(c, heads=size.heads, width=size.head_width, box=size.attention_box)
+        self.gca = GCA(c, heads=size.heads, width=size.head_width, box=size.attention_box) if size.gca else None
         self.join = nn.Conv2d(2 * c, c, 1)
-        self.mfrm = MFRM(c, groups=size.groups, box=size.gate_box)
+        self.mfrm = MFRM(c, groups=size.groups, box=size.gate_box, attention=size.msca, levels=size.mfrm)
         self.tail = nn.Conv2d(c, 8, 3, padding=1)
         nn.init.zeros_(self.tail.weight)
         nn.init.zeros_(self.tail.bias)  # type: ignore[arg-type]
@@ -105,7 +111,8 @@ class SRDANet(nn.Module):
         a = self.auxiliary(self._fold(auxiliary))
         scale_p, shift_p, scale_a, shift_a = self.modulation(self._standard_context(context)).chunk(4, 1)
         p, a = p * (1 + scale_p) + shift_p, a * (1 + scale_a) + shift_a
-        shallow = self.join(torch.cat([self.gca(p, a, valid), a], 1))
+        asked = p if self.gca is None else self.gca(p, a, valid)
+        shallow = self.join(torch.cat([asked, a], 1))
         residual, log_sigma = F.pixel_shuffle(self.tail(self.mfrm(shallow)), 2).chunk(2, 1)
         # A hole takes the mean of its surroundings, so that its neighbours are interpolated towards it.
         base = F.interpolate(departure + level, scale_factor=2, mode="bicubic", align_corners=False) + LEVEL

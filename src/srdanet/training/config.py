@@ -9,22 +9,11 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from srdanet.errors import ConfigError
+from srdanet.network.srdanet import Architecture
 
 
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class NetworkConfig(_Strict):
-    """Size of the network; see `network.srdanet.Architecture`."""
-
-    channels: int = 48
-    groups: int = 3
-    heads: int = 8
-    head_width: int = 4
-    attention_box: int = 11
-    gate_box: int = 7
-    level_box: int = 11
 
 
 class SourceConfig(_Strict):
@@ -56,7 +45,7 @@ class TrainConfig(_Strict):
     precision: Literal["float32", "bfloat16"] = "float32"
     simulated_scenes: int = 0
     sources: dict[str, SourceConfig]
-    network: NetworkConfig = NetworkConfig()
+    network: Architecture = Architecture()
 
 
 def read_config(path: Path | str) -> TrainConfig:

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from srdanet.errors import ConfigError
 from srdanet.network.losses import AdaptiveFusion, charbonnier, degrade_exitance, gaussian_nll, mean_where, ms_ssim
-from srdanet.network.srdanet import Architecture, SRDANet, Statistics
+from srdanet.network.srdanet import SRDANet, Statistics
 from srdanet.predictors.stack import CHANNELS
 from srdanet.training.batches import Batch, Recipe, draw, statistics
 from srdanet.training.config import TrainConfig
@@ -43,7 +43,7 @@ class Trainer:
         self.scales = {name: _scales(group) for name, group in samples.items() if name in config.sources}
         relative = [CHANNELS.index(name) for name in ("elevation", "illumination")]
         numbers = Statistics(*statistics({name: samples[name] for name in config.sources}), relative)
-        self.net = SRDANet(numbers, Architecture(**config.network.model_dump()))
+        self.net = SRDANet(numbers, config.network)
         self.net = self.net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.fusion = AdaptiveFusion(3)
         self.shadow = {k: v.detach().clone() for k, v in self.net.state_dict().items()}
