@@ -7,6 +7,7 @@ import logging
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ProcessPoolExecutor
+from itertools import chain
 
 import numpy as np
 
@@ -38,19 +39,19 @@ def gather(config: TrainConfig) -> tuple[Groups, Groups]:
     _sort(validation, (s for p in pairs.take(splits.aster.mask(pairs, "test")) for s in from_aster(p)))
     seeds = range(config.simulated_scenes)
     with ProcessPoolExecutor() as pool:
-        _sort(training, pool.map(_simulated, (1000 + seed for seed in seeds)))
-        _sort(validation, pool.map(_simulated, (500 + seed for seed in seeds[: len(seeds) // 10])))
+        _sort(training, chain.from_iterable(pool.map(_simulated, (1000 + seed for seed in seeds))))
+        _sort(validation, chain.from_iterable(pool.map(_simulated, (500 + seed for seed in seeds[: len(seeds) // 10]))))
     log.info("samples: %s", {name: len(group) for name, group in training.items()})
     return _wanted(training, config), _wanted(validation, config)
 
 
-def _simulated(seed: int) -> Sample:
-    """A simulated scene whose place, date and time of day follow from its seed."""
+def _simulated(seed: int) -> list[Sample]:
+    """The samples of a simulated scene whose place, date and time of day follow from its seed."""
     rng = np.random.default_rng(seed)
     tile = Tile.parse(str(rng.choice(TILES)))
     date = dt.date(2020, 1, 1) + dt.timedelta(days=int(rng.integers(366)))
     day = bool(rng.random() < 0.65)
-    return from_simulation(simulate(int(seed), size=SIMULATED_KM, tile=tile, date=date, day=day))
+    return list(from_simulation(simulate(int(seed), size=SIMULATED_KM, tile=tile, date=date, day=day)))
 
 
 def _sort(groups: Groups, samples: Iterable[Sample]) -> None:

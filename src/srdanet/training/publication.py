@@ -11,24 +11,19 @@ from string import Template
 import numpy as np
 
 from srdanet.evaluation import Report, run_orleans, run_simulated, run_simulation, run_target
-from srdanet.evaluation.datasets import imt
-from srdanet.evaluation.splits import load_splits
 from srdanet.network.bundle import Bundle
+from srdanet.training.calibration import calibration
 from srdanet.training.export import export, read_checkpoint
-from srdanet.training.samples import from_imt
 
 SCENES = 12
 """Simulated scenes that a model is judged on."""
-ONE_SIGMA = 0.6827
-"""Share of errors within one standard deviation that the uncertainty promises."""
 
 
 def publish(checkpoint: Path, folder: Path, data: Path, version: str) -> tuple[Bundle, Sequence[Report]]:
     """Write the bundle of a checkpoint with its model card.
 
-    The standard deviation is widened or narrowed by one factor, so that on the validation patches (IMT,
-    2 -> 1 km, day and night) one standard deviation holds 68 % of the errors. The card's numbers are of
-    the test part of the split, which neither training nor calibration saw.
+    The standard deviation is widened or narrowed by one factor (`training.calibration`). The card's numbers
+    are of the test part of the split, which neither training nor calibration saw.
 
     Args:
         checkpoint: Written by `training.train`.
@@ -51,20 +46,6 @@ def publish(checkpoint: Path, folder: Path, data: Path, version: str) -> tuple[B
     card = _card(checkpoint, version, widen, reports)
     results = {report.title: report.as_dict()["rows"] for report in reports}
     return export(checkpoint, folder, version=version, card=card, widen=widen, results=results), reports
-
-
-def calibration(bundle: Bundle, data: Path) -> float:
-    """The factor on the standard deviation that makes one of it hold 68 % of the validation patches' errors."""
-    patches = imt(data)
-    kept = patches.take(load_splits().imt.mask(patches, "validation"))
-    ratios = []
-    for patch in kept:
-        for sample in from_imt(patch):
-            if sample.source in ("imt-day", "imt-night"):
-                step = sample.steps[0]
-                fine, sigma = bundle.step(sample.lst, step.full(), step.context)
-                ratios.append(np.abs(fine - step.truth) / sigma)
-    return float(np.quantile(np.concatenate([r.ravel() for r in ratios]), ONE_SIGMA))
 
 
 def _card(checkpoint: Path, version: str, widen: float, reports: Sequence[Report]) -> str:

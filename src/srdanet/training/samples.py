@@ -5,7 +5,7 @@ Sources, all by way of `predictors.stack`, as in production:
 - IMT patches (real MODIS): 2 -> 1 km against the real 1 km, and 4 -> 2 km.
 - ASTER pairs (real MODIS and a finer sensor): 1 km -> 500 -> 250 m, from the real MODIS field and from
   ASTER itself aggregated through the point spread of MODIS.
-- simulated scenes: 1 km -> 500 -> 250 m with every predictor.
+- simulated scenes: 1 km -> 500 -> 250 m with every predictor, and 2 -> 1 km as with real MODIS.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class Sample:
     """One coarse field and the steps that follow it."""
 
     source: str
-    """`imt-day`, `imt-night`, `imt4-day`, `imt4-night`, `aster`, `aster-self`, `simulated-day`, `simulated-night`."""
+    """`imt-`, `imt4-`, `simulated-` or `simulated2-` with `day` or `night`; `aster`, `aster-self`."""
     lst: Floats
     """(h, w) K, NaN = missing."""
     steps: tuple[Step, ...]
@@ -122,18 +122,20 @@ def from_aster(pair: AsterPair) -> Iterator[Sample]:
         yield Sample(source, np.asarray(coarse, np.float32), steps)
 
 
-def from_simulation(simulation: Simulation) -> Sample:
-    """1 km -> 500 -> 250 m with everything known."""
+def from_simulation(simulation: Simulation) -> Iterator[Sample]:
+    """1 km -> 500 -> 250 m with the truth known, and 2 -> 1 km against what was seen, with everything given."""
     overpass = Overpass.of(simulation.time, simulation.day)
     grids: dict[int, dict[str, NDArray[np.generic]]] = {}
     for name, values in simulation.predictors.items():
         grids.setdefault(values.shape[0] // simulation.size, {})[name] = values
     box = simulation.geobox
     auxiliary = [dataset(variables, refine(box, factor)) for factor, variables in grids.items()]
-    stack = Stack(box, auxiliary, overpass)
+    when = "day" if simulation.day else "night"
+    seen = np.asarray(simulation.lst, np.float32)
     truths = {2: simulation.truth_at(500), 4: simulation.truth_at(250)}
-    source = "simulated-day" if simulation.day else "simulated-night"
-    return Sample(source, np.asarray(simulation.lst, np.float32), _steps(stack, truths))
+    yield Sample(f"simulated-{when}", seen, _steps(Stack(box, auxiliary, overpass), truths))
+    upper = Stack(coarsen(box, 2), auxiliary, overpass)
+    yield Sample(f"simulated2-{when}", np.asarray(degrade(seen, 2), np.float32), _steps(upper, {2: seen}))
 
 
 def _igbp_shares(cover: Floats) -> dict[str, Floats]:
