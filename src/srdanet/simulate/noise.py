@@ -116,14 +116,22 @@ def mix(*keys: ArrayLike) -> Ints:
     state: Ints = np.zeros((), np.uint32)
     with np.errstate(over="ignore"):
         for key in keys:
-            bits = np.asarray(np.asarray(key, dtype=np.int64) & 0xFFFFFFFF, dtype=np.uint32)
-            state = (state ^ bits) * _GOLDEN
-            state ^= state >> np.uint32(15)
-            state *= np.uint32(0x85EBCA6B)
-            state ^= state >> np.uint32(13)
-            state *= np.uint32(0xC2B2AE35)
-            state ^= state >> np.uint32(16)
+            state = np.asarray((state ^ _bits(key)) * _GOLDEN)
+            spare = np.empty_like(state)
+            for shift, factor in ((15, 0x85EBCA6B), (13, 0xC2B2AE35), (16, 1)):
+                np.right_shift(state, np.uint32(shift), out=spare)
+                np.bitwise_xor(state, spare, out=state)
+                if factor != 1:
+                    np.multiply(state, np.uint32(factor), out=state)
     return state
+
+
+def _bits(key: ArrayLike) -> Ints:
+    """The lowest 32 bits of whole numbers, of any sign."""
+    whole = np.asarray(key)
+    if whole.dtype in (np.uint32, np.int32):
+        return whole.view(np.uint32)
+    return np.asarray(whole.astype(np.int64) & 0xFFFFFFFF, dtype=np.uint32)
 
 
 def hashed(*keys: ArrayLike) -> Field:
@@ -146,21 +154,27 @@ def voronoi(x: Field, y: Field, size: float, salt: int, jitter: float = 0.8) -> 
     """
     u, v = x / np.float32(size), y / np.float32(size)
     iu, iv = np.floor(u).astype(np.int32), np.floor(v).astype(np.int32)
+    # all nuclei around: their hash, and where they stand, by two jitters out of its upper and its lower half
+    first = int(iu.min()) - 1, int(iv.min()) - 1
+    east, north = (np.arange(low, int(i.max()) + 2, dtype=np.int32) for low, i in zip(first, (iu, iv), strict=True))
+    key = mix(east[None, :], north[:, None], salt)
+    ju = (key >> np.uint32(16)).astype(np.float32) * np.float32(2.0**-16)
+    jv = (key & np.uint32(0xFFFF)).astype(np.float32) * np.float32(2.0**-16)
+    stand_u = (east[None, :] + np.float32(0.5) + (ju - np.float32(0.5)) * np.float32(jitter)).astype(np.float32).ravel()
+    stand_v = (
+        (north[:, None] + np.float32(0.5) + (jv - np.float32(0.5)) * np.float32(jitter)).astype(np.float32).ravel()
+    )
+    here = (iv - first[1]) * np.int32(len(east)) + (iu - first[0])
     best = np.full(u.shape, np.inf, np.float32)
-    owner = np.zeros(u.shape, np.uint32)
+    owner = np.zeros(u.shape, np.int32)
     for dv in (-1, 0, 1):
         for du in (-1, 0, 1):
-            key = mix(iu + du, iv + dv, salt)
-            # two jitters out of one hash: its upper and its lower half
-            ju = (key >> np.uint32(16)).astype(np.float32) * np.float32(2.0**-16)
-            jv = (key & np.uint32(0xFFFF)).astype(np.float32) * np.float32(2.0**-16)
-            east = iu + du + np.float32(0.5) + (ju - np.float32(0.5)) * np.float32(jitter) - u
-            north = iv + dv + np.float32(0.5) + (jv - np.float32(0.5)) * np.float32(jitter) - v
-            distance = east * east + north * north
+            there = here + np.int32(dv * len(east) + du)
+            distance = np.square(stand_u.take(there) - u) + np.square(stand_v.take(there) - v)
             near = distance < best
-            best = np.where(near, distance, best)
-            owner = np.where(near, key, owner)
-    return owner
+            np.copyto(best, distance, where=near)
+            np.copyto(owner, there, where=near)
+    return cast(Ints, key.ravel().take(owner))
 
 
 def smoothstep(values: Field | float, low: float, high: float) -> Field:
