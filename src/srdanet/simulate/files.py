@@ -1,52 +1,59 @@
-"""Write a simulation as the files that NASA, USGS and ECMWF would deliver, and its truth beside them."""
+"""Write a simulation as the files that NASA, USGS and ECMWF would deliver; stations and the truth beside them."""
 
 from __future__ import annotations
 
 import datetime as dt
-import io
-import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import xarray as xr
 from numpy.typing import NDArray
-from scipy import ndimage
+from odc.geo.geobox import GeoBox
 
-from srdanet.grid import SPHERE_RADIUS, Level, coordinates, lonlat
-from srdanet.outputs.cog import write_cog
-from srdanet.outputs.layers import LST
+from srdanet.errors import ArgumentError
+from srdanet.grid import Tile, coarsen
 from srdanet.outputs.staging import publish, refuse_existing, staged
-from srdanet.physics import aggregate
+from srdanet.products.names import GranuleName
+from srdanet.simulate import contents
 from srdanet.simulate.granules import granule_name, write_granule
-from srdanet.simulate.simulation import Simulation, companion, era5_over_tile
-from srdanet.simulate.weather import Reanalysis
+from srdanet.simulate.heights import srtm_tiles, write_tile
+from srdanet.simulate.place import FINE, MARGIN, grid_of
+from srdanet.simulate.sensor import View
+from srdanet.simulate.simulation import Platform, Simulation, companion, era5_over_tile, simulate
+from srdanet.simulate.stations import station_names, truth_at_sites, write_stations
+from srdanet.simulate.truth import truth_names, write_truth
+from srdanet.simulate.weather_files import era5_name, write_era5
 
-_POSTS = 1201
-"""Posts along a side of a 3 arc second SRTM tile."""
-_VOID = -32768
-_ERA5 = {
-    "t2m": ("K", "2 metre temperature", "instant", 167),
-    "d2m": ("K", "2 metre dewpoint temperature", "instant", 168),
-    "u10": ("m s**-1", "10 metre U wind component", "instant", 165),
-    "v10": ("m s**-1", "10 metre V wind component", "instant", 166),
-    "sp": ("Pa", "Surface pressure", "instant", 134),
-    "swvl1": ("m**3 m**-3", "Volumetric soil water layer 1", "instant", 39),
-    "ssrd": ("J m**-2", "Surface short-wave (solar) radiation downwards", "accum", 169),
-}
-"""Unit, long name, kind of stream and GRIB number of each field."""
+Progress = Callable[[str, int, int], None]
+"""Called with a date, parts done and parts in all."""
+TRUTH, STATIONS = "truth", "stations"
+"""Folders of what no satellite delivers, so that the rest can be prepared as it stands."""
 _OUTSIDE = {"qc_day": 3, "qc_night": 3}
 """QC words around the scene: not produced for other reasons than cloud."""
+_PARTS = 5
+Tell = Callable[[int], None]
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What the files of a day need of its other overpass."""
+
+    day: bool
+    time: np.datetime64
+    view: View
+    at_sites: dict[np.datetime64, NDArray[np.float64]]
+    """The moment, and the true temperature (K) of the sites then."""
 
 
 def write(simulation: Simulation, directory: str | Path, *, overwrite: bool = False) -> list[Path]:
-    """Write a simulation as real file formats, both overpasses of the day, and its truth as GeoTIFF.
+    """Write a simulation, both overpasses of its day, as real file formats.
 
     Files: MOD11A1, MOD09GA, MOD09GQ (MYD for Aqua), MCD43A3, MCD12Q1 granules of the whole tile with
     fill around the scene; SRTM `.hgt` tiles, void around it; an ERA5 archive as the Climate Data Store
-    makes it; `truth_1000m.tif`, `truth_500m.tif`, `truth_250m.tif` of the simulated overpass. The same
-    simulation gives the same bytes.
+    makes it; in `stations/` a day of longwave radiation at some cells and the list of these; in `truth/` the
+    truth of each overpass at 1000, 500 and 250 m as GeoTIFF and NetCDF. The same simulation gives the same bytes.
 
     Args:
         simulation: What to write.
@@ -54,130 +61,160 @@ def write(simulation: Simulation, directory: str | Path, *, overwrite: bool = Fa
         overwrite: Replace files of the same name.
 
     Returns:
-        The files, observations first, truth last.
+        The files; the truth comes last.
 
     Raises:
         OutputError: when a file exists (and `overwrite` is off) or cannot be written.
     """
     folder = Path(directory)
-    names = _names(simulation)
-    truths = {level: f"truth_{int(level)}m.tif" for level in (Level.KM1, Level.M500, Level.M250)}
-    weather = f"era5_{simulation.tile}_{simulation.date:%Y%m%d}.zip"
-    refuse_existing([folder / n for n in (*map(str, names.values()), weather, *truths.values())], overwrite=overwrite)
+    own = simulation
+    known = file_names(own.seed, own.size, own.tile, [own.date], platform=own.platform, offset=own.offset)
+    refuse_existing([folder / name for name in known], overwrite=overwrite)
     with staged(folder, "simulation") as hidden:
-        files = []
-        other = companion(simulation)
-        for content, name in zip(_contents(simulation, other), names.values(), strict=True):
-            files.append(hidden / str(name))
-            write_granule(files[-1], name, content, simulation.offset, _OUTSIDE)
-        files += _write_heights(simulation, hidden)
-        files.append(hidden / weather)
-        _write_era5(era5_over_tile(simulation, (simulation.time, other.time)), files[-1])
-        tags = {"simulated": "true", "seed": str(simulation.seed), "time": str(simulation.time)}
-        for level, name in truths.items():
-            box = simulation.geobox_at(level)
-            data = xr.DataArray(simulation.truth_at(level), coordinates(box), ("y", "x"))
-            files.append(hidden / name)
-            write_cog(files[-1], data, LST, box, tags)
-        return publish(files, folder, overwrite=overwrite)
+        seen = _write_first(simulation, hidden, _silent)
+        _write_second(companion(simulation), seen, hidden, _silent)
+        return _publish(known, hidden, folder, overwrite=overwrite)
 
 
-def _names(simulation: Simulation) -> dict[str, Any]:
-    prefix = "MOD" if simulation.platform == "Terra" else "MYD"
-    products = (f"{prefix}11A1", f"{prefix}09GA", f"{prefix}09GQ", "MCD43A3", "MCD12Q1")
-    dates = {"MCD12Q1": dt.date(simulation.date.year, 1, 1)}
-    return {p: granule_name(p, dates.get(p, simulation.date), simulation.tile) for p in products}
+def write_days(
+    seed: int,
+    size: int,
+    tile: Tile,
+    dates: Sequence[dt.date],
+    directory: str | Path,
+    *,
+    platform: Platform = "Terra",
+    overwrite: bool = False,
+    progress: Progress | None = None,
+) -> list[Path]:
+    """Simulate and write some days over one land, one overpass in memory at a time; arguments as of `simulate`.
+
+    Args:
+        seed: Everything random depends on it.
+        size: 1 km cells on a side.
+        tile: MODIS tile the scene lies in.
+        dates: The days.
+        directory: Where to; made when absent.
+        platform: Terra or Aqua.
+        overwrite: Replace files of the same name.
+        progress: Called with a date, parts done and parts in all.
+
+    Returns:
+        The files as `write` makes them; what all days share is there once.
+
+    Raises:
+        ArgumentError: as `simulate`.
+        OutputError: as `write`; then nothing is left behind.
+    """
+    folder = Path(directory)
+    known = file_names(seed, size, tile, dates, platform=platform)
+    refuse_existing([folder / name for name in known], overwrite=overwrite)
+    with staged(folder, "simulation") as hidden:
+        for date in dates:
+            tell = _silent if progress is None else partial(_tell, progress, str(date))
+            tell(0)
+            # neither has a name here: the day is let go before the night is simulated
+            seen = _write_first(simulate(seed, size, tile, date, platform=platform), hidden, tell)
+            _write_second(simulate(seed, size, tile, date, False, platform=platform), seen, hidden, tell)
+        return _publish(known, hidden, folder, overwrite=overwrite)
 
 
-def _contents(simulation: Simulation, other: Simulation) -> list[Mapping[str, NDArray[Any]]]:
-    """Layers of each granule, in the order of `_names`."""
-    raw, bands = simulation.raw, ("red", "nir", "blue", "green", "nir2", "swir1", "swir2")
-    day, night = (simulation.raw.view, other.raw.view)[:: 1 if simulation.day else -1]
-    temperature: dict[str, NDArray[Any]] = {}
-    for word, seen in (("day", day), ("night", night)):
-        missing = np.isnan(seen.lst)
-        temperature |= {
-            f"lst_{word}": seen.lst,
-            f"qc_{word}": seen.qc,
-            f"view_time_{word}": np.where(missing, np.nan, seen.time),
-            f"view_angle_{word}": np.where(missing, np.nan, seen.angle),
-        }
-    emissivity = aggregate(simulation.emissivity, 4)
-    nowhere = np.isnan(day.lst) & np.isnan(night.lst)
-    for band, shift in ((31, 0.0), (32, 0.004)):
-        temperature[f"emissivity_{band}"] = np.where(nowhere, np.nan, np.minimum(emissivity + shift, 1.0))
-    for word, seen in (("day", day), ("night", night)):
-        clear = np.isfinite(seen.lst)
-        # next to clouds less of a cell is clear
-        share = ndimage.uniform_filter(clear.astype(np.float64), 3, mode="nearest")
-        temperature[f"clear_{word}"] = np.where(clear, share, np.nan)
-    done = 1 << 30  # atmospheric correction performed, all bands of the highest quality
-    side = raw.reflectance.shape[1]
-    reflectance: dict[str, NDArray[Any]] = {"state": raw.state}
-    reflectance |= dict(zip(bands, raw.reflectance, strict=True))
-    reflectance["qc_500m"] = np.full((side, side), done, np.uint32)
-    fine: dict[str, NDArray[Any]] = {"red": raw.reflectance_250[0], "nir": raw.reflectance_250[1]}
-    fine["qc_250m"] = np.full((2 * side, 2 * side), 1 << 12, np.uint16)
-    albedo: dict[str, NDArray[Any]] = {
-        "albedo_quality": raw.albedo_quality,
-        "albedo_bsa": raw.albedo_bsa,
-        "albedo_wsa": raw.albedo_wsa,
-    }
-    cover: dict[str, NDArray[Any]] = {"land_cover": simulation.predictors["land_cover"]}
-    return [temperature, reflectance, fine, albedo, cover]
+def file_names(
+    seed: int,
+    size: int,
+    tile: Tile,
+    dates: Sequence[dt.date],
+    *,
+    platform: Platform = "Terra",
+    offset: tuple[int, int] | None = None,
+) -> list[str]:
+    """Names of the files that these days make, below their folder; nothing is simulated.
+
+    Raises:
+        ArgumentError: when there is no date or one is given twice, or the scene does not fit the tile or the map.
+    """
+    if not dates or len(set(dates)) < len(dates):
+        raise ArgumentError(f"{len(dates)} dates, {len(set(dates))} different ones", todo="give each date once")
+    _, fine = grid_of(seed, size, tile, offset)
+    granules = [str(name) for date in dates for name in _granules(tile, date, platform).values()]
+    around = [
+        *srtm_tiles(_scene(fine), fine),
+        *(era5_name(tile, date) for date in dates),
+    ]
+    stations = [f"{STATIONS}/{name}" for date in dates for name in station_names(tile, date)]
+    both = [(date, day) for date in dates for day in (True, False)]
+    truths = [f"{TRUTH}/{name}" for date, day in both for name in truth_names(tile, date, day, platform)]
+    return list(dict.fromkeys([*granules, *around, *stations, *truths]))
 
 
-def _write_heights(simulation: Simulation, folder: Path) -> list[Path]:
-    """SRTM tiles of 3 arc seconds that touch the scene, void beyond the simulated land."""
+def _publish(names: Sequence[str], hidden: Path, folder: Path, *, overwrite: bool) -> list[Path]:
+    """Give the files their place: all of them, or none."""
+    moved: list[Path] = []
+    try:
+        for part in (TRUTH, STATIONS, "."):
+            (folder / part).mkdir(exist_ok=True)
+            own = [hidden / name for name in names if str(Path(name).parent) == part]
+            moved += publish(own, folder / part, overwrite=overwrite)
+    except BaseException:
+        for path in moved:
+            path.unlink(missing_ok=True)
+        raise
+    return [folder / name for name in names]
+
+
+def _scene(fine: GeoBox) -> GeoBox:
+    """The scene's 1 km grid in the fine one."""
+    return coarsen(fine, FINE)[MARGIN:-MARGIN, MARGIN:-MARGIN]
+
+
+def _granules(tile: Tile, date: dt.date, platform: Platform) -> dict[str, GranuleName]:
+    """Names of the day's granules by the product's name without its platform."""
+    one = "MOD" if platform == "Terra" else "MYD"
+    first = date.replace(month=1, day=1)
+    names = {"11A1": (one, date), "09GA": (one, date), "09GQ": (one, date), "43A3": ("MCD", date)}
+    names["12Q1"] = ("MCD", first)
+    return {short: granule_name(origin + short, day, tile) for short, (origin, day) in names.items()}
+
+
+def _write_first(simulation: Simulation, folder: Path, tell: Tell) -> Seen:
+    """Write all of a day but what needs both overpasses; files that another day has written already stay."""
+    names = _granules(simulation.tile, simulation.date, simulation.platform)
+    tell(1)
+    for short, layers in contents.optical(simulation).items():
+        if not (folder / str(names[short])).exists():
+            write_granule(folder / str(names[short]), names[short], layers, simulation.offset, _OUTSIDE)
     raw = simulation.raw
-    lon, lat = lonlat(simulation.geobox)
-    files = []
-    inverse = ~raw.elevation_box.affine
-    for south in range(int(np.floor(lat.min())), int(np.floor(lat.max())) + 1):
-        for west in range(int(np.floor(lon.min())), int(np.floor(lon.max())) + 1):
-            rise = np.radians(south + 1 - np.arange(_POSTS) / (_POSTS - 1))[:, None]
-            turn = np.radians(west + np.arange(_POSTS) / (_POSTS - 1))[None, :]
-            x, y = SPHERE_RADIUS * turn * np.cos(rise), np.broadcast_to(SPHERE_RADIUS * rise, (_POSTS, _POSTS))
-            col, row = inverse.a * x + inverse.c - 0.5, inverse.e * y + inverse.f - 0.5
-            height = ndimage.map_coordinates(raw.elevation, (row, col), order=1, cval=np.nan, output=np.float32)
-            posts = np.where(np.isfinite(height), np.round(height), _VOID).astype(">i2")
-            if np.any(posts != _VOID):
-                place = f"{'NS'[south < 0]}{abs(south):02d}{'EW'[west < 0]}{abs(west):03d}"
-                files.append(folder / f"{place}.hgt")
-                files[-1].write_bytes(posts.tobytes())
-    return files
+    for name, corner in srtm_tiles(simulation.geobox, raw.elevation_box).items():
+        if not (folder / name).exists():
+            write_tile(folder / name, corner, raw.elevation, raw.elevation_box)
+    tell(2)
+    write_truth(simulation, _below(folder, TRUTH))
+    tell(3)
+    return Seen(simulation.day, simulation.time, raw.view, truth_at_sites(simulation))
 
 
-def _write_era5(era5: Reanalysis, path: Path) -> None:
-    """An archive of two NetCDF files, instantaneous and accumulated, as the Climate Data Store hands them out."""
-    with zipfile.ZipFile(path, "w") as archive:
-        for kind in ("instant", "accum"):
-            member = zipfile.ZipInfo(f"data_stream-oper_stepType-{kind}.nc", (1980, 1, 1, 0, 0, 0))
-            archive.writestr(member, _netcdf(era5, kind))
+def _write_second(simulation: Simulation, seen: Seen, folder: Path, tell: Tell) -> None:
+    """Write what needs both overpasses of a day, and the second one's truth."""
+    tell(4)
+    name = _granules(simulation.tile, simulation.date, simulation.platform)["11A1"]
+    views = {seen.day: seen.view, simulation.day: simulation.raw.view}
+    layers = contents.temperature(views, contents.coarse_emissivity(simulation))
+    write_granule(folder / str(name), name, layers, simulation.offset, _OUTSIDE)
+    write_truth(simulation, _below(folder, TRUTH))
+    write_stations(simulation, seen.at_sites | truth_at_sites(simulation), _below(folder, STATIONS))
+    era5 = era5_over_tile(simulation, (seen.time, simulation.time))
+    write_era5(era5, folder / era5_name(simulation.tile, simulation.date))
+    tell(_PARTS)
 
 
-def _netcdf(era5: Reanalysis, kind: str) -> bytes:
-    axes = ("valid_time", "latitude", "longitude")
-    seconds = era5.time.astype("datetime64[s]").astype(np.int64)
-    coords: dict[str, Any] = {
-        "number": ((), np.int64(0), {"long_name": "ensemble member numerical id", "units": "1"}),
-        "valid_time": (
-            "valid_time",
-            seconds,
-            {"long_name": "time", "units": "seconds since 1970-01-01", "calendar": "proleptic_gregorian"},
-        ),
-        "latitude": ("latitude", era5.latitude, {"units": "degrees_north", "standard_name": "latitude"}),
-        "longitude": ("longitude", era5.longitude, {"units": "degrees_east", "standard_name": "longitude"}),
-        "expver": ("valid_time", np.full(len(seconds), "0001", "S4")),
-    }
-    fields = {}
-    for name, (unit, said, stream, number) in _ERA5.items():
-        if stream == kind:
-            about = {"units": unit, "long_name": said, "GRIB_paramId": number, "GRIB_stepType": kind}
-            fields[name] = (axes, era5.values[name], about)
-    about = {"Conventions": "CF-1.7", "institution": "simulated in the layout of the Climate Data Store"}
-    data = xr.Dataset(fields, coords, about)
-    packing = {name: {"zlib": True, "complevel": 1, "dtype": "float32"} for name in fields}
-    held = io.BytesIO()
-    data.to_netcdf(held, engine="h5netcdf", encoding=packing)
-    return held.getvalue()
+def _below(folder: Path, name: str) -> Path:
+    (folder / name).mkdir(exist_ok=True)
+    return folder / name
+
+
+def _tell(progress: Progress, date: str, done: int) -> None:
+    progress(date, done, _PARTS)
+
+
+def _silent(done: int) -> None:
+    """Nobody watches."""

@@ -43,8 +43,8 @@ class Place:
         return float(self.box.affine.a)
 
 
-def locate(seed: int, size: int, tile: Tile, offset: tuple[int, int] | None) -> Place:
-    """Find a scene's place; a seed draws the offset where none is given.
+def grid_of(seed: int, size: int, tile: Tile, offset: tuple[int, int] | None = None) -> tuple[tuple[int, int], GeoBox]:
+    """A scene's place without its fields: the offset in the tile, drawn from the seed where None, and the fine grid.
 
     Raises:
         ArgumentError: when the scene leaves the tile, the map, or lies poleward of 75 degrees.
@@ -62,14 +62,27 @@ def locate(seed: int, size: int, tile: Tile, offset: tuple[int, int] | None) -> 
         (size + 2 * MARGIN,) * 2, whole.affine * Affine.translation(offset[1] - MARGIN, offset[0] - MARGIN), whole.crs
     )
     box = refine(around, FINE)
+    east, north = _centres(box)
+    middle = np.degrees(north[len(north) // 2] / SPHERE_RADIUS)
+    rim = np.abs(east).max() / SPHERE_RADIUS / np.cos(np.abs(north).max() / SPHERE_RADIUS)
+    if rim > np.pi or abs(middle) > 75:
+        raise ArgumentError(f"{tile} at {offset} lies beyond the map or too near a pole", todo="choose another tile")
+    return offset, box
+
+
+def _centres(box: GeoBox) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Sinusoidal metres eastward of the columns and northward of the rows."""
     a = box.affine
     cols, rows = (np.arange(n) + 0.5 for n in (box.shape[1], box.shape[0]))
-    east, north = a.c + a.a * cols, a.f + a.e * rows
+    return a.c + a.a * cols, a.f + a.e * rows
+
+
+def locate(seed: int, size: int, tile: Tile, offset: tuple[int, int] | None) -> Place:
+    """Find a scene's place; arguments and errors as of `grid_of`."""
+    offset, box = grid_of(seed, size, tile, offset)
+    east, north = _centres(box)
     middle = north[len(north) // 2] / SPHERE_RADIUS
     longitude, latitude = np.degrees(east[len(east) // 2] / SPHERE_RADIUS / np.cos(middle)), np.degrees(middle)
-    rim = np.abs(east).max() / SPHERE_RADIUS / np.cos(np.abs(north).max() / SPHERE_RADIUS)
-    if rim > np.pi or abs(latitude) > 75:
-        raise ArgumentError(f"{tile} at {offset} lies beyond the map or too near a pole", todo="choose another tile")
     corner = tile.corner
     # parcels and towns are laid out in true metres, not in the sheared ones of the sinusoidal grid
     meridian = np.radians(longitude) * SPHERE_RADIUS

@@ -1,12 +1,14 @@
 """A few cells that are followed through the day: their places, and temperature and sky minute by minute.
 
 A site is one cell of the 250 m grid. Its course comes from the energy balance that gives the truth, solved anew
-for every moment of the day as if an overpass were then; at the true overpasses it is the truth again.
+for every moment of the day as if an overpass were then. At the true overpasses it is the truth again but for what
+the solver leaves open in the hours before (0.2 K on cold, calm days), and `through` takes that away.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -126,8 +128,17 @@ def course(sites: Sites, now: Weather, steps: tuple[float, ...]) -> Course:
     return Course(moments[day:], emitted**0.25, down, air, emissivity[0].mean((-2, -1)))
 
 
-def at(values: Any, course: Course, times: NDArray[np.datetime64]) -> Doubles:
+def through(day: Course, truth: Mapping[np.datetime64, Doubles]) -> Course:
+    """The course moved so that it has the truth at each overpass: moment (UTC) to (n,) K."""
+    times = np.array(sorted(truth))
+    gap = np.stack([truth[time] for time in times]) - at(day.kelvin, day, times)
+    since, known = ((part - day.time[0]) / np.timedelta64(1, "s") for part in (day.time, times))
+    moved = np.stack([np.interp(since, known, column) for column in gap.T], axis=1)
+    return replace(day, kelvin=day.kelvin + moved)
+
+
+def at(values: Any, day: Course, times: NDArray[np.datetime64]) -> Doubles:
     """(time, n) values of a course at other times of the day, (m, n), linear between its moments."""
-    since = (times - course.time[0]) / np.timedelta64(1, "s")
-    known = (course.time - course.time[0]) / np.timedelta64(1, "s")
+    since = (times - day.time[0]) / np.timedelta64(1, "s")
+    known = (day.time - day.time[0]) / np.timedelta64(1, "s")
     return np.stack([np.interp(since, known, column) for column in np.asarray(values).T], axis=1)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import datetime as dt
 import io
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -23,27 +24,36 @@ from srdanet.simulate.simulation import STEPS, Simulation
 _MISSING = "-9999.9 1"
 
 
-def list_name(tile: Tile, date: dt.date) -> str:
-    """Name of the list of places."""
-    return f"stations_{tile}_{date:%Y%j}.csv"
-
-
-def names(tile: Tile, date: dt.date) -> list[str]:
-    """Names of the stations' files and of their list."""
+def station_names(tile: Tile, date: dt.date) -> list[str]:
+    """Names of the stations' daily files, and of their list."""
     daily = [f"simulated{n}_{tile}_{date:%Y%j}.dat" for n in range(1, sites.COUNT + 1)]
-    return [*daily, list_name(tile, date)]
+    return [*daily, f"stations_{tile}_{date:%Y%j}.csv"]
 
 
-def write_stations(simulation: Simulation, folder: Path) -> list[Path]:
-    """Write the day of each site of a scene, and the list of them: where they are and what they stand on."""
+def truth_at_sites(simulation: Simulation) -> dict[np.datetime64, NDArray[np.float64]]:
+    """The moment of an overpass and the true temperature (K) of each site then."""
+    sites = simulation.raw.sites
+    return {simulation.time: simulation.truth[sites.row, sites.col].astype(np.float64)}
+
+
+def write_stations(
+    simulation: Simulation, truth: Mapping[np.datetime64, NDArray[np.float64]], folder: Path
+) -> list[Path]:
+    """Write the day of each site of a scene, and the list of them: where they are and what they stand on.
+
+    Args:
+        simulation: Either overpass of the day.
+        truth: Of one or both overpasses, see `truth_at_sites`.
+        folder: Where to.
+    """
     chosen = simulation.raw.sites
     lon, lat = (values[chosen.row, chosen.col] for values in lonlat(simulation.geobox_at(Level.M250)))
     height = chosen.ground.elevation.mean((1, 2))
-    day = sites.course(chosen, simulation.raw.weather, STEPS)
+    day = sites.through(sites.course(chosen, simulation.raw.weather, STEPS), truth)
     minutes = day.time[0] + np.arange(24 * 60) * np.timedelta64(60, "s")
     kelvin, down, air = (sites.at(values, day, minutes) for values in (day.kelvin, day.down, day.air))
     up = day.emissivity * STEFAN_BOLTZMANN * kelvin**4 + (1 - day.emissivity) * down
-    *daily, listed = (folder / name for name in names(simulation.tile, simulation.date))
+    *daily, listed = (folder / name for name in station_names(simulation.tile, simulation.date))
     table = io.StringIO()
     rows = csv.writer(table, lineterminator="\n")
     rows.writerow([*LIST_COLUMNS, "latitude", "longitude", "cover"])

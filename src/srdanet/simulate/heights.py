@@ -1,0 +1,70 @@
+"""Simulated terrain as SRTM tiles of 3 arc seconds (`.hgt`), void beyond the simulated land."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from odc.geo.geobox import GeoBox
+from scipy import ndimage
+
+from srdanet.grid import SPHERE_RADIUS, lonlat
+from srdanet.simulate.noise import Field
+
+_POSTS = 1201
+"""Posts along a side of a tile."""
+_VOID = -32768
+Corner = tuple[int, int]
+"""Latitude and longitude (whole degrees) of a tile's lower left post."""
+
+
+def srtm_tiles(scene: GeoBox, fine: GeoBox) -> dict[str, Corner]:
+    """File names and corners of the SRTM tiles that touch a scene and have posts on the simulated land.
+
+    Args:
+        scene: The scene's grid.
+        fine: The grid of the simulated heights, which reaches a little farther.
+    """
+    lon, lat = lonlat(scene)
+    found = {}
+    for south in range(int(np.floor(lat.min())), int(np.floor(lat.max())) + 1):
+        for west in range(int(np.floor(lon.min())), int(np.floor(lon.max())) + 1):
+            if _posts(fine, (south, west)) is not None:
+                found[f"{'NS'[south < 0]}{abs(south):02d}{'EW'[west < 0]}{abs(west):03d}.hgt"] = south, west
+    return found
+
+
+def write_tile(path: Path, corner: Corner, elevation: Field, fine: GeoBox) -> None:
+    """Write one tile: heights (m) on the grid `fine`, linear between its cells, rounded."""
+    posts = np.full((_POSTS, _POSTS), _VOID, ">i2")
+    part = _posts(fine, corner)
+    if part is not None:
+        lines, row, left, right = part
+        y = np.broadcast_to(row[:, None], (len(row), _POSTS))
+        share = np.arange(_POSTS) / (_POSTS - 1)
+        col = left[:, None] + (right - left)[:, None] * share
+        rows, cols = (slice(int(max(v.min(), 0)), int(v.max()) + 3) for v in (row, np.clip(col, 0, fine.shape[1] - 1)))
+        cut = elevation[rows, cols]
+        places = y - rows.start, col - cols.start
+        height = ndimage.map_coordinates(cut, places, order=1, cval=np.nan, output=np.float32)
+        posts[lines] = np.where(np.isfinite(height), np.round(height), _VOID)
+    path.write_bytes(posts.tobytes())
+
+
+def _posts(fine: GeoBox, corner: Corner) -> tuple[slice, np.ndarray, np.ndarray, np.ndarray] | None:
+    """The lines of a tile that lie on the grid: which, their row, and the columns of their first and last post."""
+    south, west = corner
+    a = fine.affine
+    rise = np.radians(south + 1 - np.arange(_POSTS) / (_POSTS - 1))
+    row = (SPHERE_RADIUS * rise - a.f) / a.e - 0.5
+    inside = np.flatnonzero((row >= 0) & (row <= fine.shape[0] - 1))
+    if not inside.size:
+        return None
+    lines = slice(int(inside[0]), int(inside[-1]) + 1)
+    scale = SPHERE_RADIUS * np.cos(rise[lines])
+    left, right = ((scale * np.radians(west + side) - a.c) / a.a - 0.5 for side in (0, 1))
+    step = (right - left) / (_POSTS - 1)
+    # posts stand at whole steps: there is one on the grid where a whole number lies between the grid's edges
+    first = np.ceil(np.maximum(-left / step, 0))
+    last = np.floor(np.minimum((fine.shape[1] - 1 - left) / step, _POSTS - 1))
+    return (lines, row[lines], left, right) if bool(np.any(first <= last)) else None
