@@ -51,22 +51,22 @@ class Batch:
 
 
 DROPS: tuple[tuple[float, tuple[str, ...]], ...] = (
-    (0.20, BANDS),
-    (0.10, (*BANDS, "ndvi", "evi", "ndwi")),
-    (0.15, ("blue", "green", "nir2", "swir1", "evi", "ndwi")),
-    (0.20, ("swir1", "swir2")),
-    (0.15, ("elevation", "slope", "illumination")),
-    (0.10, ("illumination",)),
-    (0.30, ("albedo",)),
+    (0.10, BANDS),
+    (0.05, (*BANDS, "ndvi", "evi", "ndwi")),
+    (0.08, ("blue", "green", "nir2", "swir1", "evi", "ndwi")),
+    (0.10, ("swir1", "swir2")),
+    (0.08, ("elevation", "slope", "illumination")),
+    (0.05, ("illumination",)),
+    (0.15, ("albedo",)),
     (0.60, CLASSES),
 )
 """Channels dropped together, and how often: any product may be missing in production."""
 NEVER_SEEN = 1e9
 """Spread of a quantity that no sample holds."""
 CONTEXT_DROPS: tuple[tuple[float, tuple[str, ...]], ...] = (
-    (0.40, WEATHER),
-    (0.15, ("season_sin", "season_cos", "sun_elevation")),
-    (0.10, ("day",)),
+    (0.30, WEATHER),
+    (0.08, ("season_sin", "season_cos", "sun_elevation")),
+    (0.05, ("day",)),
 )
 
 
