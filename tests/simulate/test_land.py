@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from srdanet.simulate import landscape
+from srdanet.simulate import cover, landscape
 from srdanet.simulate.classes import igbp
 from srdanet.simulate.drainage import drain, incise, rim, spill
 from srdanet.simulate.noise import fractal, salt, stream
+from srdanet.simulate.parcels import parcels
 from srdanet.simulate.relief import terrain
 
 CELL = 115.8283
@@ -20,7 +21,7 @@ CELL = 115.8283
 @pytest.fixture(scope="module")
 def land() -> landscape.Land:
     y, x = (part.astype(np.float32) * CELL for part in np.mgrid[:160, :192])
-    return landscape.build(5, x, -y, landscape.character(5, 45.0))
+    return cover.build(5, x, -y, landscape.character(5, 45.0))
 
 
 def _hills() -> np.ndarray:
@@ -70,12 +71,12 @@ def test_land_rises_but_its_outlets_stay() -> None:
 
 def test_terrain_is_as_high_and_as_steep_as_asked() -> None:
     lands = [terrain((512, 512), s, cell=CELL, factor=4, base=500.0, relief=200.0, lakes=0.01) for s in range(6)]
-    heights = [land.elevation for land in lands]
+    heights = [land.elevation for land, _, _ in lands]
     assert np.mean([h.mean() for h in heights]) == pytest.approx(500, abs=60)
     assert np.mean([h.std() for h in heights]) == pytest.approx(0.68 * 200, rel=0.2)
     steep = [np.hypot(*np.gradient(h.reshape(256, 2, 256, 2).mean((1, 3)), 2 * CELL)).mean() for h in heights]
     assert np.mean(steep) == pytest.approx(0.068, rel=0.25)
-    assert all(0.001 < land.river.mean() < 0.02 for land in lands)
+    assert all(0.001 < river.mean() < 0.02 for _, river, _ in lands)
 
 
 def test_ridges_run_far_in_one_direction() -> None:
@@ -87,7 +88,7 @@ def test_ridges_run_far_in_one_direction() -> None:
         return float(np.mean(np.hypot(xx - yy, 2 * xy) / (xx + yy)))
 
     made = [
-        terrain((512, 512), s, cell=CELL, factor=4, base=500.0, relief=300.0, lakes=0.0).elevation for s in (1, 2, 3)
+        terrain((512, 512), s, cell=CELL, factor=4, base=500.0, relief=300.0, lakes=0.0)[0].elevation for s in (1, 2, 3)
     ]
     plain = [fractal((512, 512), stream(s, "blobs"), slope=3.4, cell=CELL, outer=60e3) for s in (1, 2, 3)]
     assert np.mean([coherence(h) for h in made]) > 2 * np.mean([coherence(h) for h in plain])
@@ -110,7 +111,7 @@ def test_water_stands_where_it_must_and_runs_down_after_erosion() -> None:
 def test_parcels_are_of_a_size_that_people_farm() -> None:
     y, x = (part.astype(np.float32) * 20 for part in np.mgrid[:600, :700])
     kind = replace(landscape.character(5, 45.0), field=250.0, shape=2.0, pivots=0.0)
-    parcel, block, pivot = landscape.parcels(x, y, kind, 5)
+    parcel, block, pivot = parcels(x, y, kind, 5)
     assert not pivot.any()
     _, counts = np.unique(parcel[50:-50, 50:-50], return_counts=True)
     hectares = counts * 20 * 20 / 1e4
@@ -123,7 +124,7 @@ def test_parcels_are_of_a_size_that_people_farm() -> None:
 
 def test_pivots_are_circles() -> None:
     y, x = (part.astype(np.float32) * 20 for part in np.mgrid[:420, :420])
-    _, _, pivot = landscape.parcels(x, y, replace(landscape.character(5, 30.0), pivots=1.0), 5)
+    _, _, pivot = parcels(x, y, replace(landscape.character(5, 30.0), pivots=1.0), 5)
     assert pivot.mean() == pytest.approx(np.pi * 400**2 / 840**2, abs=0.02)
 
 

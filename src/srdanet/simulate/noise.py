@@ -174,7 +174,7 @@ def voronoi(x: Field, y: Field, size: float, salt: int, jitter: float = 0.8) -> 
             near = distance < best
             np.copyto(best, distance, where=near)
             np.copyto(owner, there, where=near)
-    return cast(Ints, key.ravel().take(owner))
+    return key.ravel().take(owner)
 
 
 def smoothstep(values: Field | float, low: float, high: float) -> Field:

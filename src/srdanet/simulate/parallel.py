@@ -8,7 +8,10 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
 
 _In = TypeVar("_In")
 _Out = TypeVar("_Out")
@@ -44,3 +47,17 @@ def around(strip: slice, halo: int, rows: int) -> tuple[slice, slice]:
     """A strip with so many rows on either side, as far as there are any, and where in it the strip lies."""
     top = max(strip.start - halo, 0)
     return slice(top, min(strip.stop + halo, rows)), slice(strip.start - top, strip.stop - top)
+
+
+def filtered(
+    local: Callable[[NDArray[np.float32]], NDArray[Any]], field: NDArray[np.float32], halo: int
+) -> NDArray[np.float32]:
+    """A filter of a field, in strips; it looks no farther than so many rows."""
+    out = np.empty(field.shape, np.float32)
+
+    def fill(rows: slice) -> None:
+        wide, own = around(rows, halo, len(field))
+        out[rows] = local(field[wide])[own]
+
+    each(fill, strips((field.shape[0], field.shape[1]), 1))
+    return out

@@ -16,7 +16,8 @@ import numpy as np
 from scipy import ndimage
 
 from srdanet.simulate.drainage import Tree, drain, incise, rim, spill
-from srdanet.simulate.noise import Field, fractal, smoothstep, stream
+from srdanet.simulate.noise import Field, enlarge, fractal, smoothstep, stream
+from srdanet.simulate.parallel import filtered
 
 _EROSION = 0.35
 """How strongly one pass of stream power cuts (per root of upstream cells)."""
@@ -35,10 +36,6 @@ class Relief:
 
     elevation: Field
     """Height (m)."""
-    river: Field
-    """Share of the cell that is running water, 0-1."""
-    lake: Field
-    """Standing water where positive (m of depth, smooth across the shore)."""
     wetness: Field
     """Topographic wetness, about 0 (ridge) to 1 (valley floor, river bank)."""
     pool: Field
@@ -57,7 +54,7 @@ class _Landform:
 
 def terrain(
     shape: tuple[int, int], seed: int, *, cell: float, factor: int, base: float, relief: float, lakes: float
-) -> Relief:
+) -> tuple[Relief, Field, Field]:
     """Make a drained terrain.
 
     Args:
@@ -70,7 +67,8 @@ def terrain(
         lakes: Share of the land where water may stand, 0-0.1.
 
     Returns:
-        The terrain on the fine grid.
+        The terrain on the fine grid; the share of each cell that is running water; standing water where positive
+        (m of depth, smooth across the shore).
     """
     small = (shape[0] // factor, shape[1] // factor)
     coarse = cell * factor
@@ -79,19 +77,21 @@ def terrain(
     own = slice(_PAD, -_PAD), slice(_PAD, -_PAD)
     height = np.ascontiguousarray(form.height[own])
 
+    steep = np.hypot(*np.gradient(height, np.float32(coarse)))
+    elevation = _smooth(height, factor)
     detail = fractal(shape, rng, slope=3.2, cell=cell, outer=2.5 * coarse)
-    steep = np.hypot(*np.gradient(height, coarse)).astype(np.float32)
-    elevation = (
-        _refine(height, factor, 3)
-        + _refine(ndimage.gaussian_filter(steep, 1.0), factor) * np.float32(0.20 * coarse) * detail
-    )
+    detail *= _refine(ndimage.gaussian_filter(steep, 1.0) * np.float32(0.20 * coarse), factor)
+    elevation += detail
+    del detail
     river, bank = _rivers(form.tree, form.height.shape, shape, factor, cell, rng)
     wet = _refine(np.log(form.tree.upstream[own]) / np.float32(9.0) - np.sqrt(steep), factor)
-    wetness = smoothstep(ndimage.gaussian_filter(wet, factor * 0.5), -0.25, 0.75)
+    wetness = filtered(lambda f: smoothstep(ndimage.gaussian_filter(f, factor * 0.5), -0.25, 0.75), wet, 2 * factor + 1)
+    np.maximum(wetness, bank, out=wetness)
+    del wet, bank
     lake = _lakes(form.depth[own], lakes, factor, rng, shape, cell)
     surroundings = ndimage.gaussian_filter(height, 2000.0 / coarse, mode="nearest")
     pool = _refine(surroundings - ndimage.gaussian_filter(height, 0.6, mode="nearest"), factor)
-    return Relief(elevation, river, lake, np.maximum(wetness, bank), pool)
+    return Relief(elevation, wetness, pool), river, lake
 
 
 def _landform(shape: tuple[int, int], rng: np.random.Generator, cell: float, base: float, relief: float) -> _Landform:
@@ -139,9 +139,17 @@ def _folds(shape: tuple[int, int], rng: np.random.Generator, cell: float) -> Fie
     return np.asarray(np.clip(1 - np.abs(bent) / np.float32(1.6), 0, 1), dtype=np.float32)
 
 
-def _refine(values: Field, factor: int, order: int = 1) -> Field:
-    """Interpolate to cells `factor` times finer."""
-    return np.asarray(ndimage.zoom(values, factor, order=order, mode="nearest", grid_mode=True), dtype=np.float32)
+def _refine(values: Field, factor: int) -> Field:
+    """Interpolate linearly to cells `factor` times finer."""
+    return enlarge(enlarge(values, factor, 0), factor, 1)
+
+
+def _smooth(values: Field, factor: int) -> Field:
+    """Interpolate by a quadratic spline, whose coefficients are those of finer splines when doubled linearly."""
+    fine: Field = ndimage.spline_filter(values, 2, mode="reflect", output=np.float32)
+    while factor > 1:
+        fine, factor = _refine(fine, 2), factor // 2
+    return fine
 
 
 def _lakes(
@@ -151,9 +159,9 @@ def _lakes(
     if share <= 0 or not np.any(depth > 1.0):
         return np.full(shape, -1.0, np.float32)
     level = max(float(np.quantile(depth, 1 - share)), 1.0)
-    shore = fractal(shape, rng, slope=3.0, cell=cell, outer=3e3)
-    surface = _refine(ndimage.gaussian_filter(depth - level, 0.8), factor, 3)
-    return surface + np.float32(0.15 * level) * shore - np.float32(0.1)
+    surface = _smooth(ndimage.gaussian_filter(depth - level, 0.8), factor)
+    surface += np.float32(0.15 * level) * fractal(shape, rng, slope=3.0, cell=cell, outer=3e3) - np.float32(0.1)
+    return surface
 
 
 def _rivers(
@@ -162,24 +170,28 @@ def _rivers(
     """Running water drawn along the tree with meanders: share of each fine cell, and the banks' wetness."""
     area = tree.upstream.ravel() * np.float32((cell * factor / 1000.0) ** 2)
     nodes = np.flatnonzero(area > 12.0)
+    ends = tree.receiver[nodes]
     along = (np.arange(2 * factor) / (2.0 * factor))[None, :]
-    start, end = ((n // routed[1] - _PAD, n % routed[1] - _PAD) for n in (nodes, tree.receiver[nodes]))
     places = []
     for axis in (0, 1):
-        a, b = start[axis][:, None], end[axis][:, None]
+        a, b = (np.unravel_index(n, routed)[axis][:, None] - _PAD for n in (nodes, ends))
+        bend = fractal((routed[0], routed[1]), rng, slope=3.0, cell=cell * factor, outer=1500.0).ravel()
+        at, after = (bend[n][:, None] * factor * 0.45 for n in (nodes, ends))
         straight = ((a + (b - a) * along) + 0.5) * factor - 0.5
-        bend = fractal(shape, rng, slope=3.0, cell=cell, outer=1500.0)
-        at, after = (
-            bend[np.clip(r * factor, 0, shape[0] - 1), np.clip(c * factor, 0, shape[1] - 1)][:, None]
-            for r, c in (start, end)
-        )
-        places.append(np.rint(straight + (at + (after - at) * along) * factor * 0.45).astype(np.int64))
+        places.append(np.rint(straight + at + (after - at) * along).astype(np.int64))
     inside = (places[0] >= 0) & (places[0] < shape[0]) & (places[1] >= 0) & (places[1] < shape[1])
     # hydraulic geometry: width grows with the root of discharge
     width = np.broadcast_to((2.2 * np.sqrt(area[nodes]))[:, None], inside.shape)
     river = np.zeros(shape, np.float32)
     np.maximum.at(river, (places[0][inside], places[1][inside]), width[inside].astype(np.float32))
-    broad = ndimage.grey_dilation(np.where(river > cell, river - cell, 0), size=(3, 3)) / (2 * cell)
-    share = np.clip(np.maximum(river / cell, broad), 0, 1).astype(np.float32)
-    line = ndimage.gaussian_filter((river > 0) * np.sqrt(river / 30.0).astype(np.float32), 300.0 / cell)
-    return np.where(share > 0.12, share, 0).astype(np.float32), np.clip(line * 3.0, 0, 1)
+
+    def bank(width: Field) -> Field:
+        line = ndimage.gaussian_filter(np.sqrt(width / np.float32(30.0)), 300.0 / cell)
+        return np.asarray(np.clip(line * np.float32(3.0), 0, 1), dtype=np.float32)
+
+    def share(width: Field) -> Field:
+        broad = ndimage.grey_dilation(np.maximum(width - np.float32(cell), 0), size=(3, 3)) / np.float32(2 * cell)
+        wet = np.minimum(np.maximum(width / np.float32(cell), broad), 1)
+        return np.where(wet > np.float32(0.12), wet, np.float32(0))
+
+    return filtered(share, river, 1), filtered(bank, river, int(1200.0 / cell) + 2)

@@ -16,7 +16,7 @@ from srdanet.predictors.solar import illumination, solar_to_utc, sun_at
 from srdanet.predictors.terrain import gradient
 from srdanet.prepare.granules import DIFFUSE
 from srdanet.products import quality
-from srdanet.simulate import classes, energy, landscape, optics, phenology, sensor, swath
+from srdanet.simulate import classes, cover, energy, landscape, optics, phenology, sensor, swath
 from srdanet.simulate import weather as sky
 from srdanet.simulate.clouds import Clouds, draw_clouds, draw_share
 from srdanet.simulate.ground import Ground, ground
@@ -150,7 +150,7 @@ def simulate(
     place = locate(seed, size, Tile.parse(tile) if isinstance(tile, str) else tile, offset)
     date = dt.date.fromisoformat(date) if isinstance(date, str) else date
     kind = character or landscape.character(seed, place.latitude)
-    land = landscape.build(seed, place.x, place.y, kind)
+    land = cover.build(seed, place.x, place.y, kind)
     now = sky.weather(seed, place.latitude, place.longitude, date, kind.aridity)
     warmth = now.season + 0.3 * (now.mean - now.season) - sky.LAPSE * land.relief.elevation
     state = phenology.on_date(land, seed, date, place.latitude, place.cell, warmth.astype(np.float32))
