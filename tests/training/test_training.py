@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import shutil
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from pydantic import ValidationError
 
 from srdanet.errors import ConfigError, ModelError
 from srdanet.network.bundle import load_model
@@ -96,6 +98,70 @@ def test_resume_is_exact(samples: dict[str, list[Sample]], tmp_path: Path) -> No
     run(second, resume=True)
     for name, value in whole.shadow.items():
         assert torch.equal(value, second.shadow[name]), name
+
+
+@pytest.mark.parametrize("fusion", ["descent", "fixed"])
+def test_resume_is_exact_with_every_fusion_and_fewer_terms(
+    fusion: str, samples: dict[str, list[Sample]], tmp_path: Path
+) -> None:
+    changes = {"fusion": fusion, "terms": ("degradation", "charbonnier")}
+    runs = []
+    for name, stop in (("whole", None), ("parts", 0), ("parts", None)):
+        config = settings(tmp_path / name, 8).model_copy(update=changes)
+        runs.append(Trainer(config, samples, samples))
+        run(runs[-1], resume=True, hours=stop)
+    assert [trainer.iteration for trainer in runs] == [8, 4, 8]
+    assert all(torch.equal(value, runs[2].shadow[name]) for name, value in runs[0].shadow.items())
+    assert torch.equal(runs[0].fusion.weights(), runs[2].fusion.weights())
+
+
+def test_terms_are_checked_and_put_in_order(tmp_path: Path) -> None:
+    def terms(*names: str) -> tuple[str, ...]:
+        return TrainConfig.model_validate({**settings(tmp_path, 1).model_dump(), "terms": names}).terms
+
+    assert terms("ms_ssim", "degradation") == ("degradation", "ms_ssim")
+    for names, message in (((), "at least 1"), (("ms_ssim", "ms_ssim"), "twice"), (("l2",), "degradation")):
+        with pytest.raises(ValidationError, match=message):
+            terms(*names)
+
+
+def test_a_term_left_out_changes_what_is_learned(samples: dict[str, list[Sample]], tmp_path: Path) -> None:
+    losses = []
+    for terms in (("charbonnier",), ("charbonnier", "ms_ssim")):
+        config = settings(tmp_path, 1).model_copy(update={"terms": terms, "fusion": "fixed"})
+        losses.append(Trainer(config, samples, samples).step())
+    assert losses[0]["loss"] < losses[1]["loss"]
+    assert losses[0]["structure1"] == losses[1]["structure1"] > 0
+
+
+def _broken() -> Sample:
+    """A truth with an impossible value that is no NaN."""
+    bad = sample(7)
+    for step in bad.steps:
+        step.truth[:] = np.inf
+    return bad
+
+
+def test_a_gradient_that_is_not_finite_is_skipped_and_counted(
+    samples: dict[str, list[Sample]], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    group = {"toy": [*samples["toy"][:3], _broken()]}
+    trainer = Trainer(settings(tmp_path / "run", 12), group, samples)
+    run(trainer)
+    assert 0 < trainer.skipped < 12
+    assert sum("not finite" in line for line in caplog.messages) == trainer.skipped
+    assert all(bool(torch.isfinite(value).all()) for value in trainer.shadow.values())
+    with (tmp_path / "run" / "log.csv").open() as file:
+        lines = list(csv.DictReader(file))
+    assert sum(int(line["skipped"]) for line in lines) == trainer.skipped
+    assert all(np.isfinite(float(line["toy.share1"])) for line in lines)
+
+
+def test_a_run_that_cannot_take_a_step_says_so(samples: dict[str, list[Sample]], tmp_path: Path) -> None:
+    trainer = Trainer(settings(tmp_path / "run", 12), samples, samples)
+    trainer.samples = {"toy": [_broken()]}
+    with pytest.raises(ConfigError, match="no gradient of 4 batches"):
+        run(trainer)
 
 
 def test_a_run_is_not_overwritten(samples: dict[str, list[Sample]], tmp_path: Path) -> None:

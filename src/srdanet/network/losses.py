@@ -1,4 +1,4 @@
-"""The physically constrained loss: degradation, Charbonnier, MS-SSIM, and their adaptive fusion.
+"""The terms of the physically constrained loss: degradation, Charbonnier, MS-SSIM. `fusion.py` weighs them.
 
 All terms are taken on valid cells only. Kelvin enter divided by a scale that the caller gives
 for each sample (the error that interpolation makes there), so that a calm night and a summer
@@ -8,7 +8,7 @@ noon in the hills weigh alike.
 from __future__ import annotations
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
 DATA_RANGE = 40.0
@@ -94,19 +94,3 @@ def _band(size: int, taps: Tensor) -> Tensor:
 def gaussian_nll(error: Tensor, sigma: Tensor, valid: Tensor) -> Tensor:
     """Negative log likelihood of the error under the claimed standard deviation (both in K)."""
     return mean_where(torch.log(sigma) + 0.5 * (error.detach() / sigma) ** 2, valid)
-
-
-class AdaptiveFusion(nn.Module):
-    """Weighs the terms by their own uncertainty (Kendall, Gal and Cipolla 2018): `exp(-s) L / 2 + s / 2`.
-
-    `s` is kept within [-3, 3], or the easiest term takes over.
-    """
-
-    def __init__(self, terms: int) -> None:
-        super().__init__()
-        self.log_variance = nn.Parameter(torch.zeros(terms))
-
-    def forward(self, *losses: Tensor) -> Tensor:
-        """Scalars in, one scalar out."""
-        s = self.log_variance.clamp(-3, 3)
-        return sum((0.5 * torch.exp(-s[i]) * loss + 0.5 * s[i] for i, loss in enumerate(losses)), torch.zeros(()))

@@ -8,13 +8,15 @@ from srdanet.errors import MissingExtraError
 
 try:
     import torch  # noqa: F401  (asked for here once, so that the hint is one place)
+    from lightning_fabric import Fabric
 except ImportError as error:
     todo = "pip install 'srdanet[train]' torch==2.13.0"
-    raise MissingExtraError("training needs torch, which is not installed", todo=todo) from error
+    raise MissingExtraError(f"training needs {error.name}, which is not installed", todo=todo) from error
 
 from srdanet.training.config import TrainConfig, read_config
+from srdanet.training.devices import launch
 from srdanet.training.gather import gather
-from srdanet.training.loop import Trainer, run
+from srdanet.training.loop import Samples, Trainer, refuse, run
 from srdanet.training.publication import publish
 
 __all__ = ["TrainConfig", "publish", "read_config", "train"]
@@ -32,9 +34,18 @@ def train(config: Path | str, *, resume: bool = False, hours: float | None = Non
         Path of the checkpoint.
 
     Raises:
-        ConfigError: when the configuration is wrong, or the output holds a run and `resume` is off.
+        ConfigError: when the configuration is wrong or asks for more GPUs than there are, or the output holds a run and
+            `resume` is off.
         GranuleError: when the data cannot be read.
     """
     settings = read_config(config)
+    refuse(settings, resume=resume)
     samples, validation = gather(settings)
-    return run(Trainer(settings, samples, validation), resume=resume, hours=hours)
+    return launch(settings, _work, settings, samples, validation, resume, hours)
+
+
+def _work(
+    fabric: Fabric, config: TrainConfig, samples: Samples, validation: Samples, resume: bool, hours: float | None
+) -> Path:
+    """One process of a run."""
+    return run(Trainer(config, samples, validation, fabric), resume=resume, hours=hours)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from srdanet.errors import ConfigError
 from srdanet.network.srdanet import Architecture
+from srdanet.training.objective import TERMS, Term
 
 
 class _Strict(BaseModel):
@@ -25,10 +26,17 @@ class SourceConfig(_Strict):
     noise: float = Field(0.0, ge=0)
 
 
+def _in_order(terms: tuple[Term, ...]) -> tuple[Term, ...]:
+    if len(set(terms)) < len(terms):
+        raise ValueError("a term is named twice")
+    return tuple(term for term in TERMS if term in terms)
+
+
 class TrainConfig(_Strict):
     """One training run.
 
-    `iterations` counts batches; the learning rate rises over `warmup` of them and falls along a cosine.
+    `iterations` counts batches; the learning rate rises over `warmup` of them and falls along a cosine. With several
+    `devices` each draws batches of its own, and an iteration takes one batch on each.
     """
 
     name: str = "srdanet"
@@ -41,8 +49,17 @@ class TrainConfig(_Strict):
     weight_decay: float = 1e-4
     ema: float = Field(0.9995, ge=0, lt=1)
     checkpoint_every: int = 500
-    threads: int = 1
+    threads: int = Field(1, ge=1)
+    """Threads of the processor, for each device."""
+    device: Literal["cpu", "cuda"] = "cpu"
+    devices: int = Field(1, ge=1)
+    """Devices of that kind on one machine, each with a process of its own; for `cpu` the number of processes."""
     precision: Literal["float32", "bfloat16"] = "float32"
+    """Of the network; `bfloat16` is mixed, with weights and losses in float32."""
+    terms: Annotated[tuple[Term, ...], Field(min_length=1), AfterValidator(_in_order)] = TERMS
+    """Terms of the loss; what is left out is still logged."""
+    fusion: Literal["uncertainty", "descent", "fixed"] = "uncertainty"
+    """How the terms are weighed; see `network.fusion`."""
     simulated_scenes: int = 0
     sources: dict[str, SourceConfig]
     network: Architecture = Architecture()

@@ -1,8 +1,7 @@
-"""The training loop: exact resume, EMA, a log as CSV."""
+"""The training loop: exact resume, EMA, one process or several."""
 
 from __future__ import annotations
 
-import csv
 import logging
 import math
 import time
@@ -11,28 +10,37 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from lightning_fabric import Fabric
+from lightning_fabric.utilities import move_data_to_device
+from torch import nn
 
 from srdanet.errors import ConfigError
-from srdanet.network.losses import AdaptiveFusion, charbonnier, degrade_exitance, gaussian_nll, mean_where, ms_ssim
+from srdanet.network.fusion import FUSIONS
 from srdanet.network.srdanet import SRDANet, Statistics
 from srdanet.predictors.stack import CHANNELS
-from srdanet.training.batches import Batch, Recipe, draw, statistics
+from srdanet.training.batches import Recipe, draw, statistics
 from srdanet.training.config import TrainConfig
+from srdanet.training.devices import fabric_of
+from srdanet.training.objective import Objective
 from srdanet.training.optimizer import Optimizer
+from srdanet.training.record import record
 from srdanet.training.samples import Sample
 
 log = logging.getLogger(__name__)
 
 Samples = Mapping[str, Sequence[Sample]]
-NLL_WEIGHT = 0.1
-"""Weight of the uncertainty head's likelihood; its error term is detached, so it does not bend the mean."""
 
 
 class Trainer:
-    """Everything that changes during a run, and how it is saved and restored."""
+    """Everything that changes during a run, and how it is saved and restored.
 
-    def __init__(self, config: TrainConfig, samples: Samples, validation: Samples) -> None:
+    With several devices each process has one: the weights are the same in all, the batches each one's own, and what is
+    logged and validated is the first one's.
+    """
+
+    def __init__(
+        self, config: TrainConfig, samples: Samples, validation: Samples, fabric: Fabric | None = None
+    ) -> None:
         missing = [name for name in config.sources if not samples.get(name)]
         if missing:
             raise ConfigError(f"no samples for {', '.join(missing)}", todo=f"sources are {', '.join(samples)}")
@@ -44,17 +52,22 @@ class Trainer:
         relative = [CHANNELS.index(name) for name in ("elevation", "illumination")]
         numbers = Statistics(*statistics({name: samples[name] for name in config.sources}), relative)
         self.net = SRDANet(numbers, config.network)
-        self.net = self.net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.fusion = AdaptiveFusion(3)
+        self.fabric = fabric or fabric_of(config)
+        self.net = self.net.to(self.fabric.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.fusion = FUSIONS[config.fusion](len(config.terms)).to(self.fabric.device)
+        objective = Objective(self.net, self.fusion, config.terms, mixed=config.precision == "bfloat16")
+        self.objective = self.fabric.setup_module(objective)
         self.shadow = {k: v.detach().clone() for k, v in self.net.state_dict().items()}
         self.optimizer = Optimizer(
             self.net, list(self.fusion.parameters()), rate=config.learning_rate, weight_decay=config.weight_decay
         )
-        self.rng = np.random.default_rng(config.seed)
+        rank = self.fabric.global_rank
+        self.rng = np.random.default_rng(np.random.SeedSequence(config.seed, spawn_key=(rank,) if rank else ()))
         self.iteration = 0
+        self.skipped = 0
 
-    def step(self) -> dict[str, float]:
-        """One batch; returns what the log keeps."""
+    def step(self) -> dict[str, float | str]:
+        """One batch; returns what the log keeps, without losses where the gradient was not finite and no step taken."""
         names = list(self.recipes)
         weights = np.array([self.recipes[name].weight for name in names])
         source = names[int(self.rng.choice(len(names), p=weights / weights.sum()))]
@@ -62,44 +75,27 @@ class Trainer:
         rate = self._rate()
         self.optimizer.set_rate(rate)
         self.optimizer.zero_grad()
-        loss, report = self._loss(batch, self.scales[source])
-        loss.backward()  # type: ignore[no-untyped-call]
-        nn.utils.clip_grad_norm_(self.net.parameters(), 1.0)
-        self.optimizer.step()
-        self._average()
+        tensors = (batch.lst, [(step.channels, step.context, step.truth) for step in batch.steps])
+        loss, terms, report = self.objective(*self.fabric.to_device(tensors), self.scales[source])
+        self.fabric.backward(loss)
+        out: dict[str, float | str] = {"rate": rate, "source": source}
+        # The gradients, and so the answer, are the same in all processes.
+        if self._clip():
+            self.optimizer.step()
+            self._average()
+            self.fusion.advance(terms)
+            out |= {"loss": float(loss.detach()), **{key: float(value) for key, value in report.items()}}
+        else:
+            self.skipped += 1
+            log.warning("iteration %d skipped: the gradient of a batch of %s is not finite", self.iteration, source)
         self.iteration += 1
-        return {"rate": rate, "loss": float(loss.detach()), **report, "source": source}  # type: ignore[dict-item]
+        return out
 
-    def _loss(self, batch: Batch, scales: Sequence[float]) -> tuple[Tensor, dict[str, float]]:
-        """All steps in a row, each fed with the one before, as in production."""
-        total = torch.zeros(())
-        report: dict[str, float] = {}
-        lst = batch.lst
-        for i, (step, scale) in enumerate(zip(batch.steps, scales, strict=True)):
-            # The losses stay in float32: variances of kelvin do not survive in eight bits.
-            with torch.autocast("cpu", torch.bfloat16, enabled=self.config.precision == "bfloat16"):
-                fine, sigma = self.net(lst, step.channels, step.context)
-            fine, sigma = fine.float(), sigma.float()
-            known = ~torch.isnan(step.truth)
-            valid = known.to(fine.dtype)
-            truth = torch.where(known, step.truth, fine.detach())
-            error = (fine - truth) / scale
-            coarse, whole = degrade_exitance(fine, torch.ones_like(fine))
-            whole = whole * (~torch.isnan(lst)).to(fine.dtype)
-            closure = torch.where(whole > 0, coarse - torch.nan_to_num(lst), torch.zeros_like(coarse))
-            pixel = charbonnier(error, valid)
-            degradation = charbonnier(closure / scale, whole)
-            structure = 1 - ms_ssim(fine, truth, valid)
-            total = total + self.fusion(degradation, pixel, structure)
-            total = total + NLL_WEIGHT * gaussian_nll(fine - truth, sigma, valid)
-            report |= {
-                f"share{i + 1}": math.sqrt(float(mean_where(error.detach() ** 2, valid))),
-                f"closure{i + 1}": float(mean_where(closure.detach().abs(), whole)),
-                f"structure{i + 1}": float(structure.detach()),
-            }
-            holes = torch.isnan(lst).repeat_interleave(2, -1).repeat_interleave(2, -2)
-            lst = torch.where(holes, torch.full_like(fine, torch.nan), fine)
-        return total / len(batch.steps), report
+    def _clip(self) -> bool:
+        """Cut the gradient to length 1; whether it is finite."""
+        length = nn.utils.clip_grad_norm_(self.net.parameters(), 1.0)
+        others = nn.utils.get_total_norm([p.grad for p in self.fusion.parameters() if p.grad is not None])
+        return bool(torch.isfinite(length)) and bool(torch.isfinite(others))
 
     def _rate(self) -> float:
         config = self.config
@@ -118,7 +114,7 @@ class Trainer:
         """The network with the averaged weights."""
         net = SRDANet(self.net.statistics, self.net.architecture)
         net.load_state_dict(self.shadow)
-        return net.eval()
+        return net.to(self.fabric.device).eval()
 
     def validate(self) -> dict[str, float]:
         """Pooled RMSE of the averaged network at the last step of each source, as a share of bicubic's."""
@@ -128,11 +124,11 @@ class Trainer:
             for k, sample in enumerate(group):
                 recipe = Recipe(1, 1, min(sample.lst.shape))
                 batch = draw([sample], recipe, np.random.default_rng(k), augment=False)
-                lst = batch.lst
+                lst = self.fabric.to_device(batch.lst)
                 with torch.no_grad():
                     for step in batch.steps:
-                        lst, _ = net(lst, step.channels, step.context)
-                error = (lst - batch.steps[-1].truth).numpy()
+                        lst, _ = net(lst, *self.fabric.to_device((step.channels, step.context)))
+                error = (lst.cpu() - batch.steps[-1].truth).numpy()
                 known = np.isfinite(error)
                 squares += float((error[known] ** 2).sum())
                 bicubic += sample.bicubic_error()[-1] ** 2 * int(known.sum())
@@ -141,36 +137,70 @@ class Trainer:
         return out
 
     def save(self, path: Path) -> None:
-        """Write everything a run needs to go on, under a temporary name first."""
+        """Write everything a run needs to go on, under a temporary name first; called in all processes."""
+        states = self._gather(self.rng.bit_generator.state)
+        if not self.fabric.is_global_zero:
+            return
         state = {
             "net": self.net.state_dict(),
             "shadow": self.shadow,
             "fusion": self.fusion.state_dict(),
             "optimizer": self.optimizer.state_dict(),
-            "rng": self.rng.bit_generator.state,
+            "rng": states,
             "iteration": self.iteration,
+            "skipped": self.skipped,
             "describe": self.net.describe(),
             "config": self.config.model_dump(mode="json"),
         }
         temporary = path.with_suffix(".tmp")
-        torch.save(state, temporary)
+        # On the processor, so that a machine without GPU can read it.
+        torch.save(move_data_to_device(state, torch.device("cpu")), temporary)
         temporary.replace(path)
 
+    def _gather(self, own: object) -> list[object]:
+        """What each process has, in their order."""
+        every: list[object] = [own] * self.fabric.world_size
+        if self.fabric.world_size > 1:
+            torch.distributed.all_gather_object(every, own)
+        return every
+
     def restore(self, path: Path) -> None:
-        """Go on from `save`."""
-        state = torch.load(path, weights_only=False)
+        """Go on from `save`.
+
+        Raises:
+            ConfigError: when the run had another number of devices.
+        """
+        state = torch.load(path, weights_only=False, map_location="cpu")
+        if len(state["rng"]) != self.fabric.world_size:
+            made = f"comes from a run on {len(state['rng'])} devices, this is one on {self.fabric.world_size}"
+            raise ConfigError(made, where=path, todo="set devices to the same number, or choose another output")
         self.net.load_state_dict(state["net"])
-        self.shadow = state["shadow"]
+        for name, value in state["shadow"].items():
+            self.shadow[name].copy_(value)
         self.fusion.load_state_dict(state["fusion"])
         self.optimizer.load_state_dict(state["optimizer"])
-        self.rng.bit_generator.state = state["rng"]
-        self.iteration = state["iteration"]
+        self.rng.bit_generator.state = state["rng"][self.fabric.global_rank]
+        self.iteration, self.skipped = state["iteration"], state["skipped"]
 
 
 def _scales(group: Sequence[Sample]) -> list[float]:
     """Median RMSE (K) of bicubic over a source, one for each step."""
     errors = np.array([sample.bicubic_error() for sample in group[:: max(1, len(group) // 100)]])
     return [float(value) for value in np.nanmedian(errors, axis=0)]
+
+
+def refuse(config: TrainConfig, *, resume: bool) -> Path:
+    """Where the run's checkpoint lies or will lie.
+
+    Raises:
+        ConfigError: when the folder holds a run and `resume` is off.
+    """
+    checkpoint = config.output / "checkpoint.pt"
+    if checkpoint.exists() and not resume:
+        raise ConfigError(
+            "holds a training run already", where=config.output, todo="resume it, or choose another output"
+        )
+    return checkpoint
 
 
 def run(trainer: Trainer, *, resume: bool = False, hours: float | None = None) -> Path:
@@ -180,13 +210,12 @@ def run(trainer: Trainer, *, resume: bool = False, hours: float | None = None) -
         Path of the last checkpoint.
 
     Raises:
-        ConfigError: when the folder holds a run and `resume` is off.
+        ConfigError: when the folder holds a run and `resume` is off; when no step could be taken between two
+            checkpoints, since no gradient was finite.
     """
-    folder = trainer.config.output
-    checkpoint = folder / "checkpoint.pt"
-    if checkpoint.exists() and not resume:
-        raise ConfigError("holds a training run already", where=folder, todo="resume it, or choose another output")
-    folder.mkdir(parents=True, exist_ok=True)
+    checkpoint = refuse(trainer.config, resume=resume)
+    fabric = trainer.fabric
+    checkpoint.parent.mkdir(parents=True, exist_ok=True)
     if checkpoint.exists():
         trainer.restore(checkpoint)
         log.info("resuming at iteration %d", trainer.iteration)
@@ -194,29 +223,22 @@ def run(trainer: Trainer, *, resume: bool = False, hours: float | None = None) -
     while trainer.iteration < trainer.config.iterations:
         rows.append(trainer.step())
         if trainer.iteration % trainer.config.checkpoint_every == 0:
-            _record(folder / "log.csv", trainer, rows)
+            if not any("loss" in row for row in rows):
+                todo = "lower learning_rate, or look for impossible values in the data"
+                raise ConfigError(f"no gradient of {len(rows)} batches in a row was finite", todo=todo)
+            if fabric.is_global_zero:
+                _report(checkpoint.parent, trainer, rows)
             trainer.save(checkpoint)
             rows = []
-            if hours is not None and time.monotonic() - start > hours * 3600:
+            if fabric.broadcast(hours is not None and time.monotonic() - start > hours * 3600):
                 break
     trainer.save(checkpoint)
     return checkpoint
 
 
-def _record(path: Path, trainer: Trainer, rows: Sequence[Mapping[str, object]]) -> None:
-    """Append the means of the last iterations by source, and the validation."""
-    line: dict[str, object] = {"iteration": trainer.iteration, "rate": rows[-1]["rate"]}
-    for source in trainer.recipes:
-        mine = [row for row in rows if row["source"] == source]
-        for key in ("share1", "share2", "closure1", "structure1"):
-            values = [float(row[key]) for row in mine if key in row]  # type: ignore[arg-type]
-            line[f"{source}.{key}"] = round(sum(values) / len(values), 4) if values else ""
+def _report(folder: Path, trainer: Trainer, rows: Sequence[Mapping[str, object]]) -> None:
+    """Validate, and append a line to the log."""
     shares = trainer.validate()
-    line |= {f"validation.{name}": round(value, 4) for name, value in shares.items()}
-    new = not path.exists()
-    with path.open("a", newline="") as file:
-        writer = csv.DictWriter(file, list(line), extrasaction="ignore")
-        if new:
-            writer.writeheader()
-        writer.writerow(line)
+    weights = dict(zip(trainer.config.terms, trainer.fusion.weights().tolist(), strict=True))
+    record(folder / "log.csv", trainer.iteration, rows, list(trainer.recipes), weights, shares)
     log.info("iteration %d: %s", trainer.iteration, ", ".join(f"{k} {v:.3f}" for k, v in shares.items()))
