@@ -1,0 +1,119 @@
+"""What each part of the network and of its loss is worth: short trainings that differ in one thing.
+
+    python benchmarks/ablation.py --data FOLDER [--iterations 800] [--seeds 1] [--only NAME ...] [-o ablation.jsonl]
+
+Every run sees the same real pairs (MODIS 2 -> 1 and 4 -> 2 km, MODIS and ASTER) in the same order, as
+`configs/default.toml` mixes them without the simulated scenes. Printed: RMSE over bicubic's on the validation
+patches, by day and night, and on the held ASTER pairs at 250 m. Runs that the output file already holds are not
+made again, so that a long table can be made in pieces.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from srdanet.training import read_config
+from srdanet.training.config import TrainConfig
+from srdanet.training.gather import Groups, gather
+from srdanet.training.loop import Trainer
+from srdanet.training.samples import Sample
+
+CONFIG = Path(__file__).parents[1] / "configs" / "default.toml"
+SHOWN = ("imt-day", "imt-night", "aster")
+"""Validation groups that are printed."""
+VARIANTS: Mapping[str, Mapping[str, Any]] = {
+    "everything": {},
+    "without GCA": {"network": {"gca": False}},
+    "without MSCA": {"network": {"msca": False}},
+    "without MFRM": {"network": {"mfrm": False}},
+    "without degradation": {"terms": ("charbonnier", "ms_ssim")},
+    "without MS-SSIM": {"terms": ("degradation", "charbonnier")},
+    "without Charbonnier": {"terms": ("degradation", "ms_ssim")},
+    "weights all 1": {"fusion": "fixed"},
+    "weights by descent": {"fusion": "descent"},
+    "without auxiliary data": {},
+}
+
+
+def configuration(base: TrainConfig, change: Mapping[str, Any], seed: int, iterations: int) -> TrainConfig:
+    """The shipped model's configuration, shortened, without simulated scenes, with one change."""
+    real = {name: source for name, source in base.sources.items() if not name.startswith("simulated")}
+    new = {**change, "network": replace(base.network, **change.get("network", {}))}
+    schedule = {"iterations": iterations, "warmup": 100, "ema": 0.995, "seed": seed}
+    return base.model_copy(update={**schedule, "sources": real, "simulated_scenes": 0, **new})
+
+
+def blind(groups: Groups) -> Groups:
+    """The same samples with every channel missing; time, sun and cell size stay."""
+
+    def empty(sample: Sample) -> Sample:
+        steps = (
+            replace(step, names=(), channels=np.zeros((0, *step.truth.shape), np.float16)) for step in sample.steps
+        )
+        return replace(sample, steps=tuple(steps))
+
+    return {name: [empty(sample) for sample in group] for name, group in groups.items()}
+
+
+def run(name: str, config: TrainConfig, samples: Groups, validation: Groups) -> dict[str, float]:
+    """Train one variant; its validation shares."""
+    if name == "without auxiliary data":
+        samples, validation = blind(samples), blind(validation)
+    trainer = Trainer(config, samples, {key: validation[key] for key in SHOWN})
+    while trainer.iteration < config.iterations:
+        trainer.step()
+    return trainer.validate()
+
+
+def table(lines: Sequence[Mapping[str, Any]]) -> str:
+    """Markdown: the mean over seeds, and the range where there are several."""
+    out = ["| | seeds | " + " | ".join(SHOWN) + " |", "|---|--:|" + "--:|" * len(SHOWN)]
+    for name in VARIANTS:
+        mine = [line for line in lines if line["name"] == name]
+        if mine:
+            cells = []
+            for key in SHOWN:
+                values = [line[key] for line in mine]
+                spread = f" ({min(values):.3f} to {max(values):.3f})" if len(values) > 1 else ""
+                cells.append(f"{np.mean(values):.3f}{spread}")
+            out.append(f"| {name} | {len(mine)} | " + " | ".join(cells) + " |")
+    return "\n".join(out)
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True, help="folder of the data sets")
+    parser.add_argument("--iterations", type=int, default=800)
+    parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--only", nargs="+", choices=list(VARIANTS), default=list(VARIANTS))
+    parser.add_argument("-o", "--output", type=Path, default=Path("ablation.jsonl"))
+    asked = parser.parse_args()
+    base = read_config(CONFIG).model_copy(update={"data": asked.data})
+    lines = [json.loads(line) for line in asked.output.read_text().splitlines()] if asked.output.exists() else []
+    done = {(line["name"], line["seed"], line["iterations"]) for line in lines}
+    samples, validation = gather(configuration(base, {}, 1, 1))
+    for seed in range(1, asked.seeds + 1):
+        for name in asked.only:
+            if (name, seed, asked.iterations) in done:
+                continue
+            start = time.monotonic()
+            shares = run(name, configuration(base, VARIANTS[name], seed, asked.iterations), samples, validation)
+            line = {"name": name, "seed": seed, "iterations": asked.iterations, "seconds": time.monotonic() - start}
+            lines.append({**line, **shares})
+            with asked.output.open("a") as file:
+                file.write(json.dumps(lines[-1]) + "\n")
+            print(f"{name}, seed {seed}: {shares}", flush=True)
+    print(table([line for line in lines if line["iterations"] == asked.iterations]))
+
+
+if __name__ == "__main__":
+    main()
