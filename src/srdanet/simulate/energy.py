@@ -44,6 +44,8 @@ _BLENDING = 60.0
 """Height (m) at which the wind no longer feels single fields."""
 _FETCH, _UPWIND = 500.0, 0.45
 """How far upwind (m), and with what weight, the roughness of other fields is felt."""
+_FAIR = 0.5
+"""Share of the last weeks' days that were as fair as this one; under cloud and wind all ground is near the air."""
 _RS_MIN = {ls.CONIFER: 240.0, ls.BROADLEAF: 150.0, ls.GRASS: 75.0, ls.SHRUB: 150.0, ls.CROP: 55.0, ls.URBAN: 110.0}
 """Least stomatal resistance (s m-1) of a leaf area of 1."""
 
@@ -107,7 +109,7 @@ def surface(land: ls.Land, state: State, albedo: Field, slope_norm: Field, cell:
     stress = np.clip(state.moisture / 0.75, 0.02, 1.0)
     leaves = state.leaf / (1 + 0.12 * state.leaf)
     canopy = leaves / table[land.kind] * stress * state.stomata
-    inertia = np.where(rock, 1300.0, 650.0 + 1100.0 * state.surface + 250.0 * state.moisture)
+    inertia = np.where(rock, 1300.0, 500.0 + 1250.0 * state.surface + 250.0 * state.moisture)
     ground = 0.5 * np.sqrt(DAY / np.pi)
     plants = np.clip(state.green + 0.6 * state.dry, 0, 1)
     tall = np.minimum(height, 20.0)
@@ -247,5 +249,6 @@ def _deep(what: Surface, forcing: Callable[[float], Forcing], hour: float) -> Fi
     mean = Forcing(*(np.mean([getattr(m, name) for m in moments], axis=0) for name in Forcing.__dataclass_fields__))
     zero = np.zeros_like(what.albedo)
     kelvin, _ = _newton(_step(what, mean, zero, zero), mean.air + 2, 8, 5.0)
+    kelvin = mean.air + np.float32(_FAIR) * (kelvin - mean.air)
     # snow keeps the ground near freezing
     return np.asarray(kelvin + 0.7 * what.snow * np.maximum(270.5 - kelvin, 0), dtype=np.float32)

@@ -88,7 +88,7 @@ def character(seed: int, latitude: float) -> Character:
     lat = abs(latitude)
     dry_belt = float(np.exp(-(((lat - 27) / 11) ** 2)))
     aridity = float(np.clip(rng.normal(0.26 + 0.32 * dry_belt, 0.17), 0.03, 0.95))
-    relief = float(np.clip(rng.lognormal(np.log(240), 0.9), 15, 900))
+    relief = float(np.clip(rng.lognormal(np.log(190), 0.9), 15, 900))
     small = rng.random() < 0.35
     field = float(np.clip(rng.lognormal(np.log(120 if small else 240), 0.35), 80, 600))
     wet = 1 - aridity

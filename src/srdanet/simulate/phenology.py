@@ -17,21 +17,21 @@ from srdanet.simulate.noise import Field, fractal, hashed, smoothstep, stream
 
 # day of year of green-up and of senescence, least and greatest green cover, for 45 N at sea level
 _CROPS = {
-    ls.CEREAL: (88, 168, 0.18, 0.93),
-    ls.SUMMER: (158, 262, 0.05, 0.90),
-    ls.LATE: (142, 292, 0.05, 0.92),
-    ls.LEY: (75, 318, 0.35, 0.90),
-    ls.ORCHARD: (108, 305, 0.18, 0.55),
-    ls.FALLOW: (85, 300, 0.05, 0.16),
-    ls.DOUBLE: (180, 268, 0.06, 0.92),
+    ls.CEREAL: (84, 168, 0.40, 0.93),
+    ls.SUMMER: (158, 262, 0.20, 0.90),
+    ls.LATE: (142, 292, 0.20, 0.92),
+    ls.LEY: (75, 318, 0.62, 0.90),
+    ls.ORCHARD: (108, 305, 0.38, 0.58),
+    ls.FALLOW: (85, 300, 0.16, 0.24),
+    ls.DOUBLE: (180, 268, 0.15, 0.92),
 }
 _WILD = {
     ls.CONIFER: (100, 320, 0.78, 0.86),
-    ls.BROADLEAF: (112, 300, 0.15, 0.93),
-    ls.GRASS: (78, 315, 0.25, 0.80),
-    ls.SHRUB: (80, 315, 0.22, 0.42),
+    ls.BROADLEAF: (110, 300, 0.34, 0.93),
+    ls.GRASS: (78, 315, 0.56, 0.84),
+    ls.SHRUB: (80, 315, 0.30, 0.45),
     ls.BARE: (120, 270, 0.01, 0.06),
-    ls.URBAN: (95, 308, 0.25, 0.72),
+    ls.URBAN: (95, 308, 0.38, 0.72),
     ls.WATER: (100, 300, 0.0, 0.0),
 }
 # height (m) when full grown
@@ -110,7 +110,10 @@ def on_date(land: ls.Land, seed: int, date: dt.date, latitude: float, cell: floa
     rain = fractal(shape, rng, slope=3.2, cell=cell, outer=60e3)
     shower = fractal(shape, rng, slope=2.6, cell=cell, outer=6e3)
     wet = seasonal_wetness(aridity, latitude, day) + 0.22 * (land.relief.wetness - 0.3)
-    wet = wet + 0.12 * rain + 0.06 * shower + 0.065 * land.hidden
+    # in the cold little evaporates: soils fill up, and what made them differ is gone (Seneviratne et al. 2010,
+    # Earth-Science Reviews 99: energy-limited against water-limited)
+    drying = np.float32(0.3) + np.float32(0.7) * smoothstep(warmth, 276.0, 288.0)
+    wet = wet + drying * (0.12 * rain + 0.06 * shower + 0.065 * land.hidden)
     watered = tilled & (own[0] < 0.15 + 0.85 * aridity) & np.isin(land.crop, (ls.SUMMER, ls.LATE, ls.LEY, ls.DOUBLE))
     season = float(smoothstep(day, 110, 150) * smoothstep(day, 275, 250))
     since = hashed(land.parcel, 30 + date.toordinal() // 12)  # share of the turn gone since the last watering
@@ -122,6 +125,9 @@ def on_date(land: ls.Land, seed: int, date: dt.date, latitude: float, cell: floa
     start, end = parameter(0) + late, parameter(1) + np.where(code == ls.CEREAL, late, -0.6 * late)
     curve = 1 / (1 + np.exp(-(day - start) / 9)) - 1 / (1 + np.exp(-(day - end) / 8))
     lowest, highest = parameter(2), parameter(3)
+    # where winters are mild, cereals, grass and what grows under trees stay green; frost browns all but needles
+    dormant = np.where(land.kind == ls.CONIFER, np.float32(0), smoothstep(warmth, 277.0, 269.0))
+    lowest = lowest * (1 - np.float32(0.7) * dormant)
     # the first of two harvests: winter wheat before maize
     early = np.where(
         code == ls.DOUBLE, 1 / (1 + np.exp(-(day - start + 95) / 9)) - 1 / (1 + np.exp(-(day - end + 108) / 6)), 0

@@ -84,12 +84,17 @@ def weather(seed: int, latitude: float, longitude: float, date: dt.date, aridity
     day = northern_day(date, latitude)
     lat = min(abs(latitude), 75.0)
 
+    mild = _oceanic(latitude, longitude)
+
     def climate(when: float) -> float:
         season = np.cos(2 * np.pi * (when - 202) / 365)
-        return float(300.5 - 0.0082 * lat**2 + 0.26 * lat * (0.8 + 0.5 * aridity) * season)
+        return float(300.5 - 0.0082 * lat**2 + 3.2 * mild + 0.26 * lat * (0.8 + 0.5 * aridity - 0.25 * mild) * season)
 
     mean = climate(day) + rng.normal(1.0, 3.0)
-    swing = 3.8 + 4.5 * aridity + rng.uniform(0, 2.0)
+    # the sun drives the daily range, and is lower and shorter up in a northern winter
+    swing = (3.8 + 4.5 * aridity + rng.uniform(0, 2.0)) * (
+        1 + 0.3 * min(lat / 45, 1) * np.cos(2 * np.pi * (day - 185) / 365)
+    )
     humidity = np.clip(rng.normal(0.74 - 0.45 * aridity, 0.07), 0.12, 0.95)
     vapour = humidity * float(saturation(np.asarray(mean, np.float32)))
     log = np.log(vapour / 611.2)
@@ -106,6 +111,16 @@ def weather(seed: int, latitude: float, longitude: float, date: dt.date, aridity
         clear=float(rng.uniform(0.66, 0.78)),
         wetness=seasonal_wetness(aridity, latitude, day),
     )
+
+
+def _oceanic(latitude: float, longitude: float) -> float:
+    """How much a place is under the westerlies of the North Atlantic, 0-1: western Europe.
+
+    Its winters are some 10 K milder than those of other land of its latitude (Seager et al. 2002, QJRMS 128); CRU's
+    climate has 4 and 20 degrees C in January and July at Orleans, 2 and 24 at Milan.
+    """
+    north = float(smoothstep(latitude, 34, 44) * smoothstep(latitude, 72, 62))
+    return north * float(np.exp(-(((longitude - 2) / 18) ** 2)))
 
 
 def solar_hour(utc: np.datetime64, longitude: float) -> float:
@@ -247,8 +262,9 @@ def longwave(vapour: Field, air: Field) -> Field:
 def cold_pool(hour: float, speed: float, depth: Field) -> Field:
     """How much colder (K) the air is where it gathers on a calm night, and warmer on the slopes above.
 
-    After the potential temperature deficits of valleys in Whiteman 2000, about 5 K per 150 m.
+    After the potential temperature deficits of valleys in Whiteman 2000, about 5 K per 150 m, which build up through
+    the night.
     """
-    night = float(smoothstep((hour - 17.0) % 24, 0, 4)) if (hour > 16.5 or hour < 7.5) else 0.0
+    night = float(smoothstep((hour - 17.0) % 24, 0, 10)) if (hour > 16.5 or hour < 7.5) else 0.0
     calm = float(np.exp(-((speed / 4.0) ** 2)))
     return np.asarray(-4.5 * night * calm * np.tanh(depth / np.float32(90.0)), dtype=np.float32)
