@@ -57,7 +57,7 @@ def samples() -> dict[str, list[Sample]]:
 @pytest.mark.trial
 def test_two_processes_share_their_weights(samples: dict[str, list[Sample]], tmp_path: Path) -> None:
     config = settings(tmp_path / "run", devices=2)
-    assert np.isfinite(launch(config, work, config, samples))
+    assert np.isfinite(launch(fabric_of(config), work, config, samples))
     first, second = (torch.load(config.output / f"rank{rank}.pt") for rank in range(2))
     assert "fusion.log_variance" in first["weights"]
     for name, value in first["weights"].items():

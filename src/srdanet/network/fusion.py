@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 PERIOD = 250
 """Iterations whose mean losses `DescentFusion` compares: enough for the rarest source of the shipped mixture to come up
-some eight times, so that the ratio tells of learning and not of which sources were drawn."""
+some seven times, so that the ratio tells of learning and not of which sources were drawn."""
 TEMPERATURE = 2.0
 """Liu, Johns and Davison's; the higher, the more alike the weights."""
 

@@ -14,7 +14,7 @@ except ImportError as error:
     raise MissingExtraError(f"training needs {error.name}, which is not installed", todo=todo) from error
 
 from srdanet.training.config import TrainConfig, read_config
-from srdanet.training.devices import launch
+from srdanet.training.devices import fabric_of, launch
 from srdanet.training.gather import gather
 from srdanet.training.loop import Samples, Trainer, refuse, run
 from srdanet.training.publication import publish
@@ -39,9 +39,11 @@ def train(config: Path | str, *, resume: bool = False, hours: float | None = Non
         GranuleError: when the data cannot be read.
     """
     settings = read_config(config)
+    # What can be refused is refused before the samples are gathered, which takes minutes.
     refuse(settings, resume=resume)
+    fabric = fabric_of(settings)
     samples, validation = gather(settings)
-    return launch(settings, _work, settings, samples, validation, resume, hours)
+    return launch(fabric, _work, settings, samples, validation, resume, hours)
 
 
 def _work(

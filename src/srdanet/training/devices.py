@@ -35,17 +35,14 @@ def fabric_of(config: TrainConfig) -> Fabric:
     return Fabric(accelerator=config.device, devices=config.devices, strategy=strategy, precision="32-true")
 
 
-def launch(config: TrainConfig, work: Callable[..., _Out], *arguments: Any) -> _Out:
+def launch(fabric: Fabric, work: Callable[..., _Out], *arguments: Any) -> _Out:
     """Call `work(fabric, *arguments)` in as many processes as there are devices; the first one's answer.
 
     With several devices `work` and its arguments are pickled, and a script that comes here needs the usual
     `if __name__ == "__main__":`.
-
-    Raises:
-        ConfigError: when the machine has fewer GPUs than asked for.
     """
     level = logging.getLogger("srdanet").getEffectiveLevel()
-    out: _Out = fabric_of(config).launch(partial(_logged, level=level, work=work, arguments=arguments))
+    out: _Out = fabric.launch(partial(_logged, level=level, work=work, arguments=arguments))
     return out
 
 
