@@ -79,13 +79,15 @@ def folder(exported: Path, tmp_path: Path) -> Path:
 
 
 def test_a_run_learns(samples: dict[str, list[Sample]], tmp_path: Path) -> None:
-    trainer = Trainer(settings(tmp_path / "run", 100), samples, {"toy": [sample(99)]})
+    config = settings(tmp_path / "run", 100).model_copy(update={"checkpoint_every": 50})
+    trainer = Trainer(config, samples, {"toy": [sample(99)]})
     before = trainer.validate()["toy"]
     run(trainer)
     assert trainer.validate()["toy"] < 0.9 * before
     lines = (tmp_path / "run" / "log.csv").read_text().splitlines()
-    assert len(lines) == 1 + 100 // 4
+    assert len(lines) == 1 + 100 // 50
     assert "validation.toy" in lines[0]
+    assert (tmp_path / "run" / "curve.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_resume_is_exact(samples: dict[str, list[Sample]], tmp_path: Path) -> None:
@@ -100,11 +102,8 @@ def test_resume_is_exact(samples: dict[str, list[Sample]], tmp_path: Path) -> No
         assert torch.equal(value, second.shadow[name]), name
 
 
-@pytest.mark.parametrize("fusion", ["descent", "fixed"])
-def test_resume_is_exact_with_every_fusion_and_fewer_terms(
-    fusion: str, samples: dict[str, list[Sample]], tmp_path: Path
-) -> None:
-    changes = {"fusion": fusion, "terms": ("degradation", "charbonnier")}
+def test_resume_is_exact_with_another_fusion_and_fewer_terms(samples: dict[str, list[Sample]], tmp_path: Path) -> None:
+    changes = {"fusion": "descent", "terms": ("degradation", "charbonnier")}
     runs = []
     for name, stop in (("whole", None), ("parts", 0), ("parts", None)):
         config = settings(tmp_path / name, 8).model_copy(update=changes)

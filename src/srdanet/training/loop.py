@@ -20,6 +20,7 @@ from srdanet.network.srdanet import SRDANet, Statistics
 from srdanet.predictors.stack import CHANNELS
 from srdanet.training.batches import Recipe, draw, statistics
 from srdanet.training.config import TrainConfig
+from srdanet.training.curve import draw_curve
 from srdanet.training.devices import fabric_of
 from srdanet.training.objective import Objective
 from srdanet.training.optimizer import Optimizer
@@ -204,7 +205,7 @@ def refuse(config: TrainConfig, *, resume: bool) -> Path:
 
 
 def run(trainer: Trainer, *, resume: bool = False, hours: float | None = None) -> Path:
-    """Train to the end of the configuration; writes `checkpoint.pt` and `log.csv`.
+    """Train to the end of the configuration; writes `checkpoint.pt`, `log.csv` and `curve.png`.
 
     Returns:
         Path of the last checkpoint.
@@ -237,8 +238,9 @@ def run(trainer: Trainer, *, resume: bool = False, hours: float | None = None) -
 
 
 def _report(folder: Path, trainer: Trainer, rows: Sequence[Mapping[str, object]]) -> None:
-    """Validate, and append a line to the log."""
+    """Validate, append a line to the log, and draw it."""
     shares = trainer.validate()
     weights = dict(zip(trainer.config.terms, trainer.fusion.weights().tolist(), strict=True))
     record(folder / "log.csv", trainer.iteration, rows, list(trainer.recipes), weights, shares)
+    draw_curve(folder / "log.csv", folder / "curve.png")
     log.info("iteration %d: %s", trainer.iteration, ", ".join(f"{k} {v:.3f}" for k, v in shares.items()))
