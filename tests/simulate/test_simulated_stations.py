@@ -11,7 +11,7 @@ import pytest
 from srdanet.evaluation.stations import value_at
 from srdanet.products.stations_longwave import Longwave, open_listed, open_longwave
 from srdanet.simulate import Simulation, companion, simulate
-from srdanet.simulate.simulation import STEPS
+from srdanet.simulate.day import STEPS
 from srdanet.simulate.sites import COUNT, at, course, through
 from srdanet.simulate.stations import station_names, truth_at_sites, write_stations
 

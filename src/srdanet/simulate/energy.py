@@ -88,8 +88,8 @@ class Forcing:
     """Wind at 10 m over open land (m s-1)."""
 
 
-def surface(land: ls.Land, state: State, albedo: Field, slope_norm: Field, cell: float) -> Surface:
-    """Parameters of the balance from the land and its state; slope_norm is sqrt(1 + slope^2), cell in m."""
+def surface(land: ls.Land, state: State, albedo: Field, sky_view: Field, cell: float) -> Surface:
+    """Parameters of the balance from the land and its state; cell in m. Reaches `FETCH` far."""
     table = np.full(8, 100.0, np.float32)
     for kind, value in _RS_MIN.items():
         table[kind] = value
@@ -122,7 +122,7 @@ def surface(land: ls.Land, state: State, albedo: Field, slope_norm: Field, cell:
     fields = (
         albedo,
         emissivity,
-        0.5 * (1 + 1 / slope_norm),
+        sky_view,
         momentum,
         share,
         canopy * (1 - state.snow),

@@ -19,7 +19,7 @@ from srdanet.products.names import GranuleName
 from srdanet.simulate import contents
 from srdanet.simulate.granules import granule_name, write_granule
 from srdanet.simulate.heights import srtm_tiles, write_tile
-from srdanet.simulate.place import FINE, MARGIN, grid_of
+from srdanet.simulate.place import MARGIN, fine_of, grid_of
 from srdanet.simulate.sensor import View
 from srdanet.simulate.simulation import Platform, Simulation, companion, era5_over_tile, simulate
 from srdanet.simulate.stations import station_names, truth_at_sites, write_stations
@@ -164,7 +164,7 @@ def _publish(names: Sequence[str], hidden: Path, folder: Path, *, overwrite: boo
 
 def _scene(fine: GeoBox) -> GeoBox:
     """The scene's 1 km grid in the fine one."""
-    return coarsen(fine, FINE)[MARGIN:-MARGIN, MARGIN:-MARGIN]
+    return coarsen(fine, fine_of(fine))[MARGIN:-MARGIN, MARGIN:-MARGIN]
 
 
 def _granules(tile: Tile, date: dt.date, platform: Platform) -> dict[str, GranuleName]:

@@ -6,23 +6,21 @@ taken out and followed through the day.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
 
-from srdanet.grid import SPHERE_RADIUS, lonlat
 from srdanet.physics import aggregate
 from srdanet.simulate import energy, horizon, light
 from srdanet.simulate import weather as sky
 from srdanet.simulate.landscape import Land
-from srdanet.simulate.noise import Field, fractal, stream
+from srdanet.simulate.noise import Field
 from srdanet.simulate.phenology import State
-from srdanet.simulate.place import Place
 
 _WATER = 0.99
 """Emissivity of water."""
-_SIGHT = 2
+SIGHT = 2
 """Fine cells along a cell of the terrain that horizons are looked for in."""
 
 
@@ -82,7 +80,23 @@ class Ground:
         return mixed.astype(np.float32), emissivity.astype(np.float32)
 
 
-def ground(land: Land, state: State, albedo: Field, slopes: tuple[Field, Field], place: Place, seed: int) -> Ground:
+@dataclass(frozen=True)
+class Setting:
+    """What surrounds the cells of a land."""
+
+    cell: float
+    """Fine cell (m)."""
+    longitude: Field
+    """Degrees east, (y, x)."""
+    latitude: Field
+    """Degrees north."""
+    gusts: Field
+    """Logarithm of the wind's share, in standard deviations."""
+    skyline: Field
+    """Tangents of the horizon's elevation around the `SIGHT` x `SIGHT` cells of the terrain, (direction, y, x)."""
+
+
+def ground(land: Land, state: State, albedo: Field, slopes: tuple[Field, Field], setting: Setting) -> Ground:
     """The ground of a land in a state.
 
     Args:
@@ -90,23 +104,29 @@ def ground(land: Land, state: State, albedo: Field, slopes: tuple[Field, Field],
         state: Its state on the date.
         albedo: Broadband albedo on level ground.
         slopes: Rise towards east and north.
-        place: Where it lies.
-        seed: Seed of the simulation.
+        setting: What is around.
     """
-    elevation, pool = land.relief.elevation, land.relief.pool
-    norm = np.sqrt(1 + slopes[0] ** 2 + slopes[1] ** 2)
-    gusts = np.exp(0.08 * fractal(elevation.shape, stream(seed, "gusts"), slope=3.2, cell=place.cell, outer=20e3))
-    exposure = gusts * np.clip(1 - 0.25 * np.tanh(pool / 120.0), 0.7, 1.3)
-    lon, lat = (part.astype(np.float32) for part in lonlat(place.box))
-    coarse, east, north = (aggregate(part, _SIGHT).astype(np.float32) for part in (elevation, *slopes))
-    middle = place.box.affine * (place.box.shape[1] / 2, place.box.shape[0] / 2)
-    shear = middle[0] / SPHERE_RADIUS * np.tan(middle[1] / SPHERE_RADIUS)
-    skyline = horizon.horizons(coarse, place.cell * _SIGHT, shear)
-    view = _spread(horizon.sky_view(skyline, east, north))
-    what = replace(energy.surface(land, state, albedo, norm, place.cell), sky_view=view)
-    return Ground(what, *slopes, elevation, pool, exposure, np.asarray(land.water), lon, lat, _spread(skyline))
+    pool = land.relief.pool
+    exposure = np.exp(np.float32(0.08) * setting.gusts) * np.clip(1 - 0.25 * np.tanh(pool / 120.0), 0.7, 1.3)
+    east, north = (aggregate(part, SIGHT).astype(np.float32) for part in slopes)
+    view = _spread(horizon.sky_view(setting.skyline, east, north))
+    return Ground(
+        energy.surface(land, state, albedo, view, setting.cell), *slopes, land.relief.elevation, pool,
+        exposure.astype(np.float32), land.water, setting.longitude, setting.latitude, _spread(setting.skyline),
+    )  # fmt: skip
+
+
+def join(parts: list[Ground]) -> Ground:
+    """Grounds of other cells in one, along the first axis."""
+
+    def one(kind: type, held: list[Any]) -> dict[str, Field]:
+        names = [f.name for f in fields(kind) if f.name not in ("surface", "horizon")]
+        return {name: np.concatenate([getattr(part, name) for part in held]) for name in names}
+
+    surface = energy.Surface(**one(energy.Surface, [part.surface for part in parts]))
+    return Ground(surface, **one(Ground, parts), horizon=np.concatenate([part.horizon for part in parts], axis=1))
 
 
 def _spread(values: Field) -> Field:
     """Values of the terrain's cells on the fine grid."""
-    return values.repeat(_SIGHT, -2).repeat(_SIGHT, -1)
+    return values.repeat(SIGHT, -2).repeat(SIGHT, -1)

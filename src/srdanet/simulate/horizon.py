@@ -21,7 +21,7 @@ _SOFT = 0.025
 """Tangent over which a shadow's edge fades: the sun's disc, and cells that are part in the shade."""
 
 
-def horizons(height: Field, cell: float, shear: float = 0.0) -> Field:
+def horizons(height: Field, cell: float, shear: float = 0.0, strip: slice | None = None) -> Field:
     """Height of the horizon around each cell.
 
     Args:
@@ -30,16 +30,20 @@ def horizons(height: Field, cell: float, shear: float = 0.0) -> Field:
         shear: Metres westward along a row for each metre northward, as on the sinusoidal
             grid, where it is the longitude from the central meridian (radians) times the
             sine of the latitude.
+        strip: Rows whose horizons are asked for; all when None.
 
     Returns:
         (direction, y, x) float32: tangent of the horizon's elevation, 0 and more.
     """
-    rows, cols = height.shape
+    strip = strip or slice(0, len(height))
+    here = height[strip]
+    rows, cols = here.shape
     out = np.zeros((DIRECTIONS, rows, cols), np.float32)
     steps = _steps(cell)
     pad = int(np.ceil(steps[-1] * (1 + abs(shear)))) + 1
-    around = np.pad(height, pad, mode="edge")
-    rise = np.empty_like(height)
+    near = np.clip(np.arange(strip.start - pad, strip.stop + pad), 0, len(height) - 1)
+    around = np.pad(height[near], ((0, 0), (pad, pad)), mode="edge")
+    rise = np.empty_like(here)
     for n, best in enumerate(out):
         azimuth = 2 * np.pi * n / DIRECTIONS
         seen = set()
@@ -50,7 +54,7 @@ def horizons(height: Field, cell: float, shear: float = 0.0) -> Field:
                 continue
             seen.add((down, right))
             there = around[pad + down : pad + down + rows, pad + right : pad + right + cols]
-            np.subtract(there, height, out=rise)
+            np.subtract(there, here, out=rise)
             # the way in true metres, the grid's shear taken back
             rise *= np.float32(1 / (cell * np.hypot(down, right - shear * down)))
             np.maximum(best, rise, out=best)

@@ -76,21 +76,32 @@ def northern_day(date: dt.date, latitude: float) -> float:
     return float((day + 182) % 365) if latitude < 0 else float(day)
 
 
-def on_date(land: ls.Land, seed: int, date: dt.date, latitude: float, cell: float, warmth: Field) -> State:
+def showers(shape: tuple[int, int], seed: int, date: dt.date, cell: float) -> tuple[Field, Field]:
+    """Where it rained in the last weeks: by regions and by places, mean 0 and sd 1, (y, x).
+
+    Args:
+        shape: Rows and columns.
+        seed: Seed of the simulation.
+        date: Date.
+        cell: Fine cell (m).
+    """
+    rng = stream(seed, "state", date.isoformat())
+    rain = fractal(shape, rng, slope=3.2, cell=cell, outer=60e3, inner=2e3)
+    return rain, fractal(shape, rng, slope=2.6, cell=cell, outer=6e3)
+
+
+def on_date(land: ls.Land, date: dt.date, latitude: float, rained: tuple[Field, Field], warmth: Field) -> State:
     """The land's state on a date.
 
     Args:
         land: The land.
-        seed: Seed of the simulation.
         date: Date.
         latitude: Degrees north.
-        cell: Fine cell (m).
+        rained: See `showers`.
         warmth: Mean air temperature (K) of the last weeks, (y, x).
     """
-    shape = (land.kind.shape[0], land.kind.shape[1])
     day = northern_day(date, latitude)
     aridity = land.character.aridity
-    rng = stream(seed, "state", date.isoformat())
     own = [hashed(land.parcel, 20 + n) for n in range(5)]
     tilled = land.kind == ls.CROP
     code = np.where(tilled, land.crop, land.kind + 16)
@@ -107,8 +118,7 @@ def on_date(land: ls.Land, seed: int, date: dt.date, latitude: float, cell: floa
         return look({k: v[n] for k, v in _WILD.items()}, {k: v[n] for k, v in _CROPS.items()})
 
     # rain of the last weeks, then places, then parcels: what satellites of reflectance do not see
-    rain = fractal(shape, rng, slope=3.2, cell=cell, outer=60e3)
-    shower = fractal(shape, rng, slope=2.6, cell=cell, outer=6e3)
+    rain, shower = rained
     wet = seasonal_wetness(aridity, latitude, day) + 0.22 * (land.relief.wetness - 0.3)
     # in the cold little evaporates: soils fill up, and what made them differ is gone (Seneviratne et al. 2010,
     # Earth-Science Reviews 99: energy-limited against water-limited)

@@ -1,4 +1,4 @@
-"""Where a scene lies: its part of the tile, the fine grid with a margin, and true metres on it."""
+"""Where a scene lies: its part of the tile, the fine grid with a margin, true metres and degrees on it."""
 
 from __future__ import annotations
 
@@ -16,13 +16,15 @@ from srdanet.simulate.noise import Field, stream
 
 MARGIN = 2
 """1 km cells simulated around the scene, so that the point spread has something to blur."""
-FINE = 8
-"""Fine cells along a 1 km cell: twice as fine as 250 m, so that cells are mixed."""
+MIXED, PURE = 8, 4
+"""Fine cells along a 1 km cell: twice as fine as 250 m, so that cells are mixed; 250 m in large scenes, for time."""
+_LARGE = 320
+"""Scenes of more 1 km cells a side than these are large."""
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where a scene lies. Fields are (y, x) on the fine grid."""
+    """Where a scene lies."""
 
     tile: Tile
     offset: tuple[int, int]
@@ -32,15 +34,43 @@ class Place:
     longitude: float
     """Of the scene's centre (degrees east)."""
     latitude: float
-    x: Field
-    """True metres eastward of the scene's middle meridian."""
-    y: Field
-    """Metres northward of the tile's upper edge."""
 
     @property
     def cell(self) -> float:
         """Side of a fine cell (m)."""
         return float(self.box.affine.a)
+
+    @property
+    def fine(self) -> int:
+        """Fine cells along a 1 km cell."""
+        return fine_of(self.box)
+
+    def metres(self) -> tuple[Field, Field]:
+        """True metres eastward of the scene's middle meridian, and northward of the tile's upper edge."""
+        east, north = _centres(self.box)
+        # parcels and towns are laid out in true metres, not in the sheared ones of the sinusoidal grid
+        middle = np.radians(self.longitude) * SPHERE_RADIUS * np.cos(north / SPHERE_RADIUS)
+        x = np.empty((len(north), len(east)), np.float32)
+        np.subtract(east[None, :], middle[:, None], out=x, casting="same_kind")
+        y = (north - self.tile.corner[1]).astype(np.float32)
+        return x, np.broadcast_to(y[:, None], x.shape)
+
+    def degrees(self, rows: slice) -> tuple[Field, Field]:
+        """Longitude and latitude (degrees) of some rows of fine cells."""
+        east, north = _centres(self.box)
+        latitude = north[rows, None] / SPHERE_RADIUS
+        longitude = np.degrees(east[None, :] / SPHERE_RADIUS / np.cos(latitude)).astype(np.float32)
+        return longitude, np.broadcast_to(np.degrees(latitude).astype(np.float32), longitude.shape)
+
+    def shear(self, rows: slice) -> float:
+        """Metres westward along a row for each metre northward, in the middle of some rows."""
+        x, y = self.box.affine * (self.box.shape[1] / 2, (rows.start + rows.stop) / 2)
+        return float(x / SPHERE_RADIUS * np.tan(y / SPHERE_RADIUS))
+
+
+def fine_of(box: GeoBox) -> int:
+    """Fine cells along a 1 km cell of a fine grid."""
+    return round(Level.KM1.metres / box.affine.a)
 
 
 def grid_of(seed: int, size: int, tile: Tile, offset: tuple[int, int] | None = None) -> tuple[tuple[int, int], GeoBox]:
@@ -61,7 +91,7 @@ def grid_of(seed: int, size: int, tile: Tile, offset: tuple[int, int] | None = N
     around = GeoBox(
         (size + 2 * MARGIN,) * 2, whole.affine * Affine.translation(offset[1] - MARGIN, offset[0] - MARGIN), whole.crs
     )
-    box = refine(around, FINE)
+    box = refine(around, MIXED if size <= _LARGE else PURE)
     east, north = _centres(box)
     middle = np.degrees(north[len(north) // 2] / SPHERE_RADIUS)
     rim = np.abs(east).max() / SPHERE_RADIUS / np.cos(np.abs(north).max() / SPHERE_RADIUS)
@@ -83,12 +113,7 @@ def locate(seed: int, size: int, tile: Tile, offset: tuple[int, int] | None) -> 
     east, north = _centres(box)
     middle = north[len(north) // 2] / SPHERE_RADIUS
     longitude, latitude = np.degrees(east[len(east) // 2] / SPHERE_RADIUS / np.cos(middle)), np.degrees(middle)
-    corner = tile.corner
-    # parcels and towns are laid out in true metres, not in the sheared ones of the sinusoidal grid
-    meridian = np.radians(longitude) * SPHERE_RADIUS
-    x = east[None, :] - meridian * np.cos(north / SPHERE_RADIUS)[:, None]
-    y = np.broadcast_to((north - corner[1])[:, None], x.shape)
-    return Place(tile, offset, box, float(longitude), float(latitude), x.astype(np.float32), y.astype(np.float32))
+    return Place(tile, offset, box, float(longitude), float(latitude))
 
 
 def inner(values: NDArray[Any], factor: int) -> NDArray[Any]:

@@ -99,35 +99,47 @@ def _counted(kelvin: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.round(kelvin / COUNT) * COUNT
 
 
-def reflectance(
-    bands: NDArray[np.float32],
-    factor: int,
-    rng: np.random.Generator,
-    *,
-    bright: Field | None = None,
-    jitter: float = 0.06,
-) -> NDArray[np.float32]:
-    """Look at fine reflectances with cells `factor` times coarser.
+JITTER = 0.06
+"""Standard deviation of the geolocation's error in images of reflectance (observed cells)."""
+
+
+def seen_bands(bands: NDArray[np.float32], factor: int, shift: tuple[float, float]) -> NDArray[np.float32]:
+    """Fine reflectances as cells `factor` times coarser see them; reaches `factor` + 2 fine cells.
 
     Args:
         bands: (band, y, x) on the fine grid.
         factor: Fine cells along an observed cell.
-        rng: Source of randomness.
-        bright: Reflectance that clouds put in the place of the land's, NaN where clear; (y, x) observed cells.
-        jitter: Standard deviation of the geolocation's error (observed cells).
+        shift: Error of the geolocation down and to the right (observed cells, below 0.5).
 
     Returns:
-        (band, y / factor, x / factor) in steps of 1e-4.
+        (band, y / factor, x / factor).
     """
     rows, cols = bands.shape[1] // factor, bands.shape[2] // factor
-    shift = rng.normal(0, jitter, 2) * factor
     out = np.empty((bands.shape[0], rows, cols), np.float32)
     for n, band in enumerate(bands):
-        sharp = ndimage.gaussian_filter(ndimage.shift(band, shift, order=1, mode="nearest"), 0.3 * factor, truncate=2)
-        mean = sharp.reshape(rows, factor, cols, factor).mean((1, 3))
-        grain = rng.standard_normal((rows, cols), dtype=np.float32)
-        haze = fractal((rows, cols), rng, slope=3.6, cell=116.0 * factor, outer=60e3)
-        out[n] = mean * (1 + np.float32(0.008) * grain) + np.float32(0.0015) * grain + np.float32(0.002) * haze
+        moved = ndimage.shift(band, (shift[0] * factor, shift[1] * factor), order=1, mode="nearest")
+        sharp = ndimage.gaussian_filter(moved, 0.3 * factor, truncate=2)
+        out[n] = sharp.reshape(rows, factor, cols, factor).mean((1, 3))
+    return out
+
+
+def measured(seen: Field, cell: float, rng: np.random.Generator, bright: Field | None = None) -> Field:
+    """A reflectance as it is measured: with noise, haze and clouds.
+
+    Args:
+        seen: (y, x) without them.
+        cell: Its cell (m).
+        rng: Source of randomness.
+        bright: Reflectance that clouds put in the place of the land's, NaN where clear.
+
+    Returns:
+        (y, x) in steps of 1e-4.
+    """
+    shape = (seen.shape[0], seen.shape[1])
+    grain = rng.standard_normal(shape, dtype=np.float32)
+    out = seen * (1 + np.float32(0.008) * grain) + np.float32(0.0015) * grain
+    del grain
+    out += np.float32(0.002) * fractal(shape, rng, slope=3.6, cell=cell, outer=60e3, inner=2e3)
     if bright is not None:
         out = np.where(np.isnan(bright), out, bright)
-    return np.round(np.clip(out, -0.01, 1.6), 4).astype(np.float32)
+    return np.asarray(np.round(np.clip(out, -0.01, 1.6), 4), dtype=np.float32)

@@ -12,22 +12,20 @@ from odc.geo.geobox import GeoBox
 
 from srdanet.grid import Level, Tile, coarsen, lonlat, refine
 from srdanet.physics import aggregate, degrade
-from srdanet.predictors.solar import illumination, solar_to_utc, sun_at
-from srdanet.predictors.terrain import gradient
+from srdanet.predictors.solar import solar_to_utc, sun_at
 from srdanet.prepare.granules import DIFFUSE
 from srdanet.products import quality
-from srdanet.simulate import classes, cover, energy, landscape, optics, phenology, sensor, swath
+from srdanet.simulate import classes, cover, landscape, optics, sensor, swath
 from srdanet.simulate import weather as sky
 from srdanet.simulate.clouds import Clouds, draw_clouds, draw_share
-from srdanet.simulate.ground import Ground, ground
+from srdanet.simulate.day import Day, Look, Overpass, look
 from srdanet.simulate.noise import Field, fractal, salt, stream
-from srdanet.simulate.place import FINE, MARGIN, inner, locate
+from srdanet.simulate.parallel import each
+from srdanet.simulate.place import MARGIN, fine_of, inner, locate
 from srdanet.simulate.sites import Sites, choose
 from srdanet.simulate.words import state_words
 
 _OVERPASS = {("Terra", True): 10.6, ("Terra", False): 22.4, ("Aqua", True): 13.4, ("Aqua", False): 1.6}
-STEPS = (3.0, 3.0, 3.0, 2.0, 2.0, 1.5, 1.5, 1.0, 1.0)
-"""Hours of the time steps before the overpass."""
 
 Platform = Literal["Terra", "Aqua"]
 
@@ -150,12 +148,8 @@ def simulate(
     place = locate(seed, size, Tile.parse(tile) if isinstance(tile, str) else tile, offset)
     date = dt.date.fromisoformat(date) if isinstance(date, str) else date
     kind = character or landscape.character(seed, place.latitude)
-    land = cover.build(seed, place.x, place.y, kind)
+    land = cover.build(seed, *place.metres(), kind)
     now = sky.weather(seed, place.latitude, place.longitude, date, kind.aridity)
-    warmth = now.season + 0.3 * (now.mean - now.season) - sky.LAPSE * land.relief.elevation
-    state = phenology.on_date(land, seed, date, place.latitude, place.cell, warmth.astype(np.float32))
-    level = optics.reflectances(land, state)
-    slopes = gradient(land.relief.elevation, place.box)
     hours = {
         p: _OVERPASS[platform, p] + stream(seed, "pass", date.isoformat(), platform, p).normal(0, 0.3)
         for p in (True, False)
@@ -164,10 +158,10 @@ def simulate(
         p: cast(np.datetime64, solar_to_utc(np.datetime64(date), hour, place.longitude)) for p, hour in hours.items()
     }
 
-    below = ground(land, state, optics.albedo(level), slopes, place, seed)
-    fine, emitting, residual = temperature(below, now, times[day], hours[day])
-    truth = degrade(fine, 2, emissivity=emitting).astype(np.float32)
-    emissivity = aggregate(emitting, 2).astype(np.float32)
+    rng = stream(seed, "optics", date.isoformat())
+    shifts = [(float(down), float(right)) for down, right in rng.normal(0, sensor.JITTER, (2, 2))]
+    seen_at = Overpass(times[day], hours[day], times[True], (shifts[0], shifts[1]))
+    found = look(Day.of(place, land, now, seed), seen_at, choose(seed, land.kind, place.fine))
 
     share = draw_share(stream(seed, "cover", date.isoformat())) if clouds is None else clouds
     # reflectances are of the day's overpass, whichever temperature is asked for
@@ -177,24 +171,23 @@ def simulate(
     angle = swath.draw_angle(rng, place.latitude)
     way = swath.track(place.latitude, place.longitude, ascending=day == (platform == "Aqua"))
     whole = sensor.view(
-        truth, emissivity, 4, rng, over=over[day], hour=hours[day], angle=angle, way=way, gridding=gridding
+        found.truth, found.emissivity, 4, rng, over=over[day], hour=hours[day], angle=angle, way=way, gridding=gridding
     )
     seen = sensor.View(*(inner(part, 1) for part in (whole.lst, whole.qc, whole.time, whole.angle)))
-    ratio = illumination(*slopes, *sun) / np.cos(np.radians(sun[0]))
-    optical, raw = _optical(land, state, level, ratio.astype(np.float32), over[True], seed, date, place.cell)
+    optical, raw = _optical(land, place.fine, found, over[True], seed, date)
 
-    lon, lat = (inner(part, 1) for part in lonlat(coarsen(place.box, FINE)))
+    lon, lat = (inner(part, 1) for part in lonlat(coarsen(place.box, place.fine)))
     area = float(lon.min()), float(lat.min()), float(lon.max()), float(lat.max())
     era5 = _reanalysis(seed, now, land.relief.elevation, place.box, (times[day],), area)
     air = sky.at_cells(era5, times[day], lon, lat)
-    raw |= {"view": seen, "clouds": share, "weather": now, "sites": choose(seed, land.kind, below)}
+    raw |= {"view": seen, "clouds": share, "weather": now, "sites": found.sites}
     return Simulation(
         seed=seed, tile=place.tile, date=date, day=day, platform=platform, offset=place.offset, character=kind,
-        time=times[day], truth=inner(truth, 4), emissivity=inner(emissivity, 4), 
+        time=times[day], truth=inner(found.truth, 4), emissivity=inner(found.emissivity, 4),
         lst=np.where(quality.keep_lst(seen.qc), seen.lst, np.float32(np.nan)), qc=seen.qc, view_time=seen.time,
         view_angle=seen.angle,
         predictors={**optical, **air}, raw=Raw(**raw, elevation=land.relief.elevation, elevation_box=place.box),
-        residual=residual,
+        residual=found.residual,
     )  # fmt: skip
 
 
@@ -213,23 +206,6 @@ def companion(simulation: Simulation) -> Simulation:
     )
 
 
-def temperature(below: Ground, now: sky.Weather, time: np.datetime64, hour: float) -> tuple[Field, Field, float]:
-    """Temperature (K) and emissivity on the fine grid, and the balance's largest residual (W m-2).
-
-    Args:
-        below: The ground.
-        now: The day's weather.
-        time: UTC of the overpass.
-        hour: Local solar hour of the overpass.
-    """
-
-    def forcing(when: float) -> energy.Forcing:
-        return below.forcing(now, when, time + np.timedelta64(round((when - hour) * 3600), "s"))
-
-    kelvin, residual = energy.balance(below.surface, forcing, [hour - sum(STEPS[n:]) for n in range(len(STEPS) + 1)])
-    return *below.with_water(kelvin, now, hour), float(np.abs(residual).max())
-
-
 def era5_over_tile(simulation: Simulation, times: tuple[np.datetime64, ...]) -> sky.Reanalysis:
     """ERA5's hours of the days of `times` over the whole tile; over the scene they are those behind its predictors."""
     lon, lat = lonlat(simulation.tile.geobox(Level.KM6))
@@ -242,8 +218,11 @@ def era5_over_tile(simulation: Simulation, times: tuple[np.datetime64, ...]) -> 
 def _reanalysis(
     seed: int, now: sky.Weather, elevation: Field, box: GeoBox, times: tuple[np.datetime64, ...], area: sky.Area
 ) -> sky.Reanalysis:
-    ground = aggregate(elevation, FINE).astype(np.float32)
-    return sky.reanalysis(seed, now, *lonlat(coarsen(box, FINE)), ground, times, area)
+    fine = fine_of(box)
+    side = box.shape[0] // fine
+    # ERA5 sees tens of kilometres: of a large scene every few are enough
+    step = fine * next((n for n in (8, 4, 2) if side % n == 0 and side // n >= 128), 1)
+    return sky.reanalysis(seed, now, *lonlat(coarsen(box, step)), aggregate(elevation, step), times, area)
 
 
 def _clouds(seed: int, date: dt.date, platform: str, day: bool, size: int, share: float, azimuth: float) -> Clouds:
@@ -252,41 +231,40 @@ def _clouds(seed: int, date: dt.date, platform: str, day: bool, size: int, share
 
 
 def _optical(
-    land: landscape.Land,
-    state: phenology.State,
-    level: NDArray[np.float32],
-    ratio: Field,
-    over: Clouds,
-    seed: int,
-    date: dt.date,
-    cell: float,
+    land: landscape.Land, fine: int, found: Look, over: Clouds, seed: int, date: dt.date
 ) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
     """Optical predictors as a reader would screen them, and the raw layers behind them."""
-    rng = stream(seed, "optics", date.isoformat())
-    shown = optics.illuminated(level, ratio)
+    rng = stream(seed, "haze", date.isoformat())
     tops = np.where(over.cover, np.float32(0.55), np.float32(np.nan))
-    tops = (tops + 0.1 * fractal(tops.shape, rng, slope=2.8, cell=927.0)).astype(np.float32)
-    at_250 = sensor.reflectance(shown[:2], 2, rng, bright=np.kron(tops, np.ones((4, 4), np.float32)))
-    at_500 = sensor.reflectance(shown, 4, rng, bright=np.kron(tops, np.ones((2, 2), np.float32)))
-    water = aggregate(land.water, FINE).astype(np.float32)
-    words = state_words(over, water, aggregate(state.snow, FINE).astype(np.float32), rng)
+    tops = (tops + 0.1 * fractal(tops.shape, rng, slope=2.8, cell=Level.KM1.metres)).astype(np.float32)
+    # bands are overwritten where they lie
+    at_250, at_500 = found.bands_250, found.bands_500
+
+    def measure(which: tuple[Level, int]) -> None:
+        level, n = which
+        bands, bright = (at_250, _repeat(tops, 4)) if level == Level.M250 else (at_500, _repeat(tops, 2))
+        own = stream(seed, "band", date.isoformat(), int(level), n)
+        bands[n] = sensor.measured(bands[n], level.metres, own, bright)
+
+    each(measure, [*((Level.M250, n) for n in range(2)), *((Level.M500, n) for n in range(7))])
+    water = aggregate(land.water, fine).astype(np.float32)
+    words = state_words(over, water, found.snow, rng)
     keep = quality.keep_reflectance(words)
-    white = aggregate(optics.albedo(level), 4) * np.float32(1.02)
+    white = found.albedo * np.float32(1.02)
     white = white + 0.004 * rng.standard_normal(white.shape, dtype=np.float32)
     white = np.round(np.clip(white, 0.01, 1), 3).astype(np.float32)
     black = np.round(white * np.float32(0.95), 3)
-    magnitude = fractal((white.shape[0], white.shape[1]), rng, slope=3, cell=463.0, outer=20e3) > 1.3
-    names = classes.igbp(land, 4, salt(seed, "classes"))
+    magnitude = fractal((white.shape[0], white.shape[1]), rng, slope=3, cell=Level.M500.metres, outer=20e3) > 1.3
+    names = classes.igbp(land, fine // 2, salt(seed, "classes"))
 
-    def clear(band: NDArray[np.float32], factor: int) -> Field:
-        mask = np.kron(keep, np.ones((factor, factor), np.bool_))
-        return inner(np.where(mask, band, np.float32(np.nan)), factor)
+    def clear(band: Field, factor: int) -> Field:
+        return inner(np.where(_repeat(keep, factor), band, np.float32(np.nan)), factor)
 
     optical: dict[str, NDArray[Any]] = {name: clear(at_250[n], 4) for n, name in enumerate(optics.BANDS[:2])}
     optical |= {name: clear(at_500[n + 2], 2) for n, name in enumerate(optics.BANDS[2:])}
     blue_sky = (1 - DIFFUSE) * black + DIFFUSE * white
     optical |= {"albedo": inner(blue_sky.astype(np.float32), 2), "land_cover": inner(names, 2)}
-    optical["elevation"] = inner(aggregate(land.relief.elevation, 2).astype(np.float32), 4)
+    optical["elevation"] = inner(aggregate(land.relief.elevation, fine // 4).astype(np.float32), 4)
     raw = {
         "state": inner(words, 1),
         "reflectance": inner(at_500, 2),
@@ -296,3 +274,8 @@ def _optical(
         "albedo_quality": inner(magnitude.astype(np.uint8), 2),
     }
     return optical, raw
+
+
+def _repeat(values: NDArray[Any], factor: int) -> NDArray[Any]:
+    """Values of cells on a grid so many times finer."""
+    return values.repeat(factor, 0).repeat(factor, 1)

@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 
 from srdanet.simulate import energy
 from srdanet.simulate import landscape as ls
-from srdanet.simulate.ground import Ground
+from srdanet.simulate.ground import Ground, join
 from srdanet.simulate.noise import stream
-from srdanet.simulate.place import FINE, MARGIN
+from srdanet.simulate.place import MARGIN
 from srdanet.simulate.weather import Weather, solar_hour
 
 COUNT = 4
@@ -29,15 +29,15 @@ COVERS = {
 }  # fmt: skip
 _DRAWN = 4096
 """Cells looked at in the choice."""
-_FINE, _CELLS = FINE // 4, 4
-"""Fine cells along a 250 m cell; 250 m cells along a 1 km cell."""
+_CELLS = 4
+"""250 m cells along a 1 km cell."""
 _PER_HOUR = 20
 """Moments of an hour at which the balance is solved; between them the course is linear."""
 Doubles = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Sites:
+class Chosen:
     """Places in a scene, each a cell of its 250 m grid."""
 
     row: NDArray[np.int64]
@@ -45,8 +45,32 @@ class Sites:
     col: NDArray[np.int64]
     cover: tuple[str, ...]
     """Land cover of each."""
+    rows: NDArray[np.int64]
+    """(n, m) rows of their fine cells, counted with the margin."""
+    cols: NDArray[np.int64]
+
+    def within(self, strip: slice) -> tuple[NDArray[np.intp], tuple[NDArray[np.int64], NDArray[np.int64]]]:
+        """Which of them lie in some fine rows, and the index of their fine cells in these."""
+        mine = np.flatnonzero((self.rows[:, 0] >= strip.start) & (self.rows[:, 0] < strip.stop))
+        return mine, (self.rows[mine][:, :, None] - strip.start, self.cols[mine][:, None, :])
+
+    def on(self, parts: list[tuple[NDArray[np.intp], Ground]]) -> Sites:
+        """These places with their ground, of which each part has some."""
+        order = np.argsort(np.concatenate([which for which, _ in parts]))
+        return Sites(self.row, self.col, self.cover, join([ground for _, ground in parts]).take(order))
+
+
+@dataclass(frozen=True)
+class Sites:
+    """Places in a scene, and what is there."""
+
+    row: NDArray[np.int64]
+    """(n,) row of the scene's 250 m grid."""
+    col: NDArray[np.int64]
+    cover: tuple[str, ...]
+    """Land cover of each."""
     ground: Ground
-    """Of their fine cells, (n, 2, 2)."""
+    """Of their fine cells, (n, m, m): 2 x 2 of them, 1 in large scenes."""
 
 
 @dataclass(frozen=True)
@@ -65,19 +89,19 @@ class Course:
     """(n,) broadband."""
 
 
-def choose(seed: int, kind: NDArray[np.uint8], ground: Ground) -> Sites:
+def choose(seed: int, kind: NDArray[np.uint8], fine: int) -> Chosen:
     """Choose cells of the most common covers but water, of one cover each, off the scene's rim where it has room.
 
     Args:
         seed: Seed of the land: the places are the same on every date.
         kind: Cover of the fine cells, margin included.
-        ground: The same cells' ground.
+        fine: Fine cells along a 1 km cell.
     """
-    size = kind.shape[0] // FINE - 2 * MARGIN
+    size = kind.shape[0] // fine - 2 * MARGIN
     low, high = (_CELLS, _CELLS * (size - 1)) if size > 2 else (0, _CELLS * size)
     drawn = np.unique(stream(seed, "sites").integers(low, high, (_DRAWN, 2)), axis=0)
     drawn = stream(seed, "order of sites").permutation(drawn)
-    rows, cols = (_fine(drawn[:, axis]) for axis in (0, 1))
+    rows, cols = (_fine(drawn[:, axis], fine) for axis in (0, 1))
     held = kind[rows[:, :, None], cols[:, None, :]].reshape(len(drawn), -1)
     own = held[:, 0]
     pure = (held == own[:, None]).all(1)
@@ -87,13 +111,12 @@ def choose(seed: int, kind: NDArray[np.uint8], ground: Ground) -> Sites:
     rest = [n for n in np.argsort(~pure | (own == ls.WATER), kind="stable").tolist() if n not in firsts[:COUNT]]
     chosen = np.array((firsts + rest)[:COUNT])
     covers = tuple(COVERS[int(np.bincount(held[n], minlength=8).argmax())] for n in chosen)
-    index = rows[chosen][:, :, None], cols[chosen][:, None, :]
-    return Sites(drawn[chosen, 0], drawn[chosen, 1], covers, ground.take(index))
+    return Chosen(drawn[chosen, 0], drawn[chosen, 1], covers, rows[chosen], cols[chosen])
 
 
-def _fine(cells: NDArray[np.int64]) -> NDArray[np.int64]:
-    """(n, 2) fine cells, counted with the margin, of 250 m cells counted without."""
-    return MARGIN * FINE + _FINE * cells[:, None] + np.arange(_FINE)
+def _fine(cells: NDArray[np.int64], fine: int) -> NDArray[np.int64]:
+    """(n, m) fine cells, counted with the margin, of 250 m cells counted without."""
+    return MARGIN * fine + fine // _CELLS * cells[:, None] + np.arange(fine // _CELLS)
 
 
 def course(sites: Sites, now: Weather, steps: tuple[float, ...]) -> Course:

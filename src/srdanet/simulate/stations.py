@@ -19,7 +19,8 @@ from srdanet.grid import Level, Tile, lonlat
 from srdanet.predictors.solar import sun_at
 from srdanet.products.stations_longwave import LIST_COLUMNS, STEFAN_BOLTZMANN
 from srdanet.simulate import sites
-from srdanet.simulate.simulation import STEPS, Simulation
+from srdanet.simulate.day import STEPS
+from srdanet.simulate.simulation import Simulation
 
 _MISSING = "-9999.9 1"
 
