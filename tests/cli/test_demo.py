@@ -64,6 +64,27 @@ def test_the_record_names_the_granules(demo: tuple[Path, dict[str, object]]) -> 
     assert (folder / "granules").is_dir()
 
 
+def test_the_stations_on_the_ground_see_the_errors_that_the_truth_shows(demo: tuple[Path, dict[str, object]]) -> None:
+    """A product of a simulated scene, held against the longwave radiation simulated there."""
+    folder, told = demo
+    words = ["evaluate", "stations", "--data", str(folder / "granules"), "--product", str(folder)]
+    result = CliRunner().invoke(cli, [*words, "--json"])
+    assert result.exit_code == 0, result.stderr
+    report = json.loads(result.stdout)
+    assert (report["title"], report["method"]) == ("stations", "bicubic")
+    land = simulate(SEED, SIZE)
+    sites = land.raw.sites
+    with rasterio.open(told["rasters"]["250"]) as file:  # type: ignore[index]
+        errors = (file.read(1) - land.truth)[sites.row, sites.col]
+    rows = [row for row in report["rows"] if row["label"].endswith("250 m")]
+    assert len(rows) == np.isfinite(errors).sum() > 0
+    found = [row["model_metrics"]["error"] for row in rows]
+    assert found == pytest.approx(errors[np.isfinite(errors)].tolist(), abs=0.05)
+    assert all(row["bicubic"] is None and row["model_metrics"]["uncertainty"] > 0 for row in rows)
+    assert any("500 m" in row["label"] for row in report["rows"])
+    assert "nan" not in CliRunner().invoke(cli, words).stdout
+
+
 def test_a_second_demo_is_refused(demo: tuple[Path, dict[str, object]]) -> None:
     with pytest.raises(OutputError, match="exists already"):
         run_demo(demo[0], seed=SEED, size=SIZE)

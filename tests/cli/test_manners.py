@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from srdanet.cli import cli, manners
 from srdanet.errors import ConfigError, GranuleError
 
-EVALUATIONS = tuple(("evaluate", name) for name in ("simulation", "target", "orleans"))
+EVALUATIONS = tuple(("evaluate", name) for name in ("simulation", "target", "orleans", "stations"))
 VERBS = (*((name,) for name in ("prepare", "downscale", "train", "simulate", "demo", "info")), *EVALUATIONS)
 
 
@@ -76,6 +76,9 @@ def test_version(runner: CliRunner) -> None:
         ["downscale", "scene.nc", "-o", "x", "--to", "100"],
         ["train", "absent.toml"],
         ["simulate", "-o", "x", "--size", "1"],
+        ["simulate", "--size", "8"],
+        ["simulate", "-o", "x", "--size", "8", "--date", "2020-07-20..2020-07-15"],
+        ["simulate", "-o", "x", "--size", "8", "--date", "2020-07-15..2020-07-16..2020-07-17"],
     ],
 )
 def test_asked_wrongly(runner: CliRunner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: list[str]) -> None:

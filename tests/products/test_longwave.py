@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from srdanet.errors import ArgumentError, GranuleError
-from srdanet.products.stations_longwave import STEFAN_BOLTZMANN, Longwave, open_longwave, skin_temperature
+from srdanet.products.stations_longwave import STEFAN_BOLTZMANN, Longwave, open_listed, open_longwave, skin_temperature
 
 
 def test_the_sky_reflected_is_taken_away() -> None:
@@ -128,3 +128,25 @@ def test_ozflux_agrees_with_its_own_temperature(shared_data: Path) -> None:
     np.testing.assert_allclose(found.lst(), given, atol=2e-4)
     assert str(found.time[0]) == "2016-02-04T22:30:00.000000000"
     assert found.at(np.datetime64("2016-02-05T00:15")) == pytest.approx((302.2547 + 303.9834) / 2, abs=1e-3)
+
+
+def test_a_list_gives_each_record_its_emissivity(tmp_path: Path) -> None:
+    row = ROW.format(hour=1, minute=0, down=186.3, flag=0, up=276.0)
+    for name in ("a.dat", "b.dat"):
+        (tmp_path / name).write_text(DAY.format(rows=row + "\n"))
+    listed = tmp_path / "stations.csv"
+    listed.write_text("emissivity,file,cover\n0.97,a.dat,grass\n0.9,b.dat,\n")
+    first, second = open_listed(listed)
+    np.testing.assert_array_equal(first.emissivity, np.full(first.time.shape, 0.97))
+    assert (second.lst() > first.lst()).all()
+    for text, message in (
+        ("emissivity,file\n", "no list"),
+        ("file\na.dat\n", "no list"),
+        ("emissivity,file\nhigh,a.dat\n", "'high'"),
+        ("emissivity,file\n0.97,c.dat\n", "no such station file"),
+    ):
+        listed.write_text(text)
+        with pytest.raises(GranuleError, match=message):
+            open_listed(listed)
+    with pytest.raises(GranuleError, match="no such table"):
+        open_listed(tmp_path / "absent.csv")

@@ -11,7 +11,7 @@ import errno
 import json
 import logging
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -107,6 +107,18 @@ def read_date(_: click.Context, param: click.Parameter, value: str | None) -> dt
         except ValueError:
             continue
     raise click.BadParameter(f"{value!r} is no date; write it like 2020-07-15 or 2020197", param=param)
+
+
+def read_dates(context: click.Context, param: click.Parameter, values: Sequence[str]) -> tuple[dt.date, ...]:
+    """Dates as of `read_date`, or spans of them as FIRST..LAST, both included, in order and each once."""
+    found: set[dt.date] = set()
+    for value in values:
+        ends = [read_date(context, param, end) for end in value.split("..")]
+        first, last = ends[0], ends[-1]
+        if first is None or last is None or len(ends) > 2 or last < first:
+            raise click.BadParameter(f"{value!r} is no span; write it like 2020-07-15..2020-07-20", param=param)
+        found |= {first + dt.timedelta(days=n) for n in range((last - first).days + 1)}
+    return tuple(sorted(found))
 
 
 def place_and_day(command: Command) -> Command:

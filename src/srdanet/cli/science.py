@@ -9,7 +9,18 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from srdanet.cli.manners import as_json, emit, note, out, overwrite, read_date, read_tile, verbose
+from srdanet.cli.manners import (
+    as_json,
+    dry_run,
+    emit,
+    note,
+    out,
+    overwrite,
+    progress,
+    read_dates,
+    read_tile,
+    verbose,
+)
 
 if TYPE_CHECKING:
     from srdanet.evaluation import Report
@@ -135,11 +146,21 @@ def simulated(scenes: int, model: str, by: Any, as_json: bool) -> None:
 @evaluate.command()
 @_DATA
 @_experiment
-def stations(data: Path, model: str, as_json: bool) -> None:
-    """1 km -> 250 m against the longwave radiation of a station on the ground."""
-    from srdanet.evaluation import run_stations
+@click.option(
+    "--product",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="A product to hold against the stations listed below --data, instead of downscaling the images at Yanco.",
+)
+def stations(data: Path, model: str, product: Path | None, as_json: bool) -> None:
+    """1 km -> 250 m against the longwave radiation of stations on the ground.
 
-    _print(run_stations(data, model), as_json=as_json)
+    A list of stations is a CSV file stations*.csv with the columns file (a SURFRAD or ARM record beside it) and
+    emissivity (broadband), as `srdanet simulate` writes it.
+    """
+    from srdanet.evaluation import run_product, run_stations
+
+    report = run_stations(data, model) if product is None else run_product(product, data)
+    _print(report, as_json=as_json)
 
 
 def _print(report: Report, *, as_json: bool) -> None:
@@ -152,38 +173,50 @@ def _print(report: Report, *, as_json: bool) -> None:
 )
 @click.option(
     "--date",
-    callback=read_date,
-    metavar="YYYY-MM-DD",
-    default="2020-07-15",
+    "dates",
+    callback=read_dates,
+    multiple=True,
+    metavar="YYYY-MM-DD[..]",
+    default=("2020-07-15",),
     show_default=True,
-    help="Day of the overpass.",
+    help="Day (UTC); may be repeated, or be FIRST..LAST. All days share their land.",
 )
-@click.option("--night", is_flag=True, help="A night overpass.")
 @click.option("--seed", type=int, default=1, show_default=True, help="Everything random follows from it.")
-@click.option("--size", type=click.IntRange(4), default=64, show_default=True, help="1 km cells on a side.")
+@click.option(
+    "--size",
+    type=click.IntRange(4, 1200),
+    default=1200,
+    show_default=True,
+    help="1 km cells on a side; 1200 is a tile.",
+)
 @click.option("--check", is_flag=True, help="Hold simulated scenes against real ones instead: a table and a figure.")
 @click.option(
     "--data", type=click.Path(exists=True, file_okay=False, path_type=Path), help="Real data sets, for --check."
 )
 @click.option("--scenes", type=click.IntRange(4), default=32, show_default=True, help="Lands to simulate, for --check.")
 @out("FOLDER")
+@dry_run
 @as_json
 @overwrite
 @verbose
 def simulate(
     tile: Tile,
-    date: dt.date,
-    night: bool,
+    dates: tuple[dt.date, ...],
     seed: int,
     size: int,
     check: bool,
     data: Path | None,
     scenes: int,
     out: Path | None,
+    dry_run: bool,
     as_json: bool,
     overwrite: bool,
 ) -> None:
     """Invent a land with known 250 m temperature and write what satellites see of it, as real file formats.
+
+    For each day FOLDER gets granules (MOD11A1, MOD09GA, MOD09GQ, MCD43A3, MCD12Q1), SRTM tiles and ERA5; its
+    stations/ longwave radiation measured on the ground; its truth/ the true temperature of the day's and the
+    night's overpass at 1000, 500 and 250 m, as GeoTIFF and NetCDF.
 
     With --check, tell how alike such lands are to the real scenes below --data; -o keeps the table and the figure.
     """
@@ -194,12 +227,19 @@ def simulate(
         return
     if out is None:
         raise click.UsageError("Missing option '-o' / '--out'.")
-    from srdanet.simulate import simulate as invent
-    from srdanet.simulate import write
+    from srdanet.outputs.staging import refuse_existing
+    from srdanet.simulate.files import file_names, room, write_days
 
-    files = write(invent(seed, size, tile, date, not night), out, overwrite=overwrite)
-    names = [str(path) for path in files]
-    emit("\n".join(names), {"files": names, "seed": seed, "size": size, "tile": str(tile)}, as_json=as_json)
+    names = file_names(seed, size, tile, dates)
+    facts = {"seed": seed, "size": size, "tile": str(tile), "dates": [str(date) for date in dates]}
+    if dry_run:
+        refuse_existing([out / name for name in names], overwrite=overwrite)
+        lines = [*(f"would write {out / name}" for name in names), f"about {room(names, size) / 1e6:.0f} MB"]
+        emit("\n".join(lines), facts | {"writes": [str(out / name) for name in names]}, as_json=as_json)
+        return
+    with progress() as show:
+        files = [str(path) for path in write_days(seed, size, tile, dates, out, overwrite=overwrite, progress=show)]
+    emit("\n".join(files), facts | {"files": files}, as_json=as_json)
 
 
 def _hold_against_the_earth(data: Path, scenes: int, out: Path | None, *, as_json: bool, overwrite: bool) -> None:

@@ -1,6 +1,22 @@
 """How good a method is: real data, a split by region and date, sums that add up."""
 
-from srdanet.evaluation.experiments import run_orleans, run_simulated, run_simulation, run_stations, run_target
+from srdanet.evaluation.experiments import (
+    run_orleans,
+    run_product,
+    run_simulated,
+    run_simulation,
+    run_stations,
+    run_target,
+)
 from srdanet.evaluation.scores import Report, Row
 
-__all__ = ["Report", "Row", "run_orleans", "run_simulated", "run_simulation", "run_stations", "run_target"]
+__all__ = [
+    "Report",
+    "Row",
+    "run_orleans",
+    "run_product",
+    "run_simulated",
+    "run_simulation",
+    "run_stations",
+    "run_target",
+]

@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import get_args
 
-from srdanet.evaluation import protocol, simulated, stations
+from srdanet.evaluation import listed, protocol, simulated, stations
 from srdanet.evaluation.datasets import When, aster, imt
 from srdanet.evaluation.scores import Report
 from srdanet.evaluation.splits import Role
@@ -82,6 +82,13 @@ def run_stations(data: Path | str, model: str | Path | Downscaler = "default") -
     rows = stations.stations(downscaler, data)
     metrics = ("error", "1 km error", "station", "uncertainty")
     return Report("stations", name, "MODIS, 1 km -> 250 m, against longwave radiation at Yanco", rows, metrics)
+
+
+def run_product(product: Path | str, data: Path | str) -> Report:
+    """A product that was made already against stations; arguments and errors as of `listed.against_stations`."""
+    name, rows = listed.against_stations(product, data)
+    metrics = ("error", "station", "uncertainty")
+    return Report("stations", name, "a product against longwave radiation measured on the ground", rows, metrics)
 
 
 def run_simulated(count: int = 16, model: str | Path | Downscaler = "default", by: By | None = None) -> Report:

@@ -73,7 +73,7 @@ class Report:
     def _cells(self, row: Row) -> list[str]:
         low, high = row.interval
         interval = "" if math.isnan(low) else f"{low:.3f} to {high:.3f}"
-        numbers = [f"{row.model:.3f}", f"{row.bicubic:.3f}", f"{row.share:.3f}"]
+        numbers = ["" if math.isnan(v) else f"{v:.3f}" for v in (row.model, row.bicubic, row.share)]
         pairs = [(row.model_metrics.get(m, math.nan), row.bicubic_metrics.get(m, math.nan)) for m in self.metrics]
         return [row.label, row.count, row.measure, *numbers, interval, *(_pair(a, b) for a, b in pairs)]
 

@@ -18,8 +18,8 @@ from srdanet.outputs.staging import publish, refuse_existing, staged
 from srdanet.products.names import GranuleName
 from srdanet.simulate import contents
 from srdanet.simulate.granules import granule_name, write_granule
-from srdanet.simulate.heights import srtm_tiles, write_tile
-from srdanet.simulate.place import MARGIN, fine_of, grid_of
+from srdanet.simulate.heights import POSTS, srtm_tiles, write_tile
+from srdanet.simulate.place import FINE, MARGIN, grid_of
 from srdanet.simulate.sensor import View
 from srdanet.simulate.simulation import Platform, Simulation, companion, era5_over_tile, simulate
 from srdanet.simulate.stations import station_names, truth_at_sites, write_stations
@@ -33,6 +33,8 @@ TRUTH, STATIONS = "truth", "stations"
 _OUTSIDE = {"qc_day": 3, "qc_night": 3}
 """QC words around the scene: not produced for other reasons than cloud."""
 _PARTS = 5
+_BYTES, _BYTES_PER_CELL = 5_000_000, 300
+"""Disk bytes of a day but for heights: tiles of fill and the stations, and what each 1 km cell adds."""
 Tell = Callable[[int], None]
 
 
@@ -162,9 +164,15 @@ def _publish(names: Sequence[str], hidden: Path, folder: Path, *, overwrite: boo
     return [folder / name for name in names]
 
 
+def room(names: Sequence[str], size: int) -> int:
+    """Disk bytes that the files of a scene of that size take, about."""
+    days = sum(name.endswith(".zip") for name in names)
+    return sum(name.endswith(".hgt") for name in names) * POSTS**2 * 2 + days * (_BYTES + _BYTES_PER_CELL * size**2)
+
+
 def _scene(fine: GeoBox) -> GeoBox:
     """The scene's 1 km grid in the fine one."""
-    return coarsen(fine, fine_of(fine))[MARGIN:-MARGIN, MARGIN:-MARGIN]
+    return coarsen(fine, FINE)[MARGIN:-MARGIN, MARGIN:-MARGIN]
 
 
 def _granules(tile: Tile, date: dt.date, platform: Platform) -> dict[str, GranuleName]:

@@ -48,7 +48,9 @@ def write_stations(
         folder: Where to.
     """
     chosen = simulation.raw.sites
-    lon, lat = (values[chosen.row, chosen.col] for values in lonlat(simulation.geobox_at(Level.M250)))
+    box = simulation.geobox_at(Level.M250)
+    cells = [lonlat(box[row : row + 1, col : col + 1]) for row, col in zip(chosen.row, chosen.col, strict=True)]
+    lon, lat = ([float(cell[axis][0, 0]) for cell in cells] for axis in (0, 1))
     height = chosen.ground.elevation.mean((1, 2))
     day = sites.through(sites.course(chosen, simulation.raw.weather, STEPS), truth)
     minutes = day.time[0] + np.arange(24 * 60) * np.timedelta64(60, "s")
