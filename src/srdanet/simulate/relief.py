@@ -180,8 +180,8 @@ def _rivers(
         straight = ((a + (b - a) * along) + 0.5) * factor - 0.5
         places.append(np.rint(straight + at + (after - at) * along).astype(np.int64))
     inside = (places[0] >= 0) & (places[0] < shape[0]) & (places[1] >= 0) & (places[1] < shape[1])
-    # hydraulic geometry: width grows with the root of discharge
-    width = np.broadcast_to((2.2 * np.sqrt(area[nodes]))[:, None], inside.shape)
+    # hydraulic geometry: width grows with the root of discharge; 350 m at 115000 km2 (Loire), 200 at 36000 (Rhine)
+    width = np.broadcast_to((1.1 * np.sqrt(area[nodes]))[:, None], inside.shape)
     river = np.zeros(shape, np.float32)
     np.maximum.at(river, (places[0][inside], places[1][inside]), width[inside].astype(np.float32))
 
