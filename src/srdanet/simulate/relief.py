@@ -161,6 +161,8 @@ def _lakes(
     level = max(float(np.quantile(depth, 1 - share)), 1.0)
     surface = _smooth(ndimage.gaussian_filter(depth - level, 0.8), factor)
     surface += np.float32(0.15 * level) * fractal(shape, rng, slope=3.0, cell=cell, outer=3e3) - np.float32(0.1)
+    # shores in a flat basin wander far: no more water than was asked for
+    surface -= np.float32(max(float(np.quantile(surface[::4, ::4], 1 - share)), 0.0))
     return surface
 
 
