@@ -3,6 +3,7 @@
 #   PYTHON=python3.12   the interpreter that the environments are made with (3.11 or newer)
 #   PIP_FLAGS=…         more arguments for pip, such as another package index (see CONTRIBUTING.md)
 #   JOBS=4              test processes (each with one thread)
+#   DATA=…              folder of the real data sets, for `make reproduce`
 #   ARGS=…              more arguments for pytest, such as ARGS='tests/test_grid.py -x'
 
 SHELL := /bin/bash
@@ -13,6 +14,7 @@ at_least_311 = $(shell $(1) -c 'import sys; print("yes" if sys.version_info >= (
 PYTHON ?= $(firstword $(foreach p,python3.11 python3,$(if $(call at_least_311,$(p)),$(p))))
 PIP_FLAGS ?=
 JOBS ?= 2
+DATA ?= ../shared/data
 ARGS ?=
 TORCH := torch==2.13.0
 EXTRAS := train,test,dev
@@ -35,13 +37,14 @@ define environment
 @touch $@
 endef
 
-.PHONY: help demo test lint format types trials lock clean
+.PHONY: help demo test lint format types trials reproduce lock clean
 
 help:
 	@echo "make demo     run the main job on the built-in scene: GeoTIFFs, a picture, errors against the known truth"
 	@echo "make test     install everything and run all tests"
 	@echo "make lint     ruff: rules and format        make format   let ruff mend what it can"
 	@echo "make types    mypy --strict                 make trials   the long tests"
+	@echo "make reproduce   train a short form of the shipped model, hold it against bounds on unseen data"
 	@echo "make lock     rewrite constraints.txt       make clean    remove environments and caches"
 
 # The light package, built and installed as a user's pip would do it: no torch.
@@ -61,6 +64,9 @@ test: $(TEST)/.installed
 
 trials: $(TEST)/.installed
 	$(TEST)/bin/python -m pytest -m trial $(ARGS)
+
+reproduce: $(TEST)/.installed
+	OMP_NUM_THREADS=1 $(TEST)/bin/python benchmarks/reproduce.py --data $(DATA)
 
 lint: $(TEST)/.installed
 	$(TEST)/bin/ruff check .

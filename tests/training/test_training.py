@@ -238,6 +238,18 @@ def test_configuration_errors_name_the_place(tmp_path: Path) -> None:
         read_config(tmp_path / "absent.toml")
 
 
+def test_a_configuration_stands_on_another(tmp_path: Path) -> None:
+    """What it says itself goes before what its base says; its own name stands in the errors of its own."""
+    (tmp_path / "base.toml").write_text('data = "d"\noutput = "o"\nseed = 7\nwarmup = 9\n[sources.toy]\nweight = 1\n')
+    path = tmp_path / "short.toml"
+    path.write_text('base = "base.toml"\noutput = "p"\nseed = 8\n')
+    config = read_config(path)
+    assert (config.seed, config.warmup, config.output) == (8, 9, tmp_path / "p")
+    path.write_text('base = "absent.toml"\n')
+    with pytest.raises(ConfigError, match="absent"):
+        read_config(path)
+
+
 def test_an_unknown_source_is_refused(samples: dict[str, list[Sample]], tmp_path: Path) -> None:
     config = settings(tmp_path, 1).model_copy(update={"sources": {"moon": settings(tmp_path, 1).sources["toy"]}})
     with pytest.raises(ConfigError, match="moon"):

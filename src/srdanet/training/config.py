@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
@@ -68,20 +68,29 @@ class TrainConfig(_Strict):
 def read_config(path: Path | str) -> TrainConfig:
     """Read a training configuration (TOML); relative paths in it are relative to the file.
 
+    With `base = "other.toml"` in it, what it does not say is as in that file of the same folder.
+
     Raises:
         ConfigError: when the file cannot be read or says something unknown or impossible.
     """
     path = Path(path)
+    raw = _table(path)
+    if "base" in raw:
+        raw = _table(path.parent / Path(raw.pop("base")).name) | raw
     try:
-        raw = tomllib.loads(path.read_text())
         config = TrainConfig(**raw)
-    except OSError as error:
-        raise ConfigError(f"cannot be read ({error.strerror})", where=path) from error
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"is no valid TOML: {error}", where=path) from error
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"]))
         raise ConfigError(f"{place}: {first['msg']}", where=path) from error
     here = path.resolve().parent
     return config.model_copy(update={"data": here / config.data, "output": here / config.output})
+
+
+def _table(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text())
+    except OSError as error:
+        raise ConfigError(f"cannot be read ({error.strerror})", where=path) from error
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"is no valid TOML: {error}", where=path) from error

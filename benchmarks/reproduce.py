@@ -1,0 +1,69 @@
+"""Train the shipped model again in a short form, and hold the result against bounds on data it has not seen.
+
+    python benchmarks/reproduce.py --data FOLDER [-o FOLDER]
+
+The run is that of `configs/short.toml`; judged is the RMSE over bicubic's on the test patches of MODIS, 2 -> 1 km. The
+exit code is 1 where a bound is missed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from srdanet.evaluation import run_simulation
+from srdanet.evaluation.scores import Row
+from srdanet.training import read_config
+from srdanet.training.export import export
+from srdanet.training.gather import gather
+from srdanet.training.loop import Trainer, run
+
+CONFIG = Path(__file__).parents[1] / "configs" / "short.toml"
+BOUNDS = {"day": 0.90, "night": 0.95}
+"""Shares of bicubic's RMSE that must not be exceeded."""
+
+
+def retrain(data: Path, folder: Path) -> Sequence[Row]:
+    """Train into the folder; the test rows of what came out."""
+    config = read_config(CONFIG).model_copy(update={"data": data, "output": folder / "run"})
+    checkpoint = run(Trainer(config, *gather(config)))
+    bundle = export(checkpoint, folder / "model", version="0", card="")
+    return run_simulation(data, bundle.folder).rows
+
+
+def verdict(rows: Sequence[Row]) -> tuple[list[str], bool]:
+    """Lines for people, measured beside bound; whether all bounds hold."""
+    lines, held = ["RMSE over bicubic's, test patches   measured   bound"], True
+    for row, (when, bound) in zip(rows, BOUNDS.items(), strict=True):
+        if not row.label.startswith(when):
+            raise ValueError(f"rows come in another order: {row.label}")
+        fine = row.share <= bound
+        held &= fine
+        lines.append(f"{row.label:<34}  {row.share:8.3f}   {bound:5.2f}   {'holds' if fine else 'MISSED'}")
+    return lines, held
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True, help="folder of the data sets")
+    parser.add_argument("-o", "--output", type=Path, help="keep the run and its model here")
+    asked = parser.parse_args()
+    if not asked.data.is_dir():
+        parser.error(f"{asked.data} is no folder; the data sets are named in src/srdanet/evaluation/datasets.py")
+    logging.basicConfig(format="%(message)s")
+    logging.getLogger("srdanet.training").setLevel(logging.INFO)
+    start = time.monotonic()
+    with tempfile.TemporaryDirectory() as place:
+        lines, held = verdict(retrain(asked.data, asked.output or Path(place)))
+    print("\n".join([*lines, f"{(time.monotonic() - start) / 60:.0f} minutes"]))
+    sys.exit(0 if held else 1)
+
+
+if __name__ == "__main__":
+    main()
