@@ -20,7 +20,7 @@ from srdanet.products.granule import Granule, open_granule
 from srdanet.products.meteorology import at_overpass, open_era5
 from srdanet.products.table import PRODUCTS
 from srdanet.simulate import Simulation, companion, simulate, write, write_days
-from srdanet.simulate.files import file_names
+from srdanet.simulate.files import file_names, room
 from srdanet.simulate.granules import pack
 from srdanet.simulate.heights import srtm_tiles
 from srdanet.simulate.place import grid_of
@@ -176,6 +176,21 @@ def test_days_are_what_single_scenes_are(tmp_path: Path) -> None:
     assert any(f.name == "truth_h18v04_2020093_night_aqua_250m.nc" for f in one)
     for a, b in zip(one, days, strict=True):
         assert a.read_bytes() == b.read_bytes(), a.name
+
+
+def test_nothing_is_left_of_days_that_fail(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("srdanet.simulate.files.write_era5", full)
+    with pytest.raises(OutputError, match="No space left"):
+        write_days(4, 4, Tile(26, 5), [dt.date(2020, 7, 15)], tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_room_that_is_told_is_about_what_is_taken(scene: Simulation, files: list[Path]) -> None:
+    names = file_names(4, SIZE, scene.tile, [scene.date], offset=scene.offset)
+    assert room(names, SIZE) == pytest.approx(sum(path.stat().st_size for path in files), rel=0.3)
 
 
 @pytest.mark.parametrize("dates", [[], [dt.date(2020, 7, 15)] * 2])

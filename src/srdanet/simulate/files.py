@@ -33,7 +33,7 @@ TRUTH, STATIONS = "truth", "stations"
 _OUTSIDE = {"qc_day": 3, "qc_night": 3}
 """QC words around the scene: not produced for other reasons than cloud."""
 _PARTS = 5
-_BYTES, _BYTES_PER_CELL = 5_000_000, 300
+_BYTES, _BYTES_PER_CELL = 4_600_000, 420
 """Disk bytes of a day but for heights: tiles of fill and the stations, and what each 1 km cell adds."""
 Tell = Callable[[int], None]
 
