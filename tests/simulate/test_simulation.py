@@ -140,7 +140,7 @@ def test_classes_are_what_the_bands_show(day: Simulation) -> None:
     green = aggregate(_ndvi(day), 2)
     forest = np.isin(cover, (1, 4, 5))
     assert green[forest].mean() > green[cover == 12].mean()
-    lake = simulate(4, 32, clouds=0.0)
+    lake = simulate(4, 32, clouds=0.0, character=replace(HILLS, lakes=0.05))
     water = lake.predictors["land_cover"] == 17
     assert water.sum() > 20
     assert lake.predictors["nir2"][water].mean() < 0.4 * lake.predictors["nir2"][~water].mean()
@@ -165,3 +165,36 @@ def test_clouds_hide_the_same_places_from_all(day: Simulation) -> None:
 def test_places_that_do_not_exist_are_refused(bad: dict[str, object]) -> None:
     with pytest.raises(ArgumentError):
         simulate(1, **{"size": 12, **bad})  # type: ignore[arg-type]
+
+
+def test_the_number_of_threads_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("srdanet.simulate.day._STRIP", 1 << 15)
+    monkeypatch.setattr("srdanet.simulate.parallel.STRIP", 1 << 14)
+    made = []
+    for count in (1, 3):
+        for module in ("parallel", "noise"):
+            monkeypatch.setattr(f"srdanet.simulate.{module}.threads", lambda count=count: count)
+        made.append(simulate(5, 24))
+    assert _same(*made)
+
+
+def test_strips_leave_no_seams(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = simulate(6, 32, clouds=0.0)
+    monkeypatch.setattr("srdanet.simulate.day._STRIP", 1 << 14)
+    cut = simulate(6, 32, clouds=0.0)
+    np.testing.assert_allclose(cut.truth, whole.truth, atol=0.15)
+    np.testing.assert_allclose(cut.raw.reflectance, whole.raw.reflectance, atol=2e-4)
+    assert np.abs(cut.truth - whole.truth).mean() < 0.01
+
+
+def test_large_scenes_have_a_fine_grid_of_250_m(monkeypatch: pytest.MonkeyPatch) -> None:
+    small = simulate(7, 40, clouds=0.0)
+    monkeypatch.setattr("srdanet.simulate.place._LARGE", 20)
+    large = simulate(7, 40, clouds=0.0)
+    assert small.raw.elevation.shape[0] == 2 * large.raw.elevation.shape[0]
+    assert large.residual < 1
+    for name, values in small.predictors.items():
+        assert large.predictors[name].shape == values.shape
+    assert large.raw.sites.ground.elevation.shape[1:] == (1, 1)
+    assert float(large.truth.mean()) == pytest.approx(float(small.truth.mean()), abs=2.5)
+    assert 0.5 < _detail(large.truth).std() / _detail(small.truth).std() < 2

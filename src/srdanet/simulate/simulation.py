@@ -162,6 +162,9 @@ def simulate(
     shifts = [(float(down), float(right)) for down, right in rng.normal(0, sensor.JITTER, (2, 2))]
     seen_at = Overpass(times[day], hours[day], times[True], (shifts[0], shifts[1]))
     found = look(Day.of(place, land, now, seed), seen_at, choose(seed, land.kind, place.fine))
+    elevation, water = land.relief.elevation, aggregate(land.water, place.fine).astype(np.float32)
+    names = classes.igbp(land, place.fine // 2, salt(seed, "classes"))
+    del land  # of a whole tile it is most of what is in memory
 
     share = draw_share(stream(seed, "cover", date.isoformat())) if clouds is None else clouds
     # reflectances are of the day's overpass, whichever temperature is asked for
@@ -174,11 +177,12 @@ def simulate(
         found.truth, found.emissivity, 4, rng, over=over[day], hour=hours[day], angle=angle, way=way, gridding=gridding
     )
     seen = sensor.View(*(inner(part, 1) for part in (whole.lst, whole.qc, whole.time, whole.angle)))
-    optical, raw = _optical(land, place.fine, found, over[True], seed, date)
+    optical, raw = _optical(found, over[True], water, seed, date)
+    optical |= {"land_cover": inner(names, 2), "elevation": inner(aggregate(elevation, place.fine // 4), 4)}
 
     lon, lat = (inner(part, 1) for part in lonlat(coarsen(place.box, place.fine)))
     area = float(lon.min()), float(lat.min()), float(lon.max()), float(lat.max())
-    era5 = _reanalysis(seed, now, land.relief.elevation, place.box, (times[day],), area)
+    era5 = _reanalysis(seed, now, elevation, place.box, (times[day],), area)
     air = sky.at_cells(era5, times[day], lon, lat)
     raw |= {"view": seen, "clouds": share, "weather": now, "sites": found.sites}
     return Simulation(
@@ -186,7 +190,7 @@ def simulate(
         time=times[day], truth=inner(found.truth, 4), emissivity=inner(found.emissivity, 4),
         lst=np.where(quality.keep_lst(seen.qc), seen.lst, np.float32(np.nan)), qc=seen.qc, view_time=seen.time,
         view_angle=seen.angle,
-        predictors={**optical, **air}, raw=Raw(**raw, elevation=land.relief.elevation, elevation_box=place.box),
+        predictors={**optical, **air}, raw=Raw(**raw, elevation=elevation, elevation_box=place.box),
         residual=found.residual,
     )  # fmt: skip
 
@@ -231,7 +235,7 @@ def _clouds(seed: int, date: dt.date, platform: str, day: bool, size: int, share
 
 
 def _optical(
-    land: landscape.Land, fine: int, found: Look, over: Clouds, seed: int, date: dt.date
+    found: Look, over: Clouds, water: Field, seed: int, date: dt.date
 ) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
     """Optical predictors as a reader would screen them, and the raw layers behind them."""
     rng = stream(seed, "haze", date.isoformat())
@@ -247,7 +251,6 @@ def _optical(
         bands[n] = sensor.measured(bands[n], level.metres, own, bright)
 
     each(measure, [*((Level.M250, n) for n in range(2)), *((Level.M500, n) for n in range(7))])
-    water = aggregate(land.water, fine).astype(np.float32)
     words = state_words(over, water, found.snow, rng)
     keep = quality.keep_reflectance(words)
     white = found.albedo * np.float32(1.02)
@@ -255,7 +258,6 @@ def _optical(
     white = np.round(np.clip(white, 0.01, 1), 3).astype(np.float32)
     black = np.round(white * np.float32(0.95), 3)
     magnitude = fractal((white.shape[0], white.shape[1]), rng, slope=3, cell=Level.M500.metres, outer=20e3) > 1.3
-    names = classes.igbp(land, fine // 2, salt(seed, "classes"))
 
     def clear(band: Field, factor: int) -> Field:
         return inner(np.where(_repeat(keep, factor), band, np.float32(np.nan)), factor)
@@ -263,8 +265,7 @@ def _optical(
     optical: dict[str, NDArray[Any]] = {name: clear(at_250[n], 4) for n, name in enumerate(optics.BANDS[:2])}
     optical |= {name: clear(at_500[n + 2], 2) for n, name in enumerate(optics.BANDS[2:])}
     blue_sky = (1 - DIFFUSE) * black + DIFFUSE * white
-    optical |= {"albedo": inner(blue_sky.astype(np.float32), 2), "land_cover": inner(names, 2)}
-    optical["elevation"] = inner(aggregate(land.relief.elevation, fine // 4).astype(np.float32), 4)
+    optical |= {"albedo": inner(blue_sky.astype(np.float32), 2)}
     raw = {
         "state": inner(words, 1),
         "reflectance": inner(at_500, 2),
