@@ -28,6 +28,7 @@ ORDER = (
     "scene",
     "prepare",
     "network",
+    "adaptation",
     "ladder",
     "rivals",
     "outputs",
@@ -43,7 +44,7 @@ ORDER = (
 
 The table of predictors is data that readers and scenes share, so it stands lower than the code beside it.
 """
-TORCH_ONLY_IN = ("network", "training")
+TORCH_ONLY_IN = ("network", "adaptation", "training")
 NEVER = ("dask", "rioxarray", "odc.geo.xr")
 LONGEST = 350
 

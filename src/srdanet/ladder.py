@@ -7,13 +7,14 @@ memory of its window, so neither the size nor the place of the windows shows in 
 
 from __future__ import annotations
 
+import json
 import math
 import tempfile
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
@@ -29,6 +30,9 @@ from srdanet.physics import conserve as conserve_exitance
 from srdanet.predictors.overpass import Overpass
 from srdanet.predictors.stack import Fields, Stack
 from srdanet.scene import Scene
+
+if TYPE_CHECKING:
+    from srdanet.adaptation import Adaptation
 
 Floats = NDArray[np.float32]
 Allocate = Callable[[tuple[int, int], Any], NDArray[Any]]
@@ -67,6 +71,7 @@ def downscale(
     day: bool | None = None,
     model: str | Path | Bundle = "default",
     conserve: bool = False,
+    adapt: bool | Adaptation = False,
     block: int = 256,
 ) -> xr.Dataset:
     """Land surface temperature on a finer grid, with its uncertainty and quality.
@@ -83,6 +88,8 @@ def downscale(
         model: A shipped model's name, the folder of a bundle, or a loaded one.
         conserve: Make `degrade(result) == lst` hold to 1e-3 K. Helps within one sensor, costs a little
             against another (`docs/beware.md`).
+        adapt: Fit the model to this image first, as `fitted` does. It was measured to cost a little and not to help
+            (`docs/decisions/010-adaptation.md`).
         block: Coarse cells along a window of each step; it bounds memory and does not change the result.
 
     Returns:
@@ -93,12 +100,14 @@ def downscale(
         GridError: when a grid is missing, in degrees, or does not nest.
         ArgumentError: when an argument or a variable is of the wrong kind, or `lst` is not in kelvin.
         ModelError: when the model cannot be loaded.
+        MissingExtraError, SceneError: as of `fitted`, when `adapt` is asked for.
     """
     root = geobox_of(lst)
     values = _kelvin(lst)
     given = [] if auxiliary is None else [auxiliary] if isinstance(auxiliary, xr.Dataset) else list(auxiliary)
-    bundle = model if isinstance(model, Bundle) else load_model(model)
-    stack = Stack(root, given, Overpass.of(time, day))
+    overpass = Overpass.of(time, day)
+    bundle = fitted(model, adapt, lst, given, overpass)
+    stack = Stack(root, given, overpass)
     job = Job(values, np.zeros(values.shape, bool), stack, bundle, conserve, _block(block))
     steps = _steps(cell_size(root), factor, to)
     return deque(ladder(job, steps), maxlen=1).pop()
@@ -110,6 +119,7 @@ def downscale_scene(
     *,
     model: str | Path | Bundle = "default",
     conserve: bool = False,
+    adapt: bool | Adaptation = False,
     block: int = 256,
     workdir: Path | None = None,
     progress: Progress | None = None,
@@ -121,14 +131,39 @@ def downscale_scene(
     root = scene.geobox
     values = _kelvin(scene.lst["lst"])
     error = scene.lst["lst_error"].values if "lst_error" in scene.lst else np.zeros(values.shape)
-    bundle = model if isinstance(model, Bundle) else load_model(model)
-    stack = Stack(root, scene.auxiliary, Overpass.of(scene.time, scene.day))
+    overpass = Overpass.of(scene.time, scene.day)
+    bundle = fitted(model, adapt, scene.lst["lst"], scene.auxiliary, overpass, progress)
+    stack = Stack(root, scene.auxiliary, overpass)
     allocate = np.empty if workdir is None else _mapped(workdir)
     job = Job(values, error > 1, stack, bundle, conserve, _block(block), allocate, progress)
     steps = _steps(cell_size(root), None, to)
     nominal = 2 ** round(math.log2(cell_size(root) / to)) * to
     for step, result in zip(range(1, steps + 1), ladder(job, steps), strict=True):
         yield nominal // 2**step, result
+
+
+def fitted(
+    model: str | Path | Bundle,
+    adapt: bool | Adaptation,
+    lst: xr.DataArray,
+    auxiliary: Iterable[xr.Dataset],
+    overpass: Overpass,
+    progress: Progress | None = None,
+) -> Bundle:
+    """The model, loaded, and adapted to one image if asked for (True: with the usual settings).
+
+    Raises:
+        ModelError: when the model cannot be loaded.
+        MissingExtraError: when adaptation is asked for and torch is not installed.
+        SceneError: when the image has too few valid cells to learn from.
+    """
+    bundle = model if isinstance(model, Bundle) else load_model(model)
+    if adapt is False:
+        return bundle
+    from srdanet import adaptation
+
+    settings = None if adapt is True else adapt
+    return adaptation.adapt(bundle, _kelvin(lst), geobox_of(lst), auxiliary, overpass, settings, progress)
 
 
 def ladder(job: Job, steps: int) -> Iterator[xr.Dataset]:
@@ -218,6 +253,7 @@ def _dataset(job: Job, factor: int, lst: Floats, sigma: Floats, quality: NDArray
     }
     model = {"model": job.bundle.name, "model_version": job.bundle.version, "model_sha256": job.bundle.sha256}
     attrs = {"Conventions": "CF-1.11", **model, "conserve": int(job.conserve)}
+    attrs |= {"adapted": json.dumps(job.bundle.adapted)} if job.bundle.adapted else {}
     attrs["auxiliary"] = " ".join(job.stack.present) or "none"
     return xr.Dataset(data, coords=coordinates(refine(job.stack.root, factor)), attrs=attrs)
 

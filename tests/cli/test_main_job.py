@@ -100,6 +100,14 @@ def test_a_scene_has_its_place_and_date(runner: CliRunner, scene_file: Path, mor
 
 
 @pytest.mark.usefixtures("bicubic")
+@pytest.mark.usefixtures("bicubic")
+def test_a_small_scene_cannot_be_adapted_to(runner: CliRunner, scene_file: Path) -> None:
+    out = scene_file.parent / "out"
+    result = runner.invoke(cli, ["downscale", str(scene_file), "-o", str(out), "--adapt"])
+    assert (result.exit_code, "valid cells" in result.stderr, "1024 are needed" in result.stderr) == (1, True, True)
+    assert not out.exists() or not list(out.iterdir())
+
+
 def test_a_block_of_nothing_and_a_coarser_result(runner: CliRunner, scene_file: Path) -> None:
     out = scene_file.parent / "out"
     result = runner.invoke(cli, ["downscale", str(scene_file), "-o", str(out), "--block", "0"])

@@ -74,6 +74,9 @@ def prepare(
 @place_and_day
 @click.option("--model", default="default", show_default=True, metavar="NAME|FOLDER", help="Which model.")
 @click.option("--conserve/--no-conserve", default=False, show_default=True, help="Reproduce the 1 km LST exactly.")
+@click.option(
+    "--adapt/--no-adapt", default=False, show_default=True, help="Fit the model to the scene first; needs [train]."
+)
 @click.option("--block", default=256, show_default=True, help="Cells along a window; bounds memory, not the result.")
 @out("FOLDER", required=True)
 @dry_run_option
@@ -90,6 +93,7 @@ def downscale(
     time: str | None,
     model: str,
     conserve: bool,
+    adapt: bool,
     block: int,
     out: Path,
     dry_run: bool,
@@ -133,6 +137,7 @@ def downscale(
                 int(to),
                 model=model,
                 conserve=conserve,
+                adapt=adapt,
                 block=block,
                 command=typed(),
                 progress=show,

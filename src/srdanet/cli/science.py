@@ -25,6 +25,7 @@ from srdanet.cli.manners import (
 if TYPE_CHECKING:
     from srdanet.evaluation import Report
     from srdanet.grid import Tile
+    from srdanet.rivals import Downscaler
 
 
 @click.command(short_help="Train a model; needs the extra [train].")
@@ -92,6 +93,11 @@ _SPLIT = click.option(
 )
 
 
+_ADAPT = click.option(
+    "--adapt/--no-adapt", default=False, show_default=True, help="Fit the model to each image first; needs [train]."
+)
+
+
 def _by(*kinds: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """The option that sorts an experiment's cells."""
     return click.option("--by", type=click.Choice(kinds), help="Rows for each of these classes too.")
@@ -115,11 +121,12 @@ def simulation(data: Path, model: str, split: Any, by: Any, as_json: bool) -> No
 @_SPLIT
 @click.option("--held", type=int, help="The fold of pairs held apart.")
 @_by("relief", "cover")
-def target(data: Path, model: str, split: Any, held: int | None, by: Any, as_json: bool) -> None:
+@_ADAPT
+def target(data: Path, model: str, split: Any, held: int | None, by: Any, adapt: bool, as_json: bool) -> None:
     """1 km -> 500 m and 250 m against ASTER of the same overpass."""
     from srdanet.evaluation import run_target
 
-    _print(run_target(data, model, split, held, by), as_json=as_json)
+    _print(run_target(data, _method(model, adapt=adapt), split, held, by), as_json=as_json)
 
 
 @evaluate.command()
@@ -136,11 +143,12 @@ def orleans(data: Path, model: str, as_json: bool) -> None:
 @click.option("--scenes", type=click.IntRange(1), default=16, show_default=True, help="How many scenes to invent.")
 @_experiment
 @_by("season", "relief", "cover", "angle")
-def simulated(scenes: int, model: str, by: Any, as_json: bool) -> None:
+@_ADAPT
+def simulated(scenes: int, model: str, by: Any, adapt: bool, as_json: bool) -> None:
     """1 km -> 500 m and 250 m on invented scenes whose truth is known."""
     from srdanet.evaluation import run_simulated
 
-    _print(run_simulated(scenes, model, by), as_json=as_json)
+    _print(run_simulated(scenes, _method(model, adapt=adapt), by), as_json=as_json)
 
 
 @evaluate.command()
@@ -161,6 +169,12 @@ def stations(data: Path, model: str, product: Path | None, as_json: bool) -> Non
 
     report = run_stations(data, model) if product is None else run_product(product, data)
     _print(report, as_json=as_json)
+
+
+def _method(model: str, *, adapt: bool) -> str | Downscaler:
+    from srdanet.evaluation.adapting import Adapting
+
+    return Adapting(model) if adapt else model
 
 
 def _print(report: Report, *, as_json: bool) -> None:

@@ -8,17 +8,21 @@ import os
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from srdanet.errors import OutputError
 from srdanet.grid import Tile, cell_size
-from srdanet.ladder import Progress, downscale_scene
+from srdanet.ladder import Progress, downscale_scene, fitted
 from srdanet.network.bundle import Bundle, load_model
 from srdanet.outputs.product import ProductFiles, check_outputs, write_product
 from srdanet.outputs.staging import hidden_folder
+from srdanet.predictors.overpass import Overpass
 from srdanet.scene import Scene
+
+if TYPE_CHECKING:
+    from srdanet.adaptation import Adaptation
 
 _BYTES = 26
 """Disk bytes for a cell of the finest level: working files, then the product, as if it did not compress."""
@@ -45,6 +49,7 @@ def produce(
     *,
     model: str | Path | Bundle = "default",
     conserve: bool = False,
+    adapt: bool | Adaptation = False,
     block: int = 256,
     command: Sequence[str] = (),
     progress: Progress | None = None,
@@ -58,6 +63,7 @@ def produce(
         to: Nominal cell size (m) of the finest level.
         model: As of `downscale`.
         conserve: As of `downscale`.
+        adapt: As of `downscale`; the record then says how, and what came of it.
         block: As of `downscale`.
         command: What was typed, for the record.
         progress: Called with a step's name, windows done and windows in all.
@@ -67,11 +73,13 @@ def produce(
         OutputError: when a file exists, there is too little room, or writing fails; nothing is left behind.
         ArgumentError: when an argument is out of range.
         ModelError: when the model cannot be loaded.
+        MissingExtraError, SceneError: as of `ladder.fitted`, when `adapt` is asked for.
     """
     bundle = model if isinstance(model, Bundle) else load_model(model)
     folder, stem = Path(directory), stem_of(scene.tile, scene.time, scene.day, scene.provenance.get("platform"))
     levels = levels_of(cell_size(scene.geobox), to)
     check_outputs(folder, stem, levels, overwrite=overwrite)
+    bundle = fitted(bundle, adapt, scene.lst["lst"], scene.auxiliary, Overpass.of(scene.time, scene.day), progress)
     origin = _origin(scene, bundle, {"to": to, "conserve": conserve, "block": block}, command)
     with hidden_folder(folder, f"{stem}_work") as work:
         _check_room(work, scene.lst["lst"].size * 4 ** len(levels))
@@ -90,7 +98,8 @@ def _origin(scene: Scene, bundle: Bundle, options: dict[str, Any], command: Sequ
         "day": scene.day,
         "command": list(command),
         "options": options,
-        "model": {"name": bundle.name, "version": bundle.version, "sha256": bundle.sha256},
+        "model": {"name": bundle.name, "version": bundle.version, "sha256": bundle.sha256}
+        | ({"adapted": dict(bundle.adapted)} if bundle.adapted else {}),
         "inputs": source.pop("inputs", []),
         "auxiliary": {"present": list(scene.present), "missing": list(scene.missing)},
         "scene": source,

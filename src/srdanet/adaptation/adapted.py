@@ -1,0 +1,97 @@
+"""A model that was adapted to one scene: run as any bundle is, by torch instead of ONNX Runtime."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import torch
+import xarray as xr
+from numpy.typing import NDArray
+from odc.geo.geobox import GeoBox
+from safetensors.torch import load_file, save
+
+from srdanet.adaptation.fit import Progress, closure_error, fit, loop_error
+from srdanet.adaptation.patches import patches
+from srdanet.adaptation.settings import Adaptation
+from srdanet.network.bundle import Bundle
+from srdanet.network.srdanet import Architecture, SRDANet, Statistics
+from srdanet.predictors.overpass import Overpass
+
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Adapted(Bundle):
+    """A bundle with weights of its own; name, version and hash are those of the bundle it started from."""
+
+    net: SRDANet
+    record: Mapping[str, Any]
+
+    @property
+    def adapted(self) -> Mapping[str, Any]:
+        """Settings, patches, errors (K) before and after, hash of the weights; what JSON can hold."""
+        return self.record
+
+    def step(self, lst: Floats, channels: Floats, context: Floats) -> tuple[Floats, Floats]:
+        """One x2 step, as `Bundle.step`."""
+        given = (lst[None, None], channels[None], context[None])
+        with torch.no_grad():
+            fine, sigma = self.net(*(torch.from_numpy(np.ascontiguousarray(a, np.float32)) for a in given))
+        return fine[0, 0].numpy(), sigma[0, 0].numpy() * np.float32(self.config["widen"])
+
+
+def adapt(
+    bundle: Bundle,
+    lst: Floats,
+    root: GeoBox,
+    auxiliary: Iterable[xr.Dataset],
+    overpass: Overpass,
+    settings: Adaptation | None = None,
+    progress: Progress | None = None,
+) -> Bundle:
+    """The model, adapted to one scene by the scene itself (no finer truth is asked for).
+
+    One level up, the scene degraded by two is the input and the scene the truth. At the target step the result must
+    close on the input and stay near what the model gave before. Patches are chosen by the seed, so that the windows
+    in which the scene is downscaled later do not show.
+
+    Args:
+        bundle: Where to start.
+        lst: (y, x) K, NaN = missing.
+        root: Its grid.
+        auxiliary: As of `downscale`.
+        overpass: Time of the view.
+        settings: How; default: `Adaptation()`. No iterations: the bundle comes back as it is.
+        progress: Called with "adapt", iterations done and iterations in all.
+
+    Raises:
+        SceneError: when the scene has too few valid cells to learn from.
+    """
+    settings = settings or Adaptation()
+    if settings.iterations == 0:
+        return bundle
+    above, target = patches(lst, root, auxiliary, overpass, settings.spread, settings.seed)
+    net = network(bundle)
+    before = loop_error(net, above), closure_error(net, target)
+    fit(net, above, target, settings, progress)
+    after = loop_error(net, above), closure_error(net, target)
+    record = {
+        **asdict(settings),
+        "patches": len(above),
+        "loop_rmse": {"before": round(before[0], 4), "after": round(after[0], 4)},
+        "closure_rmse": {"before": round(before[1], 4), "after": round(after[1], 4)},
+        "weights_sha256": hashlib.sha256(save({k: v.contiguous() for k, v in net.state_dict().items()})).hexdigest(),
+    }
+    return Adapted(bundle.folder, bundle.config, net, record)
+
+
+def network(bundle: Bundle) -> SRDANet:
+    """The bundle's network, with its weights."""
+    config = bundle.config
+    net = SRDANet(Statistics(**config["statistics"]), Architecture(**config["architecture"]))
+    net.load_state_dict(load_file(bundle.folder / "weights.safetensors"))
+    return net.eval()
