@@ -151,28 +151,61 @@ class _Step:
     storage: Field
     stored: Field
     melt: Field
+    snowy: bool
 
     def terms(self, kelvin: Field) -> tuple[Field, Field]:
         """The balance's residual (W m-2) at a temperature, and its derivative (W m-2 K-1)."""
         excess = kelvin - self.air
         eta = self.buoyancy * excess
+        rising = eta > 0
         lift = np.sqrt(1 + _GUSTY * np.maximum(eta, 0))
-        damp = 1 / (1 + np.maximum(-_CALM * eta, 0))
-        conductance = self.drag * lift * damp
-        steeper = conductance * self.buoyancy * np.where(eta > 0, 0.5 * _GUSTY / (lift * lift), _CALM * damp)
-        heat, heat_slope = conductance * excess, conductance + steeper * excess
+        damp = 1 / (1 - _CALM * np.minimum(eta, 0))
+        conductance = self.drag * lift
+        conductance *= damp
+        lift *= lift
+        steeper = np.where(rising, (0.5 * _GUSTY) / lift, _CALM * damp)
+        steeper *= conductance
+        steeper *= self.buoyancy
         resistance = 1 / conductance
         leaves, soil = 1 / (resistance + self.canopy_resistance), 1 / (resistance + self.soil_resistance)
-        wet = (leaves + self.soil_share * soil) * (_RHO_CP / _GAMMA)
-        wetter = (leaves * leaves + self.soil_share * soil * soil) * steeper * resistance * resistance
-        vapour = saturation(kelvin)
-        celsius, lack = kelvin - np.float32(29.65), vapour - self.vapour
+        soil_part = self.soil_share * soil
+        wet = leaves + soil_part
+        leaves *= leaves
+        soil_part *= soil
+        leaves += soil_part
+        leaves *= steeper
+        leaves *= resistance
+        leaves *= resistance
+        # saturation vapour pressure as in `weather.saturation`, and its slope from the same quotient
+        inverse = 1 / (kelvin - np.float32(29.65))
+        vapour = np.float32(611.2) * np.exp(np.float32(17.67) * (kelvin - np.float32(273.15)) * inverse)
+        lack = vapour - self.vapour
         latent = wet * lack
-        latent_slope = wet * vapour * np.float32(4302.6) / (celsius * celsius) + wetter * lack * (_RHO_CP / _GAMMA)
-        cube = self.emission * kelvin * kelvin * kelvin
-        above = np.maximum(kelvin - np.float32(273.15), 0) * self.melt
-        balance = self.absorbed - cube * kelvin - _RHO_CP * heat - latent - self.storage * kelvin + self.stored - above
-        slope = 4 * cube + _RHO_CP * heat_slope + latent_slope + self.storage + self.melt * (above > 0)
+        leaves *= lack
+        wet *= vapour
+        inverse *= inverse
+        wet *= inverse
+        wet *= np.float32(4302.6)
+        wet += leaves
+        cube = kelvin * kelvin
+        cube *= kelvin
+        cube *= self.emission
+        steeper *= excess
+        steeper += conductance
+        excess *= conductance
+        balance = self.absorbed - cube * kelvin
+        balance -= _RHO_CP * excess
+        balance -= (_RHO_CP / _GAMMA) * latent
+        balance -= self.storage * kelvin
+        balance += self.stored
+        slope = 4 * cube
+        slope += _RHO_CP * steeper
+        slope += (_RHO_CP / _GAMMA) * wet
+        slope += self.storage
+        if self.snowy:
+            above = np.maximum(kelvin - np.float32(273.15), 0) * self.melt
+            balance -= above
+            slope += self.melt * (above > 0)
         return balance, slope
 
 
@@ -199,7 +232,7 @@ def _step(what: Surface, now: Forcing, storage: Field, stored: Field) -> _Step:
         stored,
         what.snow * 500.0,
     )
-    return _Step(*(np.asarray(f, dtype=np.float32) for f in fields))
+    return _Step(*(np.asarray(f, dtype=np.float32) for f in fields), snowy=bool(np.any(what.snow > 0)))
 
 
 def _newton(step: _Step, kelvin: Field, rounds: int, tolerance: float) -> tuple[Field, Field]:
