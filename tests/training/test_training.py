@@ -114,6 +114,15 @@ def test_resume_is_exact_with_another_fusion_and_fewer_terms(samples: dict[str, 
     assert torch.equal(runs[0].fusion.weights(), runs[2].fusion.weights())
 
 
+def test_mixed_precision_leaves_kelvin_alone(samples: dict[str, list[Sample]], tmp_path: Path) -> None:
+    """An untrained network is bicubic interpolation in any precision, in which no temperature was rounded to 2 K."""
+    first = []
+    for precision in ("float32", "bfloat16"):
+        config = settings(tmp_path, 1).model_copy(update={"precision": precision})
+        first.append(Trainer(config, samples, samples).step())
+    assert first[0]["share1"] == pytest.approx(first[1]["share1"], rel=1e-6)
+
+
 def test_terms_are_checked_and_put_in_order(tmp_path: Path) -> None:
     def terms(*names: str) -> tuple[str, ...]:
         return TrainConfig.model_validate({**settings(tmp_path, 1).model_dump(), "terms": names}).terms
