@@ -151,7 +151,6 @@ class _Step:
     storage: Field
     stored: Field
     melt: Field
-    snowy: bool
 
     def terms(self, kelvin: Field) -> tuple[Field, Field]:
         """The balance's residual (W m-2) at a temperature, and its derivative (W m-2 K-1)."""
@@ -202,7 +201,7 @@ class _Step:
         slope += _RHO_CP * steeper
         slope += (_RHO_CP / _GAMMA) * wet
         slope += self.storage
-        if self.snowy:
+        if self.melt.any():
             above = np.maximum(kelvin - np.float32(273.15), 0) * self.melt
             balance -= above
             slope += self.melt * (above > 0)
@@ -232,7 +231,7 @@ def _step(what: Surface, now: Forcing, storage: Field, stored: Field) -> _Step:
         stored,
         what.snow * 500.0,
     )
-    return _Step(*(np.asarray(f, dtype=np.float32) for f in fields), snowy=bool(np.any(what.snow > 0)))
+    return _Step(*(np.asarray(f, dtype=np.float32) for f in fields))
 
 
 def _newton(step: _Step, kelvin: Field, rounds: int, tolerance: float) -> tuple[Field, Field]:
