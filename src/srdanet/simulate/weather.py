@@ -88,7 +88,7 @@ def weather(seed: int, latitude: float, longitude: float, date: dt.date, aridity
 
     def climate(when: float) -> float:
         season = np.cos(2 * np.pi * (when - 202) / 365)
-        return float(300.5 - 0.0082 * lat**2 + 3.2 * mild + 0.26 * lat * (0.8 + 0.5 * aridity - 0.25 * mild) * season)
+        return float(300.5 - 0.0082 * lat**2 + 4.2 * mild + 0.26 * lat * (0.8 + 0.5 * aridity - 0.32 * mild) * season)
 
     mean = climate(day) + rng.normal(1.0, 3.0)
     # the sun drives the daily range, and is lower and shorter up in a northern winter
@@ -116,8 +116,8 @@ def weather(seed: int, latitude: float, longitude: float, date: dt.date, aridity
 def _oceanic(latitude: float, longitude: float) -> float:
     """How much a place is under the westerlies of the North Atlantic, 0-1: western Europe.
 
-    Its winters are some 10 K milder than those of other land of its latitude (Seager et al. 2002, QJRMS 128); CRU's
-    climate has 4 and 20 degrees C in January and July at Orleans, 2 and 24 at Milan.
+    Its winters are some 10 K milder than those of other land of its latitude (Seager et al. 2002, QJRMS 128); January
+    and July have about 4 and 20 degrees C at Orleans.
     """
     north = float(smoothstep(latitude, 34, 44) * smoothstep(latitude, 72, 62))
     return north * float(np.exp(-(((longitude - 2) / 18) ** 2)))
