@@ -13,6 +13,8 @@ from srdanet.realism.table import Row, Spread, Table
 
 _REAL, _SIMULATED, _FAINT = "#2f4b6e", "#e07b16", "#8a8a8a"
 _BY_SEASON = {
+    "level": "mean LST of 59 km\n(K)",
+    "green": "mean NDVI\nof 59 km",
     "spread": "standard deviation\nwithin 59 km (K)",
     "bicubic": "RMSE of bicubic\n2 → 1 km (K)",
     "slope": "slope of the spectrum\n2 to 30 km",

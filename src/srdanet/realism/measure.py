@@ -43,9 +43,12 @@ def landscape(lst: Floats, ndvi: Floats, height: Floats, scenes: str) -> Numbers
     inside = fields.detail(lst, BLOCK)
     heights = np.round(height / GREY) * GREY
     yield from _each("spread", scenes, fields.spread(lst))
+    yield from _each("level", scenes, lst.mean(axis=(-2, -1), dtype=np.float64))
     yield from _each("bicubic", scenes, fields.bicubic_error(lst))
     yield from _each("slope", scenes, fields.spectrum_slope(lst, KM, 2, 30))
     when = scenes.split(",")[0]
+    if when == "day":
+        yield from _each("green", scenes, np.nanmean(ndvi, axis=(-2, -1)))
     yield from _each("steps", when, fields.step_ratio(lst))
     yield from _each("equal", when, fields.equal_neighbours(lst))
     yield from _each("ndvi", scenes, _along(inside, ndvi, BLOCK, _LEAST_NDVI))

@@ -38,6 +38,8 @@ class Measure:
 
 
 MEASURES: Mapping[str, Measure] = {
+    "level": Measure("Mean LST of 59 km", "K", "IMT patches", 1),
+    "green": Measure("Mean NDVI of 59 km", "", "IMT patches"),
     "spread": Measure("Standard deviation of LST within 59 km", "K", "IMT patches"),
     "bicubic": Measure("RMSE of bicubic 2 → 1 km", "K", "IMT patches"),
     "slope": Measure("Spectrum slope, 2 to 30 km", "", "IMT patches"),
