@@ -25,7 +25,7 @@ from srdanet.grid import Level, Tile
 from srdanet.products.granule import open_granule
 from srdanet.products.names import identify
 from srdanet.simulate import simulate, write
-from srdanet.simulate.granules import write_granule
+from srdanet.simulate.files.granules import write_granule
 
 PATTERN = 120
 """1 km cells along a side of the scene that is repeated; divides a tile."""

@@ -33,6 +33,15 @@ ORDER = (
     "rivals",
     "outputs",
     "report",
+    "simulate.parallel",
+    "simulate.noise",
+    "simulate.place",
+    "simulate.land",
+    "simulate.balance",
+    "simulate.sensor",
+    "simulate.day",
+    "simulate.simulation",
+    "simulate.files",
     "simulate",
     "evaluation",
     "realism",
@@ -42,7 +51,8 @@ ORDER = (
 )
 """Parts of the package; each may import those before it. The package itself names what is public, and is free.
 
-The table of predictors is data that readers and scenes share, so it stands lower than the code beside it.
+The table of predictors is data that readers and scenes share, so it stands lower than the code beside it. The
+simulation is a line of its own, from the land to its files.
 """
 TORCH_ONLY_IN = ("network", "adaptation", "training")
 NEVER = ("dask", "rioxarray", "odc.geo.xr")

@@ -242,7 +242,7 @@ def simulate(
     if out is None:
         raise click.UsageError("Missing option '-o' / '--out'.")
     from srdanet.outputs.staging import refuse_existing
-    from srdanet.simulate.files import file_names, room, write_days
+    from srdanet.simulate.files.write import file_names, room, write_days
 
     names = file_names(seed, size, tile, dates)
     facts = {"seed": seed, "size": size, "tile": str(tile), "dates": [str(date) for date in dates]}

@@ -17,11 +17,12 @@ from srdanet.realism.fields import Doubles
 from srdanet.realism.gallery import Page
 from srdanet.realism.measure import Numbers
 from srdanet.realism.real import ANY, COLD, SIDE, WARM, WHOLE_YEAR, season
-from srdanet.simulate import Simulation, companion, sensor, simulate
-from srdanet.simulate.clouds import draw_clouds, draw_share
+from srdanet.simulate import Simulation, companion, simulate
 from srdanet.simulate.noise import stream
-from srdanet.simulate.swath import track
-from srdanet.simulate.words import lst_words
+from srdanet.simulate.sensor import modis
+from srdanet.simulate.sensor.clouds import draw_clouds, draw_share
+from srdanet.simulate.sensor.swath import track
+from srdanet.simulate.sensor.words import lst_words
 
 _FIRST = 5000
 """Seeds count from here, away from those used elsewhere."""
@@ -101,7 +102,7 @@ def _beside_aster(scene: Simulation) -> NDArray[np.float32]:
     rng = stream(scene.seed, "beside aster")
     clear = draw_clouds((scene.size, scene.size), rng, 0.0)
     lon, lat = lonlat(scene.geobox)
-    return sensor.view(
+    return modis.view(
         scene.truth, scene.emissivity, 4, rng, over=clear, hour=float(scene.view_time.mean()),
         angle=float(rng.uniform(-_ASTER_REACH, _ASTER_REACH)),
         way=track(float(lat.mean()), float(lon.mean()), ascending=False), jitter=_ASTER_JITTER, gridding="nearest",

@@ -13,21 +13,23 @@ from numpy.typing import NDArray
 
 from srdanet.physics import aggregate, degrade
 from srdanet.predictors.terrain import gradient
-from srdanet.simulate import energy, horizon, light, optics, phenology, sensor
-from srdanet.simulate import weather as sky
-from srdanet.simulate.ground import SIGHT, Ground, Setting, ground
-from srdanet.simulate.landscape import Land
+from srdanet.simulate.balance import energy, horizon, light
+from srdanet.simulate.balance import weather as sky
+from srdanet.simulate.balance.ground import SIGHT, Ground, Setting, ground
+from srdanet.simulate.balance.sites import Chosen, Sites
+from srdanet.simulate.land import optics, phenology
+from srdanet.simulate.land.landscape import Land
 from srdanet.simulate.noise import Field, fractal, stream
 from srdanet.simulate.parallel import around, each, strips
 from srdanet.simulate.place import Place
-from srdanet.simulate.sites import Chosen, Sites
+from srdanet.simulate.sensor import modis
 
 STEPS = (3.0, 3.0, 3.0, 2.0, 2.0, 1.5, 1.5, 1.0, 1.0)
 """Hours of the time steps before the overpass."""
 _STRIP, _BLOCK = 3 << 18, 1 << 15
 """Cells of a strip, and of its parts whose energy balance is solved at a time, in the processor's cache."""
 _HALO = 2200.0
-"""How far (m) a strip looks beyond its rows; roughness is felt within four times `energy.FETCH`."""
+"""How far (m) a strip looks beyond its rows; roughness is felt within four times the fetch of `energy`."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,7 @@ class Overpass:
     noon: np.datetime64
     """UTC of the daytime overpass, whose sun reflectances are lit by."""
     shifts: tuple[tuple[float, float], tuple[float, float]]
-    """Errors of the geolocation at 250 and 500 m, see `sensor.seen_bands`."""
+    """Errors of the geolocation at 250 and 500 m, see `modis.seen_bands`."""
 
 
 @dataclass(frozen=True)
@@ -144,7 +146,7 @@ def _appear(day: Day, over: Overpass, strip: slice, out: dict[str, NDArray[np.fl
     ):
         part = slice(strip.start // factor, strip.stop // factor)
         first = own.start // factor
-        seen = sensor.seen_bands(bands, factor, shift)
+        seen = modis.seen_bands(bands, factor, shift)
         out[name][:, part] = seen[:, first : first + part.stop - part.start]
     del level, shown
 

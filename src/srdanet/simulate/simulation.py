@@ -15,15 +15,16 @@ from srdanet.physics import aggregate, degrade
 from srdanet.predictors.solar import solar_to_utc, sun_at
 from srdanet.prepare.granules import DIFFUSE
 from srdanet.products import quality
-from srdanet.simulate import classes, cover, landscape, optics, sensor, swath
-from srdanet.simulate import weather as sky
-from srdanet.simulate.clouds import Clouds, draw_clouds, draw_share
+from srdanet.simulate.balance import weather as sky
+from srdanet.simulate.balance.sites import Sites, choose
 from srdanet.simulate.day import Day, Look, Overpass, look
+from srdanet.simulate.land import classes, cover, landscape, optics
 from srdanet.simulate.noise import Field, fractal, salt, stream
 from srdanet.simulate.parallel import each
 from srdanet.simulate.place import MARGIN, fine_of, inner, locate
-from srdanet.simulate.sites import Sites, choose
-from srdanet.simulate.words import state_words
+from srdanet.simulate.sensor import modis, swath
+from srdanet.simulate.sensor.clouds import Clouds, draw_clouds, draw_share
+from srdanet.simulate.sensor.words import state_words
 
 _OVERPASS = {("Terra", True): 10.6, ("Terra", False): 22.4, ("Aqua", True): 13.4, ("Aqua", False): 1.6}
 
@@ -43,7 +44,7 @@ class Raw:
     albedo_wsa: Field
     albedo_bsa: Field
     albedo_quality: NDArray[np.uint8]
-    view: sensor.View
+    view: modis.View
     """The temperature as the product has it: cells of any error."""
     clouds: float
     """Share of cloud asked for or drawn."""
@@ -121,7 +122,7 @@ def simulate(
     offset: tuple[int, int] | None = None,
     clouds: float | None = None,
     character: landscape.Character | None = None,
-    gridding: sensor.Gridding = "area",
+    gridding: modis.Gridding = "area",
 ) -> Simulation:
     """Simulate an overpass over a land that the seed invents.
 
@@ -135,7 +136,7 @@ def simulate(
         offset: Row and column of the scene's first 1 km cell in the tile; drawn when None.
         clouds: Share of cells under cloud, 0-1; drawn when None.
         character: Kind of country; drawn when None.
-        gridding: How the pixels of the swath come into the 1 km cells, see `sensor`.
+        gridding: How the pixels of the swath come into the 1 km cells, see `sensor.modis`.
 
     Returns:
         Truth, predictors and observation; the same arguments give the same arrays.
@@ -143,10 +144,8 @@ def simulate(
     Raises:
         ArgumentError: when the size or offset does not fit the tile, or the scene lies beyond the map.
     """
-    tile = Tile.parse(tile) if isinstance(tile, str) else tile
     date = dt.date.fromisoformat(date) if isinstance(date, str) else date
     place = locate(seed, size, Tile.parse(tile) if isinstance(tile, str) else tile, offset)
-    date = dt.date.fromisoformat(date) if isinstance(date, str) else date
     kind = character or landscape.character(seed, place.latitude)
     land = cover.build(seed, *place.metres(), kind)
     now = sky.weather(seed, place.latitude, place.longitude, date, kind.aridity)
@@ -159,7 +158,7 @@ def simulate(
     }
 
     rng = stream(seed, "optics", date.isoformat())
-    shifts = [(float(down), float(right)) for down, right in rng.normal(0, sensor.JITTER, (2, 2))]
+    shifts = [(float(down), float(right)) for down, right in rng.normal(0, modis.JITTER, (2, 2))]
     seen_at = Overpass(times[day], hours[day], times[True], (shifts[0], shifts[1]))
     found = look(Day.of(place, land, now, seed), seen_at, choose(seed, land.kind, place.fine))
     elevation, water = land.relief.elevation, aggregate(land.water, place.fine).astype(np.float32)
@@ -173,10 +172,10 @@ def simulate(
     rng = stream(seed, "view", date.isoformat(), platform, day)
     angle = swath.draw_angle(rng, place.latitude)
     way = swath.track(place.latitude, place.longitude, ascending=day == (platform == "Aqua"))
-    whole = sensor.view(
+    whole = modis.view(
         found.truth, found.emissivity, 4, rng, over=over[day], hour=hours[day], angle=angle, way=way, gridding=gridding
     )
-    seen = sensor.View(*(inner(part, 1) for part in (whole.lst, whole.qc, whole.time, whole.angle)))
+    seen = modis.View(*(inner(part, 1) for part in (whole.lst, whole.qc, whole.time, whole.angle)))
     optical, raw = _optical(found, over[True], water, seed, date)
     optical |= {"land_cover": inner(names, 2), "elevation": inner(aggregate(elevation, place.fine // 4), 4)}
 
@@ -248,7 +247,7 @@ def _optical(
         level, n = which
         bands, bright = (at_250, _repeat(tops, 4)) if level == Level.M250 else (at_500, _repeat(tops, 2))
         own = stream(seed, "band", date.isoformat(), int(level), n)
-        bands[n] = sensor.measured(bands[n], level.metres, own, bright)
+        bands[n] = modis.measured(bands[n], level.metres, own, bright)
 
     each(measure, [*((Level.M250, n) for n in range(2)), *((Level.M500, n) for n in range(7))])
     words = state_words(over, water, found.snow, rng)

@@ -1,0 +1,52 @@
+"""IGBP land cover at 500 m, as MCD12Q1 would name the fine cover, with its errors.
+
+Rules after the MCD12Q1 user guide (Sulla-Menashe & Friedl 2018), table 3.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from srdanet.simulate.land import landscape as ls
+from srdanet.simulate.noise import hashed
+
+
+def shares(kind: NDArray[np.uint8], factor: int) -> NDArray[np.float32]:
+    """Share of each kind in cells `factor` times coarser: (8, y, x) float32."""
+    rows, cols = kind.shape[0] // factor, kind.shape[1] // factor
+    blocks = kind[: rows * factor, : cols * factor].reshape(rows, factor, cols, factor)
+    return np.stack([(blocks == k).mean((1, 3), dtype=np.float32) for k in range(8)])
+
+
+def igbp(land: ls.Land, factor: int, salt: int, error: float = 0.08) -> NDArray[np.uint8]:
+    """IGBP class (1-17) of each land cover cell.
+
+    Args:
+        land: The land on the fine grid.
+        factor: Fine cells along a land cover cell.
+        salt: Which cells are misnamed.
+        error: Share of cells named like a similar class instead.
+    """
+    part = shares(land.kind, factor)
+    trees = part[ls.CONIFER] + part[ls.BROADLEAF]
+    dry = land.character.aridity
+    rules = (
+        (part[ls.WATER] > 0.6, 17),
+        (part[ls.URBAN] >= 0.3, 13),
+        ((trees >= 0.6) & (part[ls.CONIFER] > 0.6 * trees), 1),
+        ((trees >= 0.6) & (part[ls.BROADLEAF] > 0.6 * trees), 4),
+        (trees >= 0.6, 5),
+        (part[ls.CROP] >= 0.6, 12),
+        ((part[ls.CROP] >= 0.4) & (trees + part[ls.GRASS] + part[ls.SHRUB] > 0.3), 14),
+        (part[ls.BARE] >= 0.5, 16),
+        (trees >= 0.3, 8),
+        (part[ls.SHRUB] >= 0.4, 7 if dry > 0.5 else 6),
+        (trees >= 0.1, 9),
+    )
+    name = np.select([rule for rule, _ in rules], [code for _, code in rules], 10).astype(np.uint8)
+    confused = np.arange(18, dtype=np.uint8)
+    confused[[1, 4, 5, 8, 9, 10, 12, 14, 7, 6, 16]] = [5, 5, 4, 9, 8, 12, 10, 12, 10, 7, 7]
+    rows, cols = np.indices(name.shape)
+    wrong = hashed(rows, cols, salt) < error
+    return np.where(wrong, confused[name], name)

@@ -1,0 +1,45 @@
+"""Towns and villages in the flat, with parks, thinning outward."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from srdanet.simulate.land.landscape import Character
+from srdanet.simulate.noise import Field, fractal, smoothstep, stream
+from srdanet.simulate.parallel import each, strips
+
+
+def towns(seed: int, x: Field, y: Field, kind: Character, steep: Field) -> Field:
+    """Share of sealed ground if all its parcels were built up, 0-1.
+
+    Args:
+        seed: Seed of the land.
+        x: Place eastward (m), (y, x).
+        y: Place northward (m).
+        kind: What kind of country.
+        steep: Steepness of the land (rise over run): nobody builds where it is above 0.1.
+    """
+    cell = float(x[0, 1] - x[0, 0])
+    shape = (x.shape[0], x.shape[1])
+    rng = stream(seed, "towns")
+    area = shape[0] * shape[1] * cell * cell / 1e9  # in 1000 km2
+    big, small = int(rng.poisson(kind.towns * area)), int(rng.poisson(14 * kind.towns * area))
+    # Zipf's rule for the radius of towns; villages are hamlets of 150-500 m
+    radius = np.concatenate([np.clip(900 * rng.pareto(1.8, big) + 700, 0, 8000), rng.uniform(120, 450, small)])
+    rows, cols = rng.integers(0, shape[0], radius.size), rng.integers(0, shape[1], radius.size)
+    flat = steep[rows, cols] < 0.1
+    density = np.zeros(shape, np.float32)
+    wobble = fractal(shape, rng, slope=2.6, cell=cell, outer=2500)
+    for r, c, size in zip(rows[flat].tolist(), cols[flat].tolist(), radius[flat].tolist(), strict=True):
+        reach = int(3 * size / cell) + 2
+        part = slice(max(r - reach, 0), r + reach), slice(max(c - reach, 0), c + reach)
+        away = np.hypot(x[part] - x[r, c], y[part] - y[r, c]) / np.float32(size) + np.float32(0.34) * wobble[part]
+        np.maximum(density[part], 0.95 * smoothstep(away, 1.4, 0.25), out=density[part])
+    del wobble
+    parks = fractal(shape, rng, slope=2.2, cell=cell, outer=1200)
+
+    def leave_parks(part: slice) -> None:
+        density[part] *= 1 - smoothstep(parks[part], 0.9, 1.3)
+
+    each(leave_parks, strips(shape, 1))
+    return density
