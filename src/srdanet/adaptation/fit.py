@@ -12,11 +12,9 @@ from torch import Tensor, nn
 
 from srdanet.adaptation.patches import Patch
 from srdanet.adaptation.settings import Adaptation
-from srdanet.network.losses import charbonnier, degrade_exitance, gaussian_nll
+from srdanet.network.losses import NLL_WEIGHT, charbonnier, degrade_exitance, gaussian_nll
 from srdanet.network.srdanet import SRDANet
 
-NLL_WEIGHT = 0.1
-"""As in training: the claimed uncertainty follows the error, and bends no temperature."""
 WARMUP = 10
 RIM = 4
 """Coarse cells along a patch's edge where the first result is not held on to: it lacks what lies beyond."""

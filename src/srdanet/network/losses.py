@@ -14,6 +14,8 @@ from torch.nn import functional as F  # noqa: N812
 DATA_RANGE = 40.0
 """Range of LST (K) that SSIM's constants refer to; fixed, so that a scene's loss does not depend on its own range."""
 _C1, _C2 = (0.01 * DATA_RANGE) ** 2, (0.03 * DATA_RANGE) ** 2
+NLL_WEIGHT = 0.1
+"""Weight of the uncertainty head's likelihood; its error term is detached, so it does not bend the mean."""
 _LEVEL_WEIGHTS = (0.0448, 0.2856, 0.3001)
 """The first three of Wang, Simoncelli and Bovik 2003, for patches of 64 cells."""
 

@@ -17,14 +17,15 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy import constants
 
 from srdanet.errors import ArgumentError, GranuleError
 
 Doubles = NDArray[np.float64]
 Times = NDArray[np.datetime64]
 
-STEFAN_BOLTZMANN = 5.670374419e-8
-"""W m-2 K-4 (CODATA 2018)."""
+STEFAN_BOLTZMANN = constants.Stefan_Boltzmann
+"""W m-2 K-4 (CODATA)."""
 UP_RANGE, DOWN_RANGE = (50.0, 900.0), (40.0, 700.0)
 """What the Earth and its sky can emit, W m-2; beyond it a value counts as missing."""
 WIDEST_GAP = np.timedelta64(45, "m")

@@ -9,13 +9,11 @@ import torch
 from torch import Tensor, nn
 
 from srdanet.network.fusion import Fusion
-from srdanet.network.losses import charbonnier, degrade_exitance, gaussian_nll, mean_where, ms_ssim
+from srdanet.network.losses import NLL_WEIGHT, charbonnier, degrade_exitance, gaussian_nll, mean_where, ms_ssim
 from srdanet.network.srdanet import SRDANet
 
 Term = Literal["degradation", "charbonnier", "ms_ssim"]
 TERMS: tuple[Term, ...] = get_args(Term)
-NLL_WEIGHT = 0.1
-"""Weight of the uncertainty head's likelihood; its error term is detached, so it does not bend the mean."""
 
 
 class Objective(nn.Module):
