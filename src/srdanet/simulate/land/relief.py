@@ -15,15 +15,11 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
-from srdanet.simulate.land.drainage import Tree, drain, incise, rim, spill
+from srdanet.simulate.land.drainage import Tree
+from srdanet.simulate.land.erosion import PASSES, erode
 from srdanet.simulate.noise import Field, enlarge, fractal, smoothstep, stream
 from srdanet.simulate.parallel import filtered
 
-_EROSION = 0.35
-"""How strongly one pass of stream power cuts (per root of upstream cells)."""
-_PASSES = 6
-_CREEP = (0.6, 0.35)
-"""How far (cells) soil creeps in the first and in the last pass: early ridges are broad, late gullies sharp."""
 _PAD = 16
 """Cells around the scene on which water is routed too, so that rivers come from somewhere."""
 _SPREAD = 0.68
@@ -105,18 +101,9 @@ def _landform(shape: tuple[int, int], rng: np.random.Generator, cell: float, bas
     # the sea and the plains: what would lie far below the rest is filled with sediment
     height = np.float32(relief) * np.where(height < -0.9, -0.9 + 0.12 * (height + 0.9), height)
     lift = 1.5 * (1 - folded) * (1 + 0.5 * raw).clip(0) + 2.5 * folded * fold
-    lift *= np.float32(relief / _PASSES) * (0.10 + belt)
+    lift *= np.float32(relief / PASSES) * (0.10 + belt)
 
-    edge = rim(*shape)
-    low, high = (edge[side.ravel()[edge] > 0.35] for side in (down, -down))
-    # the greatest river comes in where the high rim is lowest, from a basin of so many square kilometres
-    inflow = np.zeros(height.size, np.float32)
-    inflow[high[np.argmin(height.ravel()[high])]] = rng.lognormal(np.log(600), 0.9) * 1e6 / cell**2
-    tree = drain(height, low, inflow)
-    depth = spill(height, tree) - height
-    for creep in np.linspace(*_CREEP, _PASSES):
-        height = ndimage.gaussian_filter(incise(height, tree, _EROSION, lift), creep, mode="nearest")
-        tree = drain(height, low, inflow)
+    height, tree, depth = erode(height, lift, down, rng, cell)
     scale = np.float32(_SPREAD * relief / max(float(height.std(dtype=np.float64)), 1e-6))
     height = np.float32(base) + (height - np.float32(height.mean(dtype=np.float64))) * scale
     return _Landform(np.asarray(height, np.float32), tree, depth)
