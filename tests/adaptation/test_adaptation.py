@@ -156,6 +156,17 @@ def test_patches_of_a_large_scene_are_bounded_and_lie_in_it() -> None:
     assert all(tuple(p.truth.shape[-2:]) == tuple(p.channels.shape[-2:]) == (2 * SIDE, 2 * SIDE) for p in above)
 
 
+def test_a_turned_patch_is_the_same_turned_back() -> None:
+    lst, auxiliary = image(41, 46)
+    above, _ = patches(lst.values, geobox_of(lst), [auxiliary], Overpass(None, True), 0.0, 0)
+    for half, mirror in ((True, False), (False, True), (True, True)):
+        once = above[0].turned(half=half, mirror=mirror)
+        assert not torch.equal(once.truth, above[0].truth)
+        again = once.turned(half=half, mirror=mirror)
+        for name in ("lst", "channels", "context", "truth"):
+            torch.testing.assert_close(getattr(again, name), getattr(above[0], name), equal_nan=True)
+
+
 @pytest.mark.parametrize("wrong", [{"iterations": 501}, {"iterations": -1}, {"rate": -1.0}, {"keep": float("nan")}])
 def test_settings_out_of_range_are_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(ArgumentError):

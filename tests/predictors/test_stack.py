@@ -14,7 +14,7 @@ from odc.geo.geobox import GeoBox
 from srdanet.errors import ArgumentError, GridError
 from srdanet.grid import Tile, coordinates, refine
 from srdanet.predictors.overpass import Overpass
-from srdanet.predictors.stack import CHANNELS, CONTEXT, Stack
+from srdanet.predictors.stack import CHANNELS, CONTEXT, Stack, turned
 from srdanet.predictors.terrain import gradient
 
 ROOT = Tile(18, 4).geobox(1000)[300:312, 500:509]
@@ -201,6 +201,25 @@ def test_context_knows_scale_season_and_day() -> None:
     assert unknown["cell"].mean() == pytest.approx(np.log2(0.9266254 / 2), abs=1e-5)
     winter = Stack(ROOT, [], Overpass.of("2020-01-15T10:40", None)).read(*ALL, 2).context
     assert (winter[CONTEXT.index("day")] == 1).all()
+
+
+def test_context_knows_the_track_and_how_the_grid_lies() -> None:
+    context = dict(zip(CONTEXT, Stack(ROOT, [], SUMMER).read(*ALL, 2).context, strict=True))
+    assert context["lean"].mean() == pytest.approx(0.212, abs=0.001)
+    assert (context["east"] == 1).all()
+    assert (context["south"] == 1).all()
+    unknown = Stack(ROOT, [], Overpass()).read(*ALL, 2).context
+    assert np.isnan(unknown[CONTEXT.index("lean")]).all()
+
+
+def test_turns_of_the_context_undo_themselves() -> None:
+    """Half round twice, mirrored twice, and the two in either order."""
+    half, mirror, both = (turned(half=h, mirror=m).ravel() for h, m in ((True, False), (False, True), (True, True)))
+    track, east, south = (CONTEXT.index(name) for name in ("lean", "east", "south"))
+    assert (half * half == 1).all()
+    assert (both == half * mirror).all()
+    assert (half[[track, east, south]] == [1, -1, -1]).all()
+    assert (mirror[[track, east, south]] == [-1, -1, 1]).all()
 
 
 def test_errors_say_what_to_do() -> None:

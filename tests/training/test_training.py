@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -153,8 +154,9 @@ def _broken() -> Sample:
 def test_a_gradient_that_is_not_finite_is_skipped_and_counted(
     samples: dict[str, list[Sample]], tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    group = {"toy": [*samples["toy"][:3], _broken()]}
-    trainer = Trainer(settings(tmp_path / "run", 12), group, samples)
+    group = {"toy": [*samples["toy"], _broken()]}
+    config = settings(tmp_path / "run", 12).model_copy(update={"checkpoint_every": 6})
+    trainer = Trainer(config, group, samples)
     run(trainer)
     assert 0 < trainer.skipped < 12
     assert sum("not finite" in line for line in caplog.messages) == trainer.skipped
@@ -226,6 +228,24 @@ def test_batches_turn_everything_together(samples: dict[str, list[Sample]]) -> N
             known = np.isfinite(ndvi) & np.isfinite(truth)
             if known.sum() > 50:
                 assert np.corrcoef(ndvi[known], truth[known])[0, 1] < -0.6
+
+
+def test_the_context_says_how_a_batch_was_turned(samples: dict[str, list[Sample]]) -> None:
+    """Turned back as it says, a sample is what it was."""
+    first = samples["toy"][0].steps[0]
+    one = replace(samples["toy"][0], steps=(replace(first, context=np.ones_like(first.context)),))
+    east, south, lean = (CONTEXT.index(name) for name in ("east", "south", "lean"))
+    seen = set()
+    for seed in range(40):
+        step = draw([one], Recipe(1, 1, SIDE), np.random.default_rng(seed)).steps[0]
+        way = {i: int(step.context[0, i].mean()) for i in (east, south)}
+        truth = step.truth[0, 0].numpy()[:: way[south], :: way[east]]
+        known = np.isfinite(truth)
+        np.testing.assert_array_equal(truth[known], one.steps[0].truth[known])
+        leaning = float(step.context[0, lean].mean())  # or dropped, as a predictor may be
+        assert np.isnan(leaning) or leaning == way[east] * way[south]
+        seen.add((way[east], way[south]))
+    assert len(seen) == 4
 
 
 def test_clouds_cover_what_they_should() -> None:

@@ -41,10 +41,10 @@ def fit(
             progress("adapt", i, settings.iterations)
         for group in optimizer.param_groups:
             group["lr"] = _rate(settings, i)
-        quarters, mirror = int(rng.integers(4)), bool(rng.integers(2))
+        half, mirror = bool(rng.integers(2)), bool(rng.integers(2))
         one, two = (group[int(rng.integers(len(group)))] for group in (above, target))
-        loss = _above(net, one.turned(quarters, mirror=mirror), scale, settings)
-        loss = loss + _target(net, two.turned(quarters, mirror=mirror), scale, settings)
+        loss = _above(net, one.turned(half=half, mirror=mirror), scale, settings)
+        loss = loss + _target(net, two.turned(half=half, mirror=mirror), scale, settings)
         if settings.pull:
             loss = loss + settings.pull * _squares([p - q for p, q in zip(parameters, start, strict=True)])
         optimizer.zero_grad(set_to_none=True)

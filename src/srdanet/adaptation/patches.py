@@ -17,7 +17,7 @@ from srdanet.errors import SceneError
 from srdanet.grid import coarsen
 from srdanet.physics import degrade
 from srdanet.predictors.overpass import Overpass
-from srdanet.predictors.stack import Stack
+from srdanet.predictors.stack import Stack, turned
 
 Floats = NDArray[np.float32]
 SIDE = 32
@@ -41,14 +41,11 @@ class Patch:
     truth: Tensor
     """(1, 1, 2h, 2w) K: the truth one level up; the model's first result at the target step."""
 
-    def turned(self, quarters: int, *, mirror: bool) -> Self:
-        """The same, turned and perhaps mirrored; all that the network is given are scalars."""
-
-        def turn(x: Tensor) -> Tensor:
-            x = torch.rot90(x, quarters, (-2, -1))
-            return x.flip(-1) if mirror else x
-
-        return type(self)(*(turn(x) for x in (self.lst, self.channels, self.context, self.truth)))
+    def turned(self, *, half: bool, mirror: bool) -> Self:
+        """The same, turned half round and perhaps mirrored, as in training."""
+        ways = [way for way, flips in ((-2, half), (-1, half != mirror)) if flips]
+        context = self.context * torch.from_numpy(turned(half=half, mirror=mirror))
+        return type(self)(*(x.flip(ways) for x in (self.lst, self.channels, context, self.truth)))
 
 
 def patches(

@@ -11,7 +11,7 @@ from odc.geo.geobox import GeoBox
 
 from srdanet.errors import ArgumentError
 from srdanet.grid import lonlat
-from srdanet.predictors import solar
+from srdanet.predictors import orbit, solar
 
 TERRA_DAY, TERRA_NIGHT = 10.75, 22.25
 """Usual local solar hour of a Terra view, where a date comes without a clock time."""
@@ -26,10 +26,12 @@ class Overpass:
     Attributes:
         time: UTC, or midnight exactly for "this date, hour unknown", or None when unknown.
         day: Day view, night view, or None when unknown.
+        ascending: Whether the satellite flies northward, or None when unknown; `at` tells it.
     """
 
     time: np.datetime64 | None = None
     day: bool | None = None
+    ascending: bool | None = None
 
     @classmethod
     def of(cls, time: object, day: object) -> Overpass:
@@ -48,15 +50,22 @@ class Overpass:
         return cls(moment, None if day is None else bool(day))
 
     def at(self, box: GeoBox) -> Self:
-        """The overpass of a place: by day or night as the sun stands at its centre, where only the time is known.
+        """The overpass of a place: what follows from the hour at its centre.
 
-        Told once for a whole scene, since its windows must not each tell it for themselves.
+        By day or night, as the sun stands there, where only the time is known; northward or southward, as Terra flies
+        before noon and midnight and Aqua after, where the hour is known, and as Terra does where it is not. Told once
+        for a whole scene, since its windows must not each tell it for themselves.
         """
-        if self.day is not None or self.time is None or self.dated_only:
-            return self
         row, col = (n // 2 for n in box.shape)
-        zenith, _ = self.sun(box[row : row + 1, col : col + 1])
-        return replace(self, day=bool(zenith[0, 0] < 90))
+        centre = box[row : row + 1, col : col + 1]
+        clock = None if self.time is None or self.dated_only else self.time
+        day = self.day
+        if day is None and clock is not None:
+            day = bool(self.sun(centre)[0][0, 0] < 90)
+        if day is None:
+            return self
+        terra = clock is None or orbit.is_terra(clock, float(lonlat(centre)[0][0, 0]))
+        return replace(self, day=day, ascending=day != terra)
 
     @property
     def dated_only(self) -> bool:
@@ -83,10 +92,14 @@ class Overpass:
         return np.asarray(solar.illumination(east, north, zenith, azimuth), np.float32)
 
     def context(self, box: GeoBox) -> dict[str, NDArray[np.float64] | float]:
-        """Day, season and sun for the network, as numbers or (y, x) maps; unknown ones are left out."""
+        """Day, track, season and sun for the network, as numbers or (y, x) maps; unknown ones are left out."""
         out: dict[str, NDArray[np.float64] | float] = {} if self.day is None else {"day": float(self.day)}
+        if self.time is None and self.ascending is None:
+            return out
+        _, lat = lonlat(box)
+        if self.ascending is not None:
+            out["lean"] = orbit.lean(lat, ascending=self.ascending)
         if self.time is not None:
-            _, lat = lonlat(box)
             year = self.time.astype("datetime64[Y]")
             phase = 2 * np.pi * float((self.time - year) / np.timedelta64(1, "D")) / 365.25
             # Seasons grow with latitude and are opposite in the two hemispheres.

@@ -40,8 +40,36 @@ CHANNELS: tuple[str, ...] = (
     *CLASSES,
 )
 """What a model may be given on the target grid, in order."""
-CONTEXT: tuple[str, ...] = (*WEATHER, "day", "season_sin", "season_cos", "sun_elevation", "cell")
-"""What a model may be given on the step's coarse grid, in order; `cell` is log2 of the coarse cell in km."""
+CONTEXT: tuple[str, ...] = (
+    *WEATHER,
+    "day",
+    "lean",
+    "season_sin",
+    "season_cos",
+    "sun_elevation",
+    "cell",
+    "east",
+    "south",
+)
+"""What a model may be given on the step's coarse grid, in order.
+
+`lean` is the track's as it lies in the array, `cell` log2 of the coarse cell in km; `east` and `south` are 1 where
+columns and rows run that way, and -1 where they run the other.
+"""
+
+
+def turned(*, half: bool, mirror: bool) -> Floats:
+    """What the context is multiplied by when arrays are turned half round or mirrored, left to right.
+
+    Quarter turns are not foreseen: MODIS resolves less along a scan than across it, and scans lie much as the rows do.
+
+    Returns:
+        (len(CONTEXT), 1, 1).
+    """
+    factors = np.ones((len(CONTEXT), 1, 1), np.float32)
+    for name, changes in (("lean", mirror), ("east", half != mirror), ("south", half)):
+        factors[CONTEXT.index(name)] = -1 if changes else 1
+    return factors
 
 
 @dataclass(frozen=True)
@@ -213,7 +241,8 @@ class Stack:
             if name in self._sources:
                 source = self._sources[name]
                 out[i] = _regrid(source.read(rows, cols), source.factor, factor)
-        scalars = {**self.overpass.context(box), "cell": np.log2(cell_size(box) / 1000)}
+        # All grids run eastward and southward (`grid.geobox_of`); only batches are turned.
+        scalars = {**self.overpass.context(box), "cell": np.log2(cell_size(box) / 1000), "east": 1.0, "south": 1.0}
         for name, value in scalars.items():
             out[CONTEXT.index(name)] = value
         return out

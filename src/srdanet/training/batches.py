@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 from torch import Tensor
 
-from srdanet.predictors.stack import CHANNELS, CLASSES, CONTEXT
+from srdanet.predictors.stack import CHANNELS, CLASSES, CONTEXT, turned
 from srdanet.predictors.table import BANDS, WEATHER
 from srdanet.training.samples import Sample
 
@@ -30,6 +30,10 @@ class Recipe:
     """Side of the crop, coarse cells."""
     noise: float = 0.0
     """Noise (K) added to the coarse LST."""
+
+
+TURNS = 0.25
+"""How often a sample is turned half round, and how often mirrored; the context says so, for MODIS is not symmetric."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +57,7 @@ class Batch:
 DROPS: tuple[tuple[float, tuple[str, ...]], ...] = (
     (0.10, BANDS),
     (0.05, (*BANDS, "ndvi", "evi", "ndwi")),
+    (0.05, tuple(name for name in CHANNELS if name != "ndvi")),
     (0.08, ("blue", "green", "nir2", "swir1", "evi", "ndwi")),
     (0.10, ("swir1", "swir2")),
     (0.08, ("elevation", "slope", "illumination")),
@@ -66,7 +71,7 @@ NEVER_SEEN = 1e9
 CONTEXT_DROPS: tuple[tuple[float, tuple[str, ...]], ...] = (
     (0.30, WEATHER),
     (0.08, ("season_sin", "season_cos", "sun_elevation")),
-    (0.05, ("day",)),
+    (0.05, ("day", "lean")),
 )
 
 
@@ -87,14 +92,13 @@ def _one(
 ) -> tuple[Floats, list[tuple[Floats, Floats, Floats]]]:
     side = min(recipe.crop, *sample.lst.shape)
     row, col = (int(rng.integers(0, n - side + 1)) for n in sample.lst.shape)
-    turn, mirror = (int(rng.integers(4)), bool(rng.integers(2))) if augment else (0, False)
+    half, mirror = (bool(rng.random() < TURNS) for _ in range(2)) if augment else (False, False)
     dropped = _dropped(DROPS, rng) if augment else set()
     blind = _dropped(CONTEXT_DROPS, rng) if augment else set()
 
     def cut(values: NDArray[np.generic], factor: int) -> Floats:
         part = values[..., row * factor : (row + side) * factor, col * factor : (col + side) * factor]
-        part = np.rot90(part, turn, (-2, -1))
-        return np.ascontiguousarray(part[..., ::-1] if mirror else part, np.float32)
+        return np.ascontiguousarray(part[..., :: -1 if half else 1, :: -1 if half != mirror else 1], np.float32)
 
     lst = cut(sample.lst, 1)
     if recipe.noise:
@@ -107,7 +111,7 @@ def _one(
         channels = np.full((len(CHANNELS), side * factor, side * factor), np.nan, np.float32)
         keep = [k for k, name in enumerate(step.names) if name not in dropped]
         channels[[CHANNELS.index(step.names[k]) for k in keep]] = cut(step.channels[keep], factor)
-        context = cut(step.context, factor // 2)
+        context = cut(step.context, factor // 2) * turned(half=half, mirror=mirror)
         context[[CONTEXT.index(name) for name in blind]] = np.nan
         truth = np.where(np.isnan(lst).repeat(factor, 0).repeat(factor, 1), np.nan, cut(step.truth, factor))
         steps.append((channels, context, truth.astype(np.float32)))
@@ -128,7 +132,8 @@ def clouds(shape: tuple[int, ...], rng: np.random.Generator) -> NDArray[np.bool_
 def statistics(samples: Mapping[str, Sequence[Sample]]) -> tuple[list[float], list[float], list[float], list[float]]:
     """Mean and standard deviation of every channel and context entry, taken at the first step.
 
-    Each source counts alike. What was never seen gets a spread so wide that it cannot speak.
+    Each source counts alike. What was never seen gets a spread so wide that it cannot speak. Samples lie as their grids
+    do, but batches also the other way round, so `east` and `south` stay as they are.
     """
     chan: dict[str, list[Floats]] = {name: [] for name in CHANNELS}
     cont: dict[str, list[Floats]] = {name: [] for name in CONTEXT}
@@ -139,6 +144,8 @@ def statistics(samples: Mapping[str, Sequence[Sample]]) -> tuple[list[float], li
                 chan[name].append(values[::5, ::5].astype(np.float32).ravel())
             for name, values in zip(CONTEXT, step.context, strict=True):
                 cont[name].append(values[::5, ::5].ravel())
+    for name in ("east", "south"):
+        cont[name] = [np.array([-1, 1], np.float32)]
 
     def summary(table: dict[str, list[Floats]]) -> tuple[list[float], list[float]]:
         means, spreads = [], []

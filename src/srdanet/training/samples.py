@@ -29,8 +29,8 @@ from srdanet.simulate import Simulation
 
 Floats = NDArray[np.float32]
 WHEN: tuple[When, ...] = ("day", "night")
-SPREAD = 0.35
-"""Gaussian part of MODIS's point spread, in coarse cells (fitted on ASTER pairs)."""
+SPREAD, ALONG = 0.35, 0.4
+"""Gaussian part of MODIS's point spread, and what is added to it along the scan, in coarse cells (fitted on ASTER)."""
 FIELD_SCALE = 10.0
 """Cells of 1 km over which ASTER's departure from MODIS counts as calibration, not as detail."""
 
@@ -158,11 +158,12 @@ def _with_cover(step: Step, cover: Mapping[str, Floats], factor: int) -> Step:
 
 def _observe(fine: Floats) -> Floats:
     """1 km as MODIS would see a 250 m field, without noise (added anew for every batch)."""
-    return np.asarray(degrade(fine, 4, spread=SPREAD), np.float32)
+    along = np.where(np.isnan(fine), np.float32(np.nan), _smooth(fine, (0, 4 * ALONG)))
+    return np.asarray(degrade(along, 4, spread=SPREAD), np.float32)
 
 
-def _smooth(values: Floats, sigma: float) -> Floats:
-    """Masked Gaussian mean; defined everywhere."""
+def _smooth(values: Floats, sigma: float | tuple[float, float]) -> Floats:
+    """Masked Gaussian mean; defined wherever a value lies within reach."""
     known = np.isfinite(values)
     weight = gaussian_filter(known.astype(np.float64), sigma)
     total = gaussian_filter(np.where(known, values, 0).astype(np.float64), sigma)
