@@ -58,7 +58,13 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
     net = SRDANet(statistics, Architecture(channels=8, groups=1, heads=2, head_width=2))
     torch.nn.init.normal_(net.tail.weight, std=0.02)
     save_file({k: v.contiguous() for k, v in net.state_dict().items()}, str(folder / "weights.safetensors"))
-    about = {"name": "toy", "version": "0", "halo": 24, "widen": 2.0, "sha256": {"step.onnx": "none"}}
+    about = {
+        "name": "toy",
+        "version": "0",
+        "halo": 24,
+        "widen": [np.log(2.0), 0.0, 0.0, 0.0],
+        "sha256": {"step.onnx": "none"},
+    }
     return Bundle(folder, json.loads(json.dumps(about | net.describe())))
 
 

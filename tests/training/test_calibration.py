@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 
-from srdanet.training.calibration import best_factor, ratios
+from srdanet.network.srdanet import Architecture, SRDANet, Statistics
+from srdanet.network.widened import Widened
+from srdanet.predictors.stack import CONTEXT
+from srdanet.training.calibration import best_factor, coefficients, ratios
 from srdanet.training.samples import Sample, Step
+
+SMALL = Architecture(channels=6, groups=1, heads=2, head_width=2)
 
 
 def normal_ratios(claimed: float, seed: int = 0) -> np.ndarray:
@@ -31,6 +37,24 @@ def test_groups_without_cells_do_not_count() -> None:
     assert best_factor([normal_ratios(1.3), np.zeros(0)]) == best_factor([normal_ratios(1.3)])
 
 
+def test_four_factors_come_back_in_their_cases() -> None:
+    wanted = {(0.89, False): 0.9, (0.89, True): 0.95, (-1.11, False): 1.1, (-1.11, True): 1.3}
+    found = coefficients(wanted)
+    net = SRDANet(Statistics([0.0], [1.0], [0.0] * len(CONTEXT), [1.0] * len(CONTEXT), []), SMALL)
+    context = torch.full((1, len(CONTEXT), 3, 4), torch.nan)
+    given = torch.full((1, 1, 3, 4), 290.0), torch.zeros(1, 1, 6, 8)
+    plain = net(*given, context)[1]
+
+    def factor(cell: float, day: float) -> torch.Tensor:
+        context[:, CONTEXT.index("cell")], context[:, CONTEXT.index("day")] = cell, day
+        return Widened(net, found)(*given, context)[1] / net(*given, context)[1]
+
+    for (cell, night), value in wanted.items():
+        torch.testing.assert_close(factor(cell, float(not night)), torch.full_like(plain, value))
+    between = (wanted[0.89, False] * wanted[0.89, True]) ** 0.5
+    torch.testing.assert_close(factor(0.89, torch.nan), torch.full_like(plain, between))
+
+
 class Fixed:
     """A stand-in for a bundle: repeats its input and claims less at the second step."""
 
@@ -48,3 +72,5 @@ def test_steps_run_in_a_row_holes_stay_out_and_certainty_never_grows() -> None:
     # sigma is 2 K at the first step, 1 K claimed at the second: 2 K stays
     assert sorted({float(value) for value in found}) == [0.5, 3.0, 5.5]
     assert found.size == 48
+    centred = ratios(Fixed(), Sample("aster", lst, steps), centred=True)  # type: ignore[arg-type]
+    assert sorted({float(value) for value in centred}) == [0.0, 2.5]

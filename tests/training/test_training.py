@@ -70,7 +70,9 @@ def checkpoint(samples: dict[str, list[Sample]], tmp_path_factory: pytest.TempPa
 @pytest.fixture(scope="module")
 def exported(checkpoint: Path) -> Path:
     """A bundle that tests copy before they spoil it."""
-    return export(checkpoint, checkpoint.parent / "model", version="7", card="# Card", widen=2.0).folder
+    return export(
+        checkpoint, checkpoint.parent / "model", version="7", card="# Card", widen=(np.log(2.0), 0.0, 0.0, 0.0)
+    ).folder
 
 
 @pytest.fixture

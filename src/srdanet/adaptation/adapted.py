@@ -19,6 +19,7 @@ from srdanet.adaptation.patches import patches
 from srdanet.adaptation.settings import Adaptation
 from srdanet.network.bundle import Bundle
 from srdanet.network.srdanet import Architecture, SRDANet, Statistics
+from srdanet.network.widened import Widened
 from srdanet.predictors.overpass import Overpass
 
 Floats = NDArray[np.float32]
@@ -39,9 +40,10 @@ class Adapted(Bundle):
     def step(self, lst: Floats, channels: Floats, context: Floats) -> tuple[Floats, Floats]:
         """One x2 step, as `Bundle.step`."""
         given = (lst[None, None], channels[None], context[None])
+        net = Widened(self.net, self.config["widen"])
         with torch.no_grad():
-            fine, sigma = self.net(*(torch.from_numpy(np.ascontiguousarray(a, np.float32)) for a in given))
-        return fine[0, 0].numpy(), sigma[0, 0].numpy() * np.float32(self.config["widen"])
+            fine, sigma = net(*(torch.from_numpy(np.ascontiguousarray(a, np.float32)) for a in given))
+        return fine[0, 0].numpy(), sigma[0, 0].numpy()
 
 
 def adapt(

@@ -6,35 +6,24 @@ import hashlib
 import json
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from safetensors.torch import save_file
-from torch import Tensor, nn
+from torch import Tensor
 from torch.export import Dim
 
 from srdanet.errors import ModelError, OutputError
 from srdanet.network.bundle import FORMAT, Bundle, load_model
 from srdanet.network.srdanet import Architecture, SRDANet, Statistics
+from srdanet.network.widened import Widened
 from srdanet.predictors.stack import CHANNELS, CONTEXT
 
 HALO = 24
 """Coarse cells of halo; what lies farther changes a result by well under 0.02 K (tests hold it)."""
-
-
-class _Calibrated(nn.Module):
-    """The network with its standard deviation multiplied by what validation asks for."""
-
-    def __init__(self, net: SRDANet, widen: float) -> None:
-        super().__init__()
-        self.net, self.widen = net, widen
-
-    def forward(self, lst: Tensor, channels: Tensor, context: Tensor) -> tuple[Tensor, Tensor]:
-        lst, sigma = self.net(lst, channels, context)
-        return lst, sigma * self.widen
 
 
 def read_checkpoint(path: Path) -> tuple[SRDANet, dict[str, Any]]:
@@ -59,7 +48,7 @@ def export(
     *,
     version: str,
     card: str,
-    widen: float = 1.0,
+    widen: Sequence[float] = (0.0, 0.0, 0.0, 0.0),
     results: Mapping[str, Any] | None = None,
 ) -> Bundle:
     """Write a bundle, check that it gives what torch gives, put it in place.
@@ -69,7 +58,7 @@ def export(
         folder: The bundle's folder; replaced when it exists.
         version: The model's version.
         card: The model card, Markdown.
-        widen: Factor on the standard deviation, from calibration.
+        widen: Coefficients of the factor on the standard deviation (`network.widened`), from calibration.
         results: Measured numbers to keep in `bundle.json`.
 
     Raises:
@@ -84,7 +73,7 @@ def export(
         h, w = (Dim(name, min=4, max=1 << 14) for name in "hw")
         axes = {"lst": {2: h, 3: w}, "channels": {2: 2 * h, 3: 2 * w}, "context": {2: h, 3: w}}
         torch.onnx.export(
-            _Calibrated(net, widen).eval(),
+            Widened(net, widen).eval(),
             example,
             str(place / "step.onnx"),
             input_names=list(axes),
@@ -104,7 +93,7 @@ def export(
             "channels": CHANNELS,
             "context": CONTEXT,
             "halo": HALO,
-            "widen": widen,
+            "widen": list(widen),
             **net.describe(),
             "training": {k: v for k, v in config.items() if k not in ("data", "output")},
             "results": dict(results or {}),

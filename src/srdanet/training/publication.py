@@ -22,7 +22,7 @@ SCENES = 12
 def publish(checkpoint: Path, folder: Path, data: Path, version: str) -> tuple[Bundle, Sequence[Report]]:
     """Write the bundle of a checkpoint with its model card.
 
-    The standard deviation is widened or narrowed by one factor (`training.calibration`). The card's numbers
+    The standard deviation is widened or narrowed by calibration (`training.calibration`). The card's numbers
     are of the test part of the split, which neither training nor calibration saw.
 
     Args:
@@ -48,7 +48,7 @@ def publish(checkpoint: Path, folder: Path, data: Path, version: str) -> tuple[B
     return export(checkpoint, folder, version=version, card=card, widen=widen, results=results), reports
 
 
-def _card(checkpoint: Path, version: str, widen: float, reports: Sequence[Report]) -> str:
+def _card(checkpoint: Path, version: str, widen: Sequence[float], reports: Sequence[Report]) -> str:
     """The model card from its template."""
     net, config = read_checkpoint(checkpoint)
     template = Template((files("srdanet") / "models" / "MODEL_CARD.template.md").read_text(encoding="utf-8"))
@@ -60,7 +60,7 @@ def _card(checkpoint: Path, version: str, widen: float, reports: Sequence[Report
         iterations=f"{config['iteration']:,}",
         seed=config["seed"],
         scenes=config["simulated_scenes"],
-        widen=f"{widen:.2f}",
+        widen=", ".join(f"{value:.3f}" for value in widen),
         **tables,
     )
 
