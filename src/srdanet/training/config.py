@@ -61,6 +61,8 @@ class TrainConfig(_Strict):
     fusion: Literal["uncertainty", "descent", "fixed"] = "uncertainty"
     """How the terms are weighed; see `network.fusion`."""
     simulated_scenes: int = 0
+    held_fold: int | None = None
+    """Fold of the ASTER pairs that training leaves out; None: the one that the split file holds apart."""
     sources: dict[str, SourceConfig]
     network: Architecture = Architecture()
 
