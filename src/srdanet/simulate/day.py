@@ -107,7 +107,7 @@ def look(day: Day, over: Overpass, chosen: Chosen) -> Look:
 
     def live(strip: slice) -> tuple[NDArray[np.intp], Ground, float]:
         below = _appear(day, over, strip, out)
-        kelvin, emissivity, residual = temperature(below, day.now, over.time, over.hour)
+        kelvin, emissivity, residual = temperature(below, day.now, over.time, over.hour, strip.start)
         share = fine // 4
         part = slice(strip.start // share, strip.stop // share)
         out["truth"][part] = degrade(kelvin, share, emissivity=emissivity) if share > 1 else kelvin
@@ -125,9 +125,11 @@ def _appear(day: Day, over: Overpass, strip: slice, out: dict[str, NDArray[np.fl
     fine, elevation = day.place.fine, day.land.relief.elevation
     wide, own = around(strip, fine * int(np.ceil(_HALO / (fine * day.place.cell))), len(elevation))
     land = day.land.rows(wide)
-    warmth = day.now.season + 0.3 * (day.now.mean - day.now.season) - sky.LAPSE * land.relief.elevation
+    lon, lat = day.place.degrees(wide)
+    warmth = day.now.warmth(wide) - sky.LAPSE * land.relief.elevation
     rained = day.rained[0][wide], day.rained[1][wide]
-    state = phenology.on_date(land, day.now.date, day.place.latitude, rained, warmth.astype(np.float32))
+    latitude = lat[:, :1] if day.now.varying else day.place.latitude
+    state = phenology.on_date(land, day.now.date, latitude, rained, warmth.astype(np.float32))
     out["snow"][slice(strip.start // fine, strip.stop // fine)] = aggregate(state.snow[own], fine)
     level = optics.reflectances(land, state)
     albedo = optics.albedo(level)
@@ -137,7 +139,6 @@ def _appear(day: Day, over: Overpass, strip: slice, out: dict[str, NDArray[np.fl
     box = day.place.box[wide.start : wide.stop, :]
     slopes = gradient(land.relief.elevation, box)
     east, north = (np.asarray(part, np.float32) for part in slopes)
-    lon, lat = day.place.degrees(wide)
     sun = light.sun_over(over.noon, lon, lat)
     shown = optics.illuminated(level, sun.facing(east, north) / sun.up)
     for name, bands, factor, shift in (
@@ -156,7 +157,9 @@ def _appear(day: Day, over: Overpass, strip: slice, out: dict[str, NDArray[np.fl
     return ground(land, state, albedo, (east, north), setting).take(own)
 
 
-def temperature(below: Ground, now: sky.Weather, time: np.datetime64, hour: float) -> tuple[Field, Field, float]:
+def temperature(
+    below: Ground, now: sky.Weather, time: np.datetime64, hour: float, first: int = 0
+) -> tuple[Field, Field, float]:
     """Temperature (K) and emissivity of cells, and the balance's largest residual (W m-2).
 
     Args:
@@ -164,17 +167,18 @@ def temperature(below: Ground, now: sky.Weather, time: np.datetime64, hour: floa
         now: The day's weather.
         time: UTC of the overpass.
         hour: Local solar hour of the overpass.
+        first: Row of the scene's fine grid that the first row of cells is.
     """
     hours = [hour - sum(STEPS[n:]) for n in range(len(STEPS) + 1)]
     kelvin, emissivity = np.empty_like(below.elevation), np.empty_like(below.elevation)
     largest = 0.0
     for rows in strips((len(kelvin), kelvin.size // len(kelvin)), 1, _BLOCK):
-        part = below.take(rows)
+        part, here = below.take(rows), now.along(slice(first + rows.start, first + rows.stop))
 
-        def forcing(when: float, part: Ground = part) -> energy.Forcing:
-            return part.forcing(now, when, time + np.timedelta64(round((when - hour) * 3600), "s"))
+        def forcing(when: float, part: Ground = part, here: sky.Weather = here) -> energy.Forcing:
+            return part.forcing(here, when, time + np.timedelta64(round((when - hour) * 3600), "s"))
 
         bare, residual = energy.balance(part.surface, forcing, hours)
-        kelvin[rows], emissivity[rows] = part.with_water(bare, now, hour)
+        kelvin[rows], emissivity[rows] = part.with_water(bare, here, hour)
         largest = max(largest, float(np.abs(residual).max()))
     return kelvin, emissivity, largest

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from srdanet.simulate.land import landscape as ls
-from srdanet.simulate.noise import hashed
+from srdanet.simulate.noise import Field, hashed
 from srdanet.simulate.parallel import each, strips
 
 
@@ -41,7 +41,12 @@ def igbp(land: ls.Land, factor: int, salt: int, error: float = 0.08) -> NDArray[
     out = np.empty((rows, cols), np.uint8)
 
     def fill(part: slice) -> None:
-        name = _named(shares(land.kind[part.start * factor : part.stop * factor], factor), land.character.aridity)
+        dry = land.character.aridity
+        if "aridity" in land.varying:
+            dry = land.varying["aridity"].on(
+                *(factor * (np.arange(*at) + 0.5) for at in ((part.start, part.stop), (cols,)))
+            )
+        name = _named(shares(land.kind[part.start * factor : part.stop * factor], factor), dry)
         wrong = hashed(np.arange(part.start, part.stop)[:, None], np.arange(cols)[None, :], salt) < error
         out[part] = np.where(wrong, confused[name], name)
 
@@ -49,7 +54,7 @@ def igbp(land: ls.Land, factor: int, salt: int, error: float = 0.08) -> NDArray[
     return out
 
 
-def _named(part: NDArray[np.float32], dry: float) -> NDArray[np.uint8]:
+def _named(part: NDArray[np.float32], dry: float | Field) -> NDArray[np.uint8]:
     """The class of cells with such shares of each kind."""
     trees = part[ls.CONIFER] + part[ls.BROADLEAF]
     rules = (
@@ -62,7 +67,7 @@ def _named(part: NDArray[np.float32], dry: float) -> NDArray[np.uint8]:
         ((part[ls.CROP] >= 0.4) & (trees + part[ls.GRASS] + part[ls.SHRUB] > 0.3), 14),
         (part[ls.BARE] >= 0.5, 16),
         (trees >= 0.3, 8),
-        (part[ls.SHRUB] >= 0.4, 7 if dry > 0.5 else 6),
+        (part[ls.SHRUB] >= 0.4, np.where(np.asarray(dry) > 0.5, 7, 6)),
         (trees >= 0.1, 9),
     )
     return np.select([rule for rule, _ in rules], [code for _, code in rules], 10).astype(np.uint8)

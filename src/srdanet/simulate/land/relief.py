@@ -13,15 +13,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import ndimage
 
-from srdanet.simulate.land.drainage import Tree
+from srdanet.simulate.land.drainage import Tree, rim
 from srdanet.simulate.land.erosion import PASSES, erode
+from srdanet.simulate.land.lattice import Broad, Places
+from srdanet.simulate.land.ranges import Ranges
 from srdanet.simulate.noise import Field, enlarge, fractal, smoothstep, stream
 from srdanet.simulate.parallel import filtered
 
 _PAD = 16
 """Cells around the scene on which water is routed too, so that rivers come from somewhere."""
+_LEAVES = 0.35
+"""Share of a large land's rim, its lowest part, where water leaves."""
 _SPREAD = 0.68
 """Standard deviation of height after erosion over that before it, in the median over lands."""
 
@@ -48,8 +53,21 @@ class _Landform:
     """Water that stood in each depression before rivers cut through (m)."""
 
 
+def at_sea(elevation: Field) -> Field:
+    """1 where the sea is, which alone has a height of 0, and 0 on land."""
+    return np.asarray(elevation == 0, dtype=np.float32)
+
+
 def terrain(
-    shape: tuple[int, int], seed: int, *, cell: float, factor: int, base: float, relief: float, lakes: float
+    shape: tuple[int, int],
+    seed: int,
+    *,
+    cell: float,
+    factor: int,
+    base: float,
+    relief: float,
+    lakes: float | Broad,
+    ranges: Ranges | None = None,
 ) -> tuple[Relief, Field, Field]:
     """Make a drained terrain.
 
@@ -61,21 +79,27 @@ def terrain(
         base: Mean height (m).
         relief: Standard deviation of height before erosion (m).
         lakes: Share of the land where water may stand, 0-0.1.
+        ranges: The shape of a large land, in the place of base and relief.
 
     Returns:
         The terrain on the fine grid; the share of each cell that is running water; standing water where positive
-        (m of depth, smooth across the shore).
+        (m of depth, smooth across the shore), the sea included.
     """
     small = (shape[0] // factor, shape[1] // factor)
     coarse = cell * factor
     rng = stream(seed, "relief")
-    form = _landform((small[0] + 2 * _PAD, small[1] + 2 * _PAD), rng, coarse, base, relief)
+    routed = (small[0] + 2 * _PAD, small[1] + 2 * _PAD)
+    if ranges is None:
+        form = _landform(routed, rng, coarse, base, relief)
+    else:
+        form = _large_landform(routed, rng, coarse, factor, ranges)
     own = slice(_PAD, -_PAD), slice(_PAD, -_PAD)
     height = np.ascontiguousarray(form.height[own])
 
     steep = np.hypot(*np.gradient(height, np.float32(coarse)))
     elevation = _smooth(height, factor)
     detail = fractal(shape, rng, slope=3.2, cell=cell, outer=2.5 * coarse)
+    sea = None if ranges is None else _coast(form.height[own] == 0, factor, detail)
     detail *= _refine(ndimage.gaussian_filter(steep, 1.0) * np.float32(0.20 * coarse), factor)
     elevation += detail
     del detail
@@ -84,7 +108,15 @@ def terrain(
     wetness = filtered(lambda f: smoothstep(ndimage.gaussian_filter(f, factor * 0.5), -0.25, 0.75), wet, 2 * factor + 1)
     np.maximum(wetness, bank, out=wetness)
     del wet, bank
-    lake = _lakes(form.depth[own], lakes, factor, rng, shape, cell)
+    if isinstance(lakes, float):
+        lake = _lakes(form.depth[own], lakes, factor, rng, shape, cell)
+    else:
+        places = _places(small, factor, 0)
+        lake = _lakes(*_by_share(form.depth[own], lakes.on(*places), height), factor, rng, shape, cell)
+        _level(elevation, lake, height, factor)
+    if sea is not None:
+        np.maximum(elevation, 1, out=elevation)
+        elevation[sea], lake[sea] = 0, 1
     surroundings = ndimage.gaussian_filter(height, 2000.0 / coarse, mode="nearest")
     pool = _refine(surroundings - ndimage.gaussian_filter(height, 0.6, mode="nearest"), factor)
     return Relief(elevation, wetness, pool), river, lake
@@ -94,7 +126,7 @@ def _landform(shape: tuple[int, int], rng: np.random.Generator, cell: float, bas
     """Lift and erode a land on the routing grid."""
     raw = fractal(shape, rng, slope=3.2, cell=cell, outer=60e3)
     belt = smoothstep(fractal(shape, rng, slope=4.0, cell=cell, outer=90e3), -1.0, 1.2)
-    fold = _folds(shape, rng, cell)
+    fold = _folds(shape, rng, cell, float(rng.uniform(0, np.pi)))
     folded = np.float32(rng.uniform(0.1, 1.0))
     down = _regional_slope(shape, float(rng.uniform(0, 2 * np.pi)))
     height = 0.45 * raw * (np.float32(0.35) + belt) - 0.35 * down
@@ -109,6 +141,76 @@ def _landform(shape: tuple[int, int], rng: np.random.Generator, cell: float, bas
     return _Landform(np.asarray(height, np.float32), tree, depth)
 
 
+def _large_landform(
+    shape: tuple[int, int], rng: np.random.Generator, cell: float, factor: int, ranges: Ranges
+) -> _Landform:
+    """Lift and erode a large land on the routing grid; the sea has height 0, and nothing else."""
+    raw = fractal(shape, rng, slope=3.2, cell=cell, outer=60e3)
+    belt = smoothstep(fractal(shape, rng, slope=4.0, cell=cell, outer=90e3), -1.0, 1.2)
+    fold = _folds(shape, rng, cell, ranges.strike)
+    folded = np.float32(rng.uniform(0.3, 1.0))
+    places = _places(shape, factor, _PAD)
+    # as linear as between nodes the ground would have creases
+    base, relief = (ndimage.gaussian_filter(part, 5.0) for part in (ranges.base(places), ranges.relief.on(*places)))
+    height = base + 0.45 * relief * raw * (np.float32(0.35) + belt)
+    sea = _open_water(height < 0)
+    height = np.where(sea, np.float32(0), np.maximum(height, 1))
+    lift = 1.5 * (1 - folded) * (1 + 0.5 * raw).clip(0) + 2.5 * folded * fold
+    lift *= np.where(sea, np.float32(0), relief / PASSES * (0.10 + belt))
+
+    # water leaves where the rim is low
+    edge = rim(*shape)
+    around = height.ravel()[edge]
+    down = np.zeros(height.size, np.float32)
+    down[edge] = np.where(around <= np.quantile(around, _LEAVES), 1, -1)
+    height, tree, depth = erode(height, lift, down.reshape(shape), rng, cell)
+    height = np.where(sea, 0, np.maximum(height, 1))
+    return _Landform(np.asarray(height, np.float32), tree, np.where(sea, np.float32(0), depth))
+
+
+def _places(shape: tuple[int, int], factor: int, pad: int) -> tuple[Places, Places]:
+    """Middles of the routing grid's rows and columns, in fine cells from the scene's corner."""
+    rows, cols = (factor * (np.arange(n) - pad + 0.5) for n in shape)
+    return rows, cols
+
+
+def _open_water(below: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """What lies below the level of the sea and has a way to it along the rim of the grid."""
+    bodies, _ = ndimage.label(below)
+    open_ones = np.unique(bodies.ravel()[rim(*below.shape)])
+    return np.isin(bodies, open_ones[open_ones > 0])
+
+
+def _coast(sea: NDArray[np.bool_], factor: int, rough: Field) -> NDArray[np.bool_] | None:
+    """The sea on the fine grid, with a rough shore; None where there is none."""
+    if not sea.any():
+        return None
+    surface = _refine(ndimage.gaussian_filter(np.where(sea, np.float32(1), np.float32(-1)), 0.8), factor)
+    surface += np.float32(0.3) * rough
+    return surface > 0
+
+
+def _by_share(depth: Field, share: Field, height: Field) -> tuple[Field, float]:
+    """Depths of standing water scaled so that one level gives each region its share, and the share of all."""
+    # broad basins fill up with sediment, not with water
+    depth = np.maximum(depth - ndimage.gaussian_filter(depth, 25.0), 0)
+    order = np.sort(depth[height > 0][::5])
+    rank = np.minimum((order.size * (1 - share)).astype(np.intp), order.size - 1)
+    return (depth / np.maximum(order[rank], 3)).astype(np.float32), float(share.mean(dtype=np.float64))
+
+
+def _level(elevation: Field, lake: Field, height: Field, factor: int) -> None:
+    """Give each lake the height of its lowest shore, in place."""
+    rows, cols = height.shape
+    deepest = lake.reshape(rows, factor, cols, factor).max((1, 3))
+    bodies, count = ndimage.label(deepest > 0, np.ones((3, 3)))
+    if not count:
+        return
+    lowest = ndimage.minimum(height, bodies, np.arange(1, count + 1))
+    level = np.concatenate([[0], lowest]).astype(np.float32)[bodies]
+    np.copyto(elevation, level.repeat(factor, 0).repeat(factor, 1), where=lake > 0)
+
+
 def _regional_slope(shape: tuple[int, int], way: float) -> Field:
     """How far down a plane that falls towards `way` (radians) a place lies: -1 in one corner, 1 in the other."""
     y, x = (np.linspace(-1, 1, n, dtype=np.float32) for n in shape)
@@ -116,9 +218,8 @@ def _regional_slope(shape: tuple[int, int], way: float) -> Field:
     return np.asarray((cos * x[None, :] + sin * y[:, None]) / (abs(cos) + abs(sin)), dtype=np.float32)
 
 
-def _folds(shape: tuple[int, int], rng: np.random.Generator, cell: float) -> Field:
+def _folds(shape: tuple[int, int], rng: np.random.Generator, cell: float, strike: float) -> Field:
     """Fold axes: 1 on long ridges some 10 km apart, 0 half-way between, bent over some 100 km."""
-    strike = float(rng.uniform(0, np.pi))
     straight = fractal(shape, rng, slope=4.0, cell=cell, outer=8e3, grain=(strike, 9.0))
     bend = [np.float32(6e3 / cell) * fractal(shape, rng, slope=4.5, cell=cell, outer=80e3) for _ in range(2)]
     rows, cols = np.indices(shape, dtype=np.float32)
