@@ -177,7 +177,7 @@ def see(pixels: Pixels, truth: Field, emissivity: Field, cell: float, off: tuple
             weight += (1 - abs(u)) * shine.take(there)
         seen[lines] = 300.0 * (energy / weight) ** 0.25
 
-    each(look, strips((seen.shape[0], seen.shape[1]), 1, _TOGETHER))
+    each(look, strips((len(seen), len(pixels.length)), 1, _TOGETHER))
     return seen
 
 
