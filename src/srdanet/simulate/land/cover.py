@@ -78,14 +78,16 @@ class _Country:
             return parcels(wx, wy, self.kind, self.seed)
         return patchwork(wx, wy, self.provinces.kinds, self.provinces.of(part), self.seed)
 
-    def crops(self, part: Part, parcel: Ints) -> NDArray[np.uint8]:
-        """What the parcels would grow."""
-        kinds = (self.kind,) if self.provinces is None else self.provinces.kinds
-        owner = np.zeros((1, 1), np.uint8) if self.provinces is None else self.provinces.of(part)
-        # one table of all kinds, each in an interval of its own
-        table = np.concatenate([n + np.cumsum(kind.crops).astype(np.float32) for n, kind in enumerate(kinds)])
-        found = np.searchsorted(table, owner + hashed(parcel, 11)) - (DOUBLE + 1) * owner.astype(np.int64)
-        return np.asarray(np.clip(found, 0, DOUBLE), dtype=np.uint8)
+    def crops(self, rows: slice, parcel: Ints) -> NDArray[np.uint8]:
+        """What the parcels of some rows would grow."""
+        drawn = hashed(parcel, 11)
+        if self.provinces is None:
+            found = np.searchsorted(np.cumsum(self.kind.crops).astype(np.float32), drawn)
+            return np.asarray(np.minimum(found, DOUBLE), dtype=np.uint8)
+        crop = np.zeros(drawn.shape, np.uint8)
+        for limits in np.cumsum([kind.crops for kind in self.provinces.kinds], axis=1).T[:DOUBLE]:
+            crop += drawn > self.provinces.blend(limits).rows(rows)
+        return crop
 
     def wants(self, part: Part, parcel: Ints, block: Ints) -> tuple[Field, Field]:
         """How much a place asks to be wooded, and to be tilled."""
@@ -195,7 +197,7 @@ def _fill(land: Land, country: _Country, limits: tuple[Limit, Limit], river: Fie
     land.sealed[part] = np.where(cover == URBAN, sealed, np.where(cover == CROP, np.float32(0.01), np.float32(0)))
     land.water[part] = np.where(land.water[part] > 0, np.float32(1), river[part])
     cover[land.water[part] > 0.5] = WATER
-    crop = country.crops(part, parcel)
+    crop = country.crops(rows, parcel)
     crop[pivot] = np.where(own[1][pivot] < 0.2, FALLOW, SUMMER)
     land.kind[part], land.crop[part], land.parcel[part] = cover, crop, parcel
     land.soil[part] = soil * (1 + 0.13 * land.soil[part] + 0.10 * (own[2] - 0.5))

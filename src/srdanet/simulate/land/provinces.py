@@ -1,9 +1,9 @@
 """Provinces of a large scene: some 150 to 400 km of one kind of country each, and what is blended over their borders.
 
 Each province has a character of its own, drawn at its latitude. What is a share or a strength goes over smoothly into
-the neighbours'; how the land is cut up, and what is grown, belong to the province a place falls into, whose borders
-wind. The heights are those of `ranges`; behind ranges, as the winds of the latitude blow, the country is dry (Roe 2005,
-Annual Review of Earth and Planetary Sciences 33).
+the neighbours'; how the land is cut up belongs to the province a place falls into, whose borders wind. The heights are
+those of `ranges`; behind ranges, as the winds of the latitude blow, the country is dry (Roe 2005, Annual Review of
+Earth and Planetary Sciences 33).
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ from srdanet.simulate.place import Place
 
 _SPACING = 270e3
 """From province to province (m)."""
-_BLEND = 75e3
-"""Standard deviation (m) of a province's weight: it goes over to its neighbour's within some 40 km."""
+_BLEND = 95e3
+"""Standard deviation (m) of a province's weight: it goes over to its neighbour's within some 80 km."""
 _WINDING, _FRAYING = 55e3, 8e3
 """How far borders wander over hundreds of kilometres, and over tens (m, standard deviation)."""
 _MOISTURE = 500e3
@@ -135,7 +135,7 @@ def _shadow(ranges: Ranges, place: Place) -> Field:
     """What ranges and the sea add to the aridity at the nodes: air that has risen has rained out."""
     lattice = ranges.relief.lattice
     inland = ranges.inland.values
-    height = np.maximum(ranges.base(), 0)
+    height = np.maximum(ranges.base(inland, ranges.root.values), 0)
     gain = (lattice.spacing / np.where(inland > 0, _MOISTURE, 0.3 * _MOISTURE)).astype(np.float32)
 
     def moisture(height: Field, gain: Field) -> Field:

@@ -12,15 +12,17 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage, special
 
-from srdanet.simulate.land.lattice import Broad, Lattice, Places
+from srdanet.simulate.land.lattice import Broad, Lattice
 from srdanet.simulate.noise import Field, fractal, smoothstep, stream
 
 _COASTS = 0.55
 """Share of the seeds that have a sea."""
 _RELIEF = 190.0
 """Median relief (m), as of single scenes."""
-_INLAND, _OFFSHORE = 260.0, 700.0
+_INLAND, _OFFSHORE = 240.0, 700.0
 """Mean height of land (m) without its ranges; how fast the ground falls off the coast (m)."""
+_SHORE = 40.0
+"""How much higher (m) the land is than the coast, some twenty kilometres from it."""
 _ROOT = 1.1
 """Height of a country over its relief before it rises; afterwards about 1.6, as of single scenes."""
 
@@ -38,11 +40,11 @@ class Ranges:
     strike: float
     """Direction of the ranges (radians from the x axis towards rising rows)."""
 
-    def base(self, places: tuple[Places, Places] | None = None) -> Field:
-        """Height (m) of the country on a grid of places, or at the nodes; negative at sea."""
-        inland, root = (part.values if places is None else part.on(*places) for part in (self.inland, self.root))
+    def base(self, inland: Field, root: Field) -> Field:
+        """Height (m) of the country, negative at sea, from the two fields of that name."""
         share = np.clip(inland, 0, 0.98)
         level = np.where(inland > 0, -_INLAND * np.log1p(-share), _OFFSHORE * inland)
+        level += _SHORE * np.tanh(inland / 0.02)
         # ranges rise behind the coast
         return np.asarray(level + _ROOT * root * (0.1 + 0.9 * smoothstep(inland, 0.0, 0.10)), np.float32)
 
@@ -61,7 +63,7 @@ def draw_ranges(seed: int, lattice: Lattice) -> Ranges:
     crest = np.clip(1 - np.abs(field(4.5, 900e3, 60e3, 2.2)) / 0.7, 0, 1)
     rugged = crest * smoothstep(field(4.0, 900e3, 60e3), -0.4, 0.8) + 0.13 * field(3.6, 400e3, 20e3)
     relief = np.clip(middling * np.exp(spread * special.ndtri(_rank(rugged))), 15, 900)
-    high = _rank(field(4.2, 2500e3, 20e3) + 0.2 * field(3.2, 300e3, 20e3))
+    high = _rank(field(4.3, 2500e3, 20e3) + 0.12 * field(3.4, 300e3, 20e3))
     near, around = (lattice.spread(ndimage.gaussian_filter(relief, sigma)) for sigma in (1.0, 2.5))
     return Ranges(near, around, lattice.spread((high - sea) / (1 - sea)), strike)
 

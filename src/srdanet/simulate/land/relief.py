@@ -27,6 +27,8 @@ _PAD = 16
 """Cells around the scene on which water is routed too, so that rivers come from somewhere."""
 _LEAVES = 0.35
 """Share of a large land's rim, its lowest part, where water leaves."""
+_WINDING = 0.025
+"""How far coasts wander, in ranks of `Ranges.inland`: some 20 km."""
 _SPREAD = 0.68
 """Standard deviation of height after erosion over that before it, in the median over lands."""
 
@@ -151,8 +153,11 @@ def _large_landform(
     folded = np.float32(rng.uniform(0.3, 1.0))
     places = _places(shape, factor, _PAD)
     # as linear as between nodes the ground would have creases
-    base, relief = (ndimage.gaussian_filter(part, 5.0) for part in (ranges.base(places), ranges.relief.on(*places)))
-    height = base + 0.45 * relief * raw * (np.float32(0.35) + belt)
+    inland, root, relief = (
+        ndimage.gaussian_filter(part.on(*places), 5.0) for part in (ranges.inland, ranges.root, ranges.relief)
+    )
+    height = ranges.base(inland + np.float32(_WINDING) * raw, root)
+    height += 0.45 * relief * raw * (np.float32(0.35) + belt)
     sea = _open_water(height < 0)
     height = np.where(sea, np.float32(0), np.maximum(height, 1))
     lift = 1.5 * (1 - folded) * (1 + 0.5 * raw).clip(0) + 2.5 * folded * fold
@@ -186,7 +191,7 @@ def _coast(sea: NDArray[np.bool_], factor: int, rough: Field) -> NDArray[np.bool
     if not sea.any():
         return None
     surface = _refine(ndimage.gaussian_filter(np.where(sea, np.float32(1), np.float32(-1)), 0.8), factor)
-    surface += np.float32(0.3) * rough
+    surface += np.float32(0.4) * np.clip(rough, -1.5, 1.5)
     return surface > 0
 
 
