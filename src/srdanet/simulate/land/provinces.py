@@ -26,9 +26,9 @@ from srdanet.simulate.place import Place
 
 _SPACING = 270e3
 """From province to province (m)."""
-_BLEND = 95e3
-"""Standard deviation (m) of a province's weight: it goes over to its neighbour's within some 80 km."""
-_WINDING, _FRAYING = 55e3, 8e3
+_BLEND = 60e3
+"""Distance (m) over which a province's weight falls by e: it goes over to its neighbour's within some 130 km."""
+_WINDING, _FRAYING = 50e3, 11e3
 """How far borders wander over hundreds of kilometres, and over tens (m, standard deviation)."""
 _MOISTURE = 500e3
 """Way (m) on which air takes up moisture again; it loses it over a rise of `_LIFT` metres."""
@@ -80,9 +80,11 @@ def draw_provinces(seed: int, place: Place) -> Provinces:
     lattice = Lattice.over((rows, cols), place.cell)
     ranges = draw_ranges(seed, lattice)
     nuclei, kinds = _nuclei(seed, place, lattice)
-    broad = _bends(lattice.nodes, stream(seed, "provinces"), lattice.spacing, (500e3, 60e3))
+    broad = _bends(lattice.nodes, stream(seed, "provinces"), lattice.spacing, (600e3, 150e3))
     bends = [lattice.spread(bend) for bend in broad]
-    fine = _bends((rows // place.fine, cols // place.fine), stream(seed, "borders"), place.cell * place.fine, (90e3, 0))
+    fine = _bends(
+        (rows // place.fine, cols // place.fine), stream(seed, "borders"), place.cell * place.fine, (120e3, 0)
+    )
 
     def away(places: tuple[Places, Places], more: Sequence[Field | float]) -> Iterator[Field]:
         """Square of the distance (m2) to each nucleus, border and all."""
@@ -97,8 +99,8 @@ def draw_provinces(seed: int, place: Place) -> Provinces:
     for n, distance in enumerate(away((down, right), fine)):
         owner[distance < best] = n
         np.minimum(best, distance, out=best)
-    squares = np.stack(list(away(lattice.places(), (0.0, 0.0))))
-    weights = np.exp((squares.min(0) - squares) / np.float32(2 * _BLEND**2))
+    distances = np.sqrt(np.stack(list(away(lattice.places(), (0.0, 0.0)))))
+    weights = np.exp((distances.min(0) - distances) / np.float32(_BLEND))
     weights /= weights.sum(0)
     held = np.tensordot(np.array([kind.aridity for kind in kinds], np.float32), weights, axes=1)
     aridity = np.clip(held + _shadow(ranges, place), 0.03, 0.95)

@@ -27,8 +27,10 @@ _PAD = 16
 """Cells around the scene on which water is routed too, so that rivers come from somewhere."""
 _LEAVES = 0.35
 """Share of a large land's rim, its lowest part, where water leaves."""
-_WINDING = 0.025
-"""How far coasts wander, in ranks of `Ranges.inland`: some 20 km."""
+_RELIEVED = 50.0
+"""Relief (m) beyond which depressions are as deep as it is high."""
+_WINDING = 8e3
+"""How far coasts wander (m, standard deviation)."""
 _SPREAD = 0.68
 """Standard deviation of height after erosion over that before it, in the median over lands."""
 
@@ -153,10 +155,12 @@ def _large_landform(
     folded = np.float32(rng.uniform(0.3, 1.0))
     places = _places(shape, factor, _PAD)
     # as linear as between nodes the ground would have creases
-    inland, root, relief = (
-        ndimage.gaussian_filter(part.on(*places), 5.0) for part in (ranges.inland, ranges.root, ranges.relief)
+    root, relief = (ndimage.gaussian_filter(part.on(*places), 5.0) for part in (ranges.root, ranges.relief))
+    bends = (raw, fractal(shape, rng, slope=3.2, cell=cell, outer=60e3))
+    wandering = (
+        at + np.float32(_WINDING / cell * factor) * bend for at, bend in zip(np.ix_(*places), bends, strict=True)
     )
-    height = ranges.base(inland + np.float32(_WINDING) * raw, root)
+    height = ranges.base(ranges.inland.at(*wandering), root)
     height += 0.45 * relief * raw * (np.float32(0.35) + belt)
     sea = _open_water(height < 0)
     height = np.where(sea, np.float32(0), np.maximum(height, 1))
@@ -170,7 +174,9 @@ def _large_landform(
     down[edge] = np.where(around <= np.quantile(around, _LEAVES), 1, -1)
     height, tree, depth = erode(height, lift, down.reshape(shape), rng, cell)
     height = np.where(sea, 0, np.maximum(height, 1))
-    return _Landform(np.asarray(height, np.float32), tree, np.where(sea, np.float32(0), depth))
+    # plains have their lakes as ranges do, only shallower
+    depth *= np.where(sea, np.float32(0), _RELIEVED / (relief + _RELIEVED))
+    return _Landform(np.asarray(height, np.float32), tree, depth)
 
 
 def _places(shape: tuple[int, int], factor: int, pad: int) -> tuple[Places, Places]:
