@@ -15,6 +15,7 @@ from srdanet.predictors.solar import solar_to_utc
 from srdanet.simulate import Simulation, companion, simulate
 from srdanet.simulate.balance import weather as sky
 from srdanet.simulate.land import landscape
+from srdanet.simulate.land.drainage import drain, spill
 from srdanet.simulate.land.lattice import Lattice
 from srdanet.simulate.land.parcels import parcels, patchwork
 from srdanet.simulate.land.provinces import Provinces, draw_provinces
@@ -101,18 +102,18 @@ def test_blended_fields_have_no_steps(provinces: Provinces) -> None:
 
 
 @pytest.fixture(scope="module")
-def country() -> tuple[Provinces, Relief]:
+def country() -> tuple[Provinces, Relief, np.ndarray]:
     there = draw_provinces(COASTAL, locate(COASTAL, 324, Tile(26, 4), None))
     lakes = there.blend([kind.lakes for kind in there.kinds])
-    relief, _, _ = terrain(
+    relief, _, lake = terrain(
         there.lattice.shape, COASTAL, cell=there.lattice.cell, factor=4, base=0.0, relief=0.0, lakes=lakes,
         ranges=there.ranges,
     )  # fmt: skip
-    return there, relief
+    return there, relief, lake
 
 
-def test_heights_go_on_over_the_borders_of_provinces(country: tuple[Provinces, Relief]) -> None:
-    there, relief = country
+def test_heights_go_on_over_the_borders_of_provinces(country: tuple[Provinces, Relief, np.ndarray]) -> None:
+    there, relief, _ = country
     km = relief.elevation[2::4, 2::4]
     step, border = np.abs(np.diff(km, axis=1)), np.diff(there.owner.astype(int), axis=1) != 0
     land = (km > 0)[:, 1:]
@@ -121,8 +122,8 @@ def test_heights_go_on_over_the_borders_of_provinces(country: tuple[Provinces, R
     assert np.percentile(step[border & land], 99) < 2 * np.percentile(step[land], 99)
 
 
-def test_a_large_land_has_more_to_it_than_one_country(country: tuple[Provinces, Relief]) -> None:
-    there, relief = country
+def test_a_large_land_has_more_to_it_than_one_country(country: tuple[Provinces, Relief, np.ndarray]) -> None:
+    there, relief, _ = country
     cell = there.lattice.cell
     one, _, _ = terrain((656, 656), COASTAL, cell=cell, factor=4, base=500.0, relief=200.0, lakes=0.01)
 
@@ -134,14 +135,28 @@ def test_a_large_land_has_more_to_it_than_one_country(country: tuple[Provinces, 
     assert np.std(rough(relief.elevation)) > 1.5 * np.std(rough(one.elevation))
 
 
-def test_the_sea_is_level_and_reaches_the_rim(country: tuple[Provinces, Relief]) -> None:
-    _, relief = country
+def test_the_sea_is_level_and_reaches_the_rim(country: tuple[Provinces, Relief, np.ndarray]) -> None:
+    _, relief, _ = country
     sea = at_sea(relief.elevation) > 0
     assert 0.02 < sea.mean() < 0.7
     assert relief.elevation[~sea].min() >= 1
     bodies, _ = ndimage.label(sea)
     rim = np.concatenate([bodies[0], bodies[-1], bodies[:, 0], bodies[:, -1]])
     assert np.isin(bodies[sea], rim).mean() > 0.99
+
+
+def test_water_runs_off_a_large_land(country: tuple[Provinces, Relief, np.ndarray]) -> None:
+    _, relief, _ = country
+    km = relief.elevation.reshape(328, 4, 328, 4).mean((1, 3))
+    stands = spill(km, drain(km)) - km
+    assert np.mean(stands > 10) < 0.02
+
+
+def test_lakes_are_level(country: tuple[Provinces, Relief, np.ndarray]) -> None:
+    _, relief, lake = country
+    bodies, count = ndimage.label((lake > 0) & (relief.elevation > 0))
+    assert count > 5
+    assert all(np.ptp(relief.elevation[bodies == n]) == 0 for n in range(1, 6))
 
 
 def test_a_parcel_is_its_provinces() -> None:
