@@ -85,8 +85,8 @@ class _Country:
             found = np.searchsorted(np.cumsum(self.kind.crops).astype(np.float32), drawn)
             return np.asarray(np.minimum(found, DOUBLE), dtype=np.uint8)
         crop = np.zeros(drawn.shape, np.uint8)
-        for limits in np.cumsum([kind.crops for kind in self.provinces.kinds], axis=1).T[:DOUBLE]:
-            crop += drawn > self.provinces.blend(limits).rows(rows)
+        for limit in self.provinces.crops[:DOUBLE]:
+            crop += drawn > limit.rows(rows)
         return crop
 
     def wants(self, part: Part, parcel: Ints, block: Ints) -> tuple[Field, Field]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import product
 from typing import Any
 
@@ -58,6 +59,11 @@ class Provinces:
     def blend(self, values: Sequence[Any]) -> Broad:
         """A number of each province as a smooth field."""
         return self.lattice.spread(np.tensordot(np.asarray(values, np.float32), self.weights, axes=1))
+
+    @cached_property
+    def crops(self) -> tuple[Broad, ...]:
+        """Share of each kind of crop and those before it, 0-1."""
+        return tuple(self.blend(shares) for shares in np.cumsum([kind.crops for kind in self.kinds], axis=1).T)
 
     def varying(self) -> dict[str, Broad]:
         """What of a place's character a date asks for, by name."""
