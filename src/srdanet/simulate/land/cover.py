@@ -33,7 +33,7 @@ from srdanet.simulate.land.provinces import Provinces
 from srdanet.simulate.land.relief import Relief, terrain
 from srdanet.simulate.land.towns import towns
 from srdanet.simulate.noise import Field, Ints, fractal, hashed, smoothstep, stream
-from srdanet.simulate.parallel import each, filtered, strips
+from srdanet.simulate.parallel import both, each, filtered, strips
 
 _ROUTING = 4
 """Fine cells along a cell of the grid on which water is routed."""
@@ -136,17 +136,20 @@ def build(seed: int, x: Field, y: Field, kind: Character, provinces: Provinces |
     """
     cell = float(x[0, 1] - x[0, 0])
     shape = (x.shape[0], x.shape[1])
-    relief, river, lake = terrain(
-        shape, seed, cell=cell, factor=_ROUTING, base=kind.base, relief=kind.relief,
-        lakes=kind.lakes if provinces is None else provinces.blend([one.lakes for one in provinces.kinds]),
-        ranges=None if provinces is None else provinces.ranges,
-    )  # fmt: skip
 
     def field(name: str) -> Field:
         slope, outer, shortest = _FIELDS[name]
         return fractal(shape, stream(seed, "land", name), slope=slope, cell=cell, outer=outer, inner=shortest)
 
-    fields = dict(zip(_FIELDS, each(field, _FIELDS), strict=True))
+    # water finds its way on one thread; meanwhile another draws
+    (relief, river, lake), fields = both(
+        lambda: terrain(
+            shape, seed, cell=cell, factor=_ROUTING, base=kind.base, relief=kind.relief,
+            lakes=kind.lakes if provinces is None else provinces.blend([one.lakes for one in provinces.kinds]),
+            ranges=None if provinces is None else provinces.ranges,
+        ),
+        lambda: {name: field(name) for name in _FIELDS},
+    )  # fmt: skip
     steep = filtered(lambda height: _steepness(height, cell), relief.elevation, 10)
     country = _Country(seed, kind, x, y, relief, steep, fields, provinces)
     often = None
