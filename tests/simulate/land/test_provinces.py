@@ -19,7 +19,7 @@ from srdanet.simulate.land.drainage import drain, spill
 from srdanet.simulate.land.lattice import Lattice
 from srdanet.simulate.land.parcels import parcels, patchwork
 from srdanet.simulate.land.provinces import Provinces, draw_provinces
-from srdanet.simulate.land.ranges import draw_ranges
+from srdanet.simulate.land.ranges import Ranges, draw_ranges
 from srdanet.simulate.land.relief import Relief, at_sea, terrain
 from srdanet.simulate.place import Place, locate
 
@@ -157,6 +157,18 @@ def test_lakes_are_level(country: tuple[Provinces, Relief, np.ndarray]) -> None:
     bodies, count = ndimage.label((lake > 0) & (relief.elevation > 0))
     assert count > 5
     assert all(np.ptp(relief.elevation[bodies == n]) == 0 for n in range(1, 6))
+
+
+def test_an_island_is_a_land_too() -> None:
+    lattice = Lattice.over((400, 400), 250.0)
+    away = np.hypot(*np.meshgrid(*(np.linspace(-1, 1, n) for n in lattice.nodes)))
+    one = lattice.spread(np.full(lattice.nodes, 60.0))
+    ranges = Ranges(relief=one, root=one, inland=lattice.spread(0.4 - away), strike=0.0)
+    relief, _, _ = terrain(lattice.shape, 3, cell=250.0, factor=4, base=0, relief=0, lakes=0.0, ranges=ranges)
+    sea = at_sea(relief.elevation) > 0
+    rim = np.concatenate([sea[0], sea[-1], sea[:, 0], sea[:, -1]])
+    assert rim.all()
+    assert 0.05 < np.mean(~sea) < 0.6
 
 
 def test_a_parcel_is_its_provinces() -> None:

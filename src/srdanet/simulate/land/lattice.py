@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from srdanet.simulate.noise import Field
+from srdanet.simulate.noise import Field, enlarge
 
 _BEYOND = 3
 """Nodes beyond the scene on every side."""
@@ -91,3 +91,16 @@ class Broad:
         exact = np.clip(at / self.lattice.step + _BEYOND, 0, self.lattice.nodes[axis] - 1.001)
         node = np.floor(exact).astype(np.intp)
         return node, (exact - node).astype(np.float32)
+
+
+def refine(values: Field, factor: int) -> Field:
+    """Interpolate linearly to cells `factor` times finer."""
+    return enlarge(enlarge(values, factor, 0), factor, 1)
+
+
+def smooth(values: Field, factor: int) -> Field:
+    """Interpolate by a quadratic spline, whose coefficients are those of finer splines when doubled linearly."""
+    fine: Field = ndimage.spline_filter(values, 2, mode="reflect", output=np.float32)
+    while factor > 1:
+        fine, factor = refine(fine, 2), factor // 2
+    return fine
