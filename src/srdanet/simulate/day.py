@@ -6,7 +6,7 @@ around it: strips are computed with some rows more on either side, and share the
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +27,7 @@ from srdanet.simulate.sensor import modis
 STEPS = (3.0, 3.0, 3.0, 2.0, 2.0, 1.5, 1.5, 1.0, 1.0)
 """Hours of the time steps before the overpass."""
 _STRIP, _BLOCK = 3 << 18, 1 << 15
-"""Cells of a strip, and of its parts whose energy balance is solved at a time, in the processor's cache."""
+"""Cells of a strip, and of its parts that are computed at a time, in the processor's cache."""
 _HALO = 2200.0
 """How far (m) a strip looks beyond its rows; roughness is felt within four times the fetch of `energy`."""
 
@@ -124,23 +124,19 @@ def _appear(day: Day, over: Overpass, strip: slice, out: dict[str, NDArray[np.fl
     """The ground of a strip; what is seen of it is written into `out`."""
     fine, elevation = day.place.fine, day.land.relief.elevation
     wide, own = around(strip, fine * int(np.ceil(_HALO / (fine * day.place.cell))), len(elevation))
-    land = day.land.rows(wide)
     lon, lat = day.place.degrees(wide)
-    warmth = day.now.warmth(wide) - sky.LAPSE * land.relief.elevation
-    rained = day.rained[0][wide], day.rained[1][wide]
-    latitude = lat[:, :1] if day.now.varying else day.place.latitude
-    state = phenology.on_date(land, day.now.date, latitude, rained, warmth.astype(np.float32))
+    state, level = _grown(day, wide, lat)
     out["snow"][slice(strip.start // fine, strip.stop // fine)] = aggregate(state.snow[own], fine)
-    level = optics.reflectances(land, state)
     albedo = optics.albedo(level)
     half = fine // 2
     out["albedo"][slice(strip.start // half, strip.stop // half)] = aggregate(albedo[own], half)
 
-    box = day.place.box[wide.start : wide.stop, :]
-    slopes = gradient(land.relief.elevation, box)
+    slopes = gradient(elevation[wide], day.place.box[wide.start : wide.stop, :])
     east, north = (np.asarray(part, np.float32) for part in slopes)
     sun = light.sun_over(over.noon, lon, lat)
-    shown = optics.illuminated(level, sun.facing(east, north) / sun.up)
+    ratio, shown = sun.facing(east, north) / sun.up, level
+    for rows in strips((len(lon), lon.shape[1]), 1, _BLOCK):
+        shown[:, rows] = optics.illuminated(level[:, rows], ratio[rows])
     for name, bands, factor, shift in (
         ("bands_250", shown[:2], fine // 4, over.shifts[0]),
         ("bands_500", shown, half, over.shifts[1]),
@@ -154,7 +150,26 @@ def _appear(day: Day, over: Overpass, strip: slice, out: dict[str, NDArray[np.fl
     sighted = slice(wide.start // SIGHT, wide.stop // SIGHT)
     skyline = horizon.horizons(day.terrain, SIGHT * day.place.cell, day.place.shear(wide), sighted)
     setting = Setting(day.place.cell, lon, lat, day.gusts[wide], skyline)
+    land = replace(day.land, varying={}).rows(wide)
     return ground(land, state, albedo, (east, north), setting).take(own)
+
+
+def _grown(day: Day, wide: slice, latitude: Field) -> tuple[phenology.State, NDArray[np.float32]]:
+    """The state of some rows of the land, and what they reflect on level ground."""
+    shape = (len(latitude), latitude.shape[1])
+    state = phenology.State(*(np.empty(shape, np.float32) for _ in fields(phenology.State)))
+    level = np.empty((7, *shape), np.float32)
+    for rows in strips(shape, 1, _BLOCK):
+        there = slice(wide.start + rows.start, wide.start + rows.stop)
+        land = day.land.rows(there)
+        warmth = day.now.warmth(there) - sky.LAPSE * land.relief.elevation
+        rained = day.rained[0][there], day.rained[1][there]
+        place = latitude[rows, :1] if day.now.varying else day.place.latitude
+        found = phenology.on_date(land, day.now.date, place, rained, warmth.astype(np.float32))
+        for part in fields(found):
+            getattr(state, part.name)[rows] = getattr(found, part.name)
+        level[:, rows] = optics.reflectances(land, found)
+    return state, level
 
 
 def temperature(
