@@ -163,7 +163,7 @@ def test_an_island_is_a_land_too() -> None:
     lattice = Lattice.over((400, 400), 250.0)
     away = np.hypot(*np.meshgrid(*(np.linspace(-1, 1, n) for n in lattice.nodes)))
     one = lattice.spread(np.full(lattice.nodes, 60.0))
-    ranges = Ranges(relief=one, root=one, inland=lattice.spread(0.4 - away), strike=0.0)
+    ranges = Ranges(relief=one, root=one, inland=lattice.spread(0.25 - away), strike=0.0)
     relief, _, _ = terrain(lattice.shape, 3, cell=250.0, factor=4, base=0, relief=0, lakes=0.0, ranges=ranges)
     sea = at_sea(relief.elevation) > 0
     rim = np.concatenate([sea[0], sea[-1], sea[:, 0], sea[:, -1]])
