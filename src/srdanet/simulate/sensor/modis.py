@@ -21,6 +21,7 @@ from scipy import ndimage
 from srdanet.simulate.noise import Field, fractal
 from srdanet.simulate.sensor import swath
 from srdanet.simulate.sensor.clouds import CELL, Clouds
+from srdanet.simulate.sensor.shift import shifted
 from srdanet.simulate.sensor.words import NOT_PRODUCED, lst_words
 
 COUNT = 0.02
@@ -123,9 +124,11 @@ def seen_bands(bands: NDArray[np.float32], factor: int, shift: tuple[float, floa
     rows, cols = bands.shape[1] // factor, bands.shape[2] // factor
     out = np.empty((bands.shape[0], rows, cols), np.float32)
     for n, band in enumerate(bands):
-        moved = ndimage.shift(band, (shift[0] * factor, shift[1] * factor), order=1, mode="nearest")
+        moved = shifted(band, shift[0] * factor, shift[1] * factor)
         sharp = ndimage.gaussian_filter(moved, 0.3 * factor, truncate=2)
-        out[n] = sharp.reshape(rows, factor, cols, factor).mean((1, 3))
+        lines = sum(sharp[:, m::factor] for m in range(factor))
+        out[n] = sum(lines[m::factor] for m in range(factor))
+    out /= factor * factor
     return out
 
 
