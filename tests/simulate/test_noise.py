@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from srdanet.simulate import noise
 from srdanet.simulate.noise import fractal, hashed, salt, smoothstep, stream, voronoi
 
 
@@ -13,6 +14,15 @@ def test_streams_depend_on_seed_and_name_alone() -> None:
     assert len({stream(s, n).random() for s in (1, 2) for n in ("a", "b")}) == 4
 
 
+@pytest.fixture(params=["from noise", "from waves"])
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Either way in which fields are drawn, by their size."""
+    if request.param == "from waves":
+        monkeypatch.setattr(noise, "_LARGE", 0)
+    return str(request.param)
+
+
+@pytest.mark.usefixtures("way")
 @pytest.mark.parametrize("slope", [2.0, 3.0, 4.0])
 def test_fractal_has_the_asked_spectrum(slope: float) -> None:
     field = fractal((256, 256), stream(3, "field"), slope=slope, cell=100.0)
@@ -27,6 +37,17 @@ def test_fractal_has_the_asked_spectrum(slope: float) -> None:
     assert found == pytest.approx(slope, abs=0.25)
 
 
+@pytest.mark.usefixtures("way")
+def test_fractal_varies_as_much_down_as_along() -> None:
+    field = fractal((300, 240), stream(9, "even"), slope=3.0, cell=100.0, outer=2000.0)
+    down, along = (part.std() for part in np.gradient(field))
+    assert down == pytest.approx(along, rel=0.03)
+    # what is alike along whole rows or whole columns has no more than its share
+    rows, cols = field.mean(1).std() * np.sqrt(240), field.mean(0).std() * np.sqrt(300)
+    assert rows == pytest.approx(cols, rel=0.35)
+
+
+@pytest.mark.usefixtures("way")
 def test_a_flat_outer_scale_leaves_nothing_larger() -> None:
     near = fractal((256, 256), stream(4, "n"), slope=3.5, cell=100.0, outer=1500.0)
     far = fractal((256, 256), stream(4, "n"), slope=3.5, cell=100.0, outer=np.inf)
@@ -34,6 +55,7 @@ def test_a_flat_outer_scale_leaves_nothing_larger() -> None:
     assert blocks[0] < 0.5 * blocks[1]
 
 
+@pytest.mark.usefixtures("way")
 def test_grain_makes_a_field_longer_along_its_direction() -> None:
     angle = np.radians(30)
     field = fractal((300, 300), stream(5, "grain"), slope=4.0, cell=100.0, outer=1500.0, grain=(angle, 6.0))

@@ -190,7 +190,7 @@ def test_strips_leave_no_seams(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_large_scenes_have_a_fine_grid_of_250_m(monkeypatch: pytest.MonkeyPatch) -> None:
     small = simulate(7, 40, clouds=0.0)
     monkeypatch.setattr("srdanet.simulate.place._LARGE", 20)
-    large = simulate(7, 40, clouds=0.0)
+    large = simulate(7, 40, clouds=0.0, character=small.character)
     assert small.raw.elevation.shape[0] == 2 * large.raw.elevation.shape[0]
     assert large.residual < 1
     for name, values in small.predictors.items():

@@ -6,7 +6,7 @@ around it: strips are computed with some rows more on either side, and share the
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +27,7 @@ from srdanet.simulate.sensor import modis
 STEPS = (3.0, 3.0, 3.0, 2.0, 2.0, 1.5, 1.5, 1.0, 1.0)
 """Hours of the time steps before the overpass."""
 _STRIP, _BLOCK = 3 << 18, 1 << 15
-"""Cells of a strip, and of its parts whose energy balance is solved at a time, in the processor's cache."""
+"""Cells of a strip, and of its parts that are computed at a time, in the processor's cache."""
 _HALO = 2200.0
 """How far (m) a strip looks beyond its rows; roughness is felt within four times the fetch of `energy`."""
 
@@ -107,7 +107,7 @@ def look(day: Day, over: Overpass, chosen: Chosen) -> Look:
 
     def live(strip: slice) -> tuple[NDArray[np.intp], Ground, float]:
         below = _appear(day, over, strip, out)
-        kelvin, emissivity, residual = temperature(below, day.now, over.time, over.hour)
+        kelvin, emissivity, residual = temperature(below, day.now, over.time, over.hour, strip.start)
         share = fine // 4
         part = slice(strip.start // share, strip.stop // share)
         out["truth"][part] = degrade(kelvin, share, emissivity=emissivity) if share > 1 else kelvin
@@ -124,22 +124,19 @@ def _appear(day: Day, over: Overpass, strip: slice, out: dict[str, NDArray[np.fl
     """The ground of a strip; what is seen of it is written into `out`."""
     fine, elevation = day.place.fine, day.land.relief.elevation
     wide, own = around(strip, fine * int(np.ceil(_HALO / (fine * day.place.cell))), len(elevation))
-    land = day.land.rows(wide)
-    warmth = day.now.season + 0.3 * (day.now.mean - day.now.season) - sky.LAPSE * land.relief.elevation
-    rained = day.rained[0][wide], day.rained[1][wide]
-    state = phenology.on_date(land, day.now.date, day.place.latitude, rained, warmth.astype(np.float32))
+    lon, lat = day.place.degrees(wide)
+    state, level = _grown(day, wide, lat)
     out["snow"][slice(strip.start // fine, strip.stop // fine)] = aggregate(state.snow[own], fine)
-    level = optics.reflectances(land, state)
     albedo = optics.albedo(level)
     half = fine // 2
     out["albedo"][slice(strip.start // half, strip.stop // half)] = aggregate(albedo[own], half)
 
-    box = day.place.box[wide.start : wide.stop, :]
-    slopes = gradient(land.relief.elevation, box)
+    slopes = gradient(elevation[wide], day.place.box[wide.start : wide.stop, :])
     east, north = (np.asarray(part, np.float32) for part in slopes)
-    lon, lat = day.place.degrees(wide)
     sun = light.sun_over(over.noon, lon, lat)
-    shown = optics.illuminated(level, sun.facing(east, north) / sun.up)
+    ratio, shown = sun.facing(east, north) / sun.up, level
+    for rows in strips((len(lon), lon.shape[1]), 1, _BLOCK):
+        shown[:, rows] = optics.illuminated(level[:, rows], ratio[rows])
     for name, bands, factor, shift in (
         ("bands_250", shown[:2], fine // 4, over.shifts[0]),
         ("bands_500", shown, half, over.shifts[1]),
@@ -153,10 +150,31 @@ def _appear(day: Day, over: Overpass, strip: slice, out: dict[str, NDArray[np.fl
     sighted = slice(wide.start // SIGHT, wide.stop // SIGHT)
     skyline = horizon.horizons(day.terrain, SIGHT * day.place.cell, day.place.shear(wide), sighted)
     setting = Setting(day.place.cell, lon, lat, day.gusts[wide], skyline)
+    land = replace(day.land, varying={}).rows(wide)
     return ground(land, state, albedo, (east, north), setting).take(own)
 
 
-def temperature(below: Ground, now: sky.Weather, time: np.datetime64, hour: float) -> tuple[Field, Field, float]:
+def _grown(day: Day, wide: slice, latitude: Field) -> tuple[phenology.State, NDArray[np.float32]]:
+    """The state of some rows of the land, and what they reflect on level ground."""
+    shape = (len(latitude), latitude.shape[1])
+    state = phenology.State(*(np.empty(shape, np.float32) for _ in fields(phenology.State)))
+    level = np.empty((7, *shape), np.float32)
+    for rows in strips(shape, 1, _BLOCK):
+        there = slice(wide.start + rows.start, wide.start + rows.stop)
+        land = day.land.rows(there)
+        warmth = day.now.warmth(there) - sky.LAPSE * land.relief.elevation
+        rained = day.rained[0][there], day.rained[1][there]
+        place = latitude[rows, :1] if day.now.varying else day.place.latitude
+        found = phenology.on_date(land, day.now.date, place, rained, warmth.astype(np.float32))
+        for part in fields(found):
+            getattr(state, part.name)[rows] = getattr(found, part.name)
+        level[:, rows] = optics.reflectances(land, found)
+    return state, level
+
+
+def temperature(
+    below: Ground, now: sky.Weather, time: np.datetime64, hour: float, first: int = 0
+) -> tuple[Field, Field, float]:
     """Temperature (K) and emissivity of cells, and the balance's largest residual (W m-2).
 
     Args:
@@ -164,17 +182,18 @@ def temperature(below: Ground, now: sky.Weather, time: np.datetime64, hour: floa
         now: The day's weather.
         time: UTC of the overpass.
         hour: Local solar hour of the overpass.
+        first: Row of the scene's fine grid that the first row of cells is.
     """
     hours = [hour - sum(STEPS[n:]) for n in range(len(STEPS) + 1)]
     kelvin, emissivity = np.empty_like(below.elevation), np.empty_like(below.elevation)
     largest = 0.0
     for rows in strips((len(kelvin), kelvin.size // len(kelvin)), 1, _BLOCK):
-        part = below.take(rows)
+        part, here = below.take(rows), now.along(slice(first + rows.start, first + rows.stop))
 
-        def forcing(when: float, part: Ground = part) -> energy.Forcing:
-            return part.forcing(now, when, time + np.timedelta64(round((when - hour) * 3600), "s"))
+        def forcing(when: float, part: Ground = part, here: sky.Weather = here) -> energy.Forcing:
+            return part.forcing(here, when, time + np.timedelta64(round((when - hour) * 3600), "s"))
 
         bare, residual = energy.balance(part.surface, forcing, hours)
-        kelvin[rows], emissivity[rows] = part.with_water(bare, now, hour)
+        kelvin[rows], emissivity[rows] = part.with_water(bare, here, hour)
         largest = max(largest, float(np.abs(residual).max()))
     return kelvin, emissivity, largest

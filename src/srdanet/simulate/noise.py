@@ -9,6 +9,7 @@ land agree where they overlap.
 from __future__ import annotations
 
 import zlib
+from collections.abc import Callable
 from typing import cast
 
 import numpy as np
@@ -19,8 +20,13 @@ from srdanet.simulate.parallel import each, strips, threads
 
 Field = NDArray[np.float32]
 Ints = NDArray[np.uint32]
+Waves = NDArray[np.complex64]
 
 _GOLDEN = np.uint32(0x9E3779B1)
+_LARGE = 1 << 24
+"""Fields of more cells are drawn as waves, which takes one Fourier transform instead of two, and less memory."""
+_WAVES = 1 << 16
+"""Waves that are drawn and weighted at a time, in the processor's cache."""
 
 
 def stream(seed: int, *names: str | int) -> np.random.Generator:
@@ -66,29 +72,66 @@ def fractal(
         return enlarge(enlarge(coarse, factor, 0)[: shape[0]], factor, 1)[:, : shape[1]]
     # a margin keeps the opposite edges of a periodic field from being alike
     rows, cols = (int(fft.next_fast_len(int(n * 1.12) + 8, real=True)) for n in shape)
-    waves = fft.rfft2(rng.standard_normal((rows, cols), dtype=np.float32), overwrite_x=True, workers=threads())
     ky = fft.fftfreq(rows, cell).astype(np.float32)[:, None]
     kx = fft.rfftfreq(cols, cell).astype(np.float32)[None, :]
     floor = np.float32(max(1.0 / outer, 1.0 / (cell * max(rows, cols))) ** 2)
 
-    def shape_spectrum(part: slice) -> None:
+    def shape_spectrum(waves: Waves, part: slice) -> None:
         square = ky[part] * ky[part] + kx * kx
         if grain[1] != 1:
             along = np.float32(np.cos(grain[0])) * kx + np.float32(np.sin(grain[0])) * ky[part]
             square += np.float32(grain[1] ** 2 - 1) * along * along
-        gain = np.exp(np.float32(-slope / 4) * np.log(square + floor))
+        gain = square + floor
+        np.log(gain, out=gain)
+        gain *= np.float32(-slope / 4)
+        np.exp(gain, out=gain)
         if inner > 0:
             gain *= np.exp(-square * np.float32(inner * inner))
-        waves[part] *= gain
+        if part.start == 0:
+            gain[0, 0] = 0
+        waves *= gain
 
-    each(shape_spectrum, strips((rows, waves.shape[1]), 1))
-    waves[0, 0] = 0
-    whole = fft.irfft2(waves, s=(rows, cols), overwrite_x=True, workers=threads())
-    field = np.ascontiguousarray(whole[: shape[0], : shape[1]], dtype=np.float32)
+    field = (_large if rows * cols > _LARGE else _small)((rows, cols), shape, rng, shape_spectrum)
     field -= np.float32(field.mean(dtype=np.float64))
     # of float32 numbers; each row's sum of squares is exact enough, and all are added in one order
     spread = np.sqrt(np.einsum("ij,ij->i", field, field).sum(dtype=np.float64) / field.size)
     field /= np.float32(max(float(spread), 1e-12))
+    return field
+
+
+def _small(
+    periodic: tuple[int, int], shape: tuple[int, int], rng: np.random.Generator, weigh: Callable[[Waves, slice], None]
+) -> Field:
+    """Part of a periodic field of white noise whose waves, some rows of wavenumbers at a time, are weighed in place."""
+    waves = fft.rfft2(rng.standard_normal(periodic, dtype=np.float32), overwrite_x=True, workers=threads())
+    each(lambda part: weigh(waves[part], part), strips(waves.shape, 1, _WAVES))
+    whole = fft.irfft2(waves, s=periodic, overwrite_x=True, workers=threads())
+    return np.ascontiguousarray(whole[: shape[0], : shape[1]], dtype=np.float32)
+
+
+def _large(
+    periodic: tuple[int, int], shape: tuple[int, int], rng: np.random.Generator, weigh: Callable[[Waves, slice], None]
+) -> Field:
+    """The same but for its scale, in half the time and memory: the noise is drawn as waves."""
+    rows, cols = periodic
+    waves = np.empty((rows, cols // 2 + 1), np.complex64)
+    parts = strips((rows, cols // 2 + 1), 1, _WAVES)
+
+    def draw(task: tuple[slice, np.random.Generator]) -> None:
+        part, source = task
+        source.standard_normal(out=waves[part].view(np.float32), dtype=np.float32)
+        # of these a real field takes but the real part
+        waves[part, 0] *= np.float32(np.sqrt(2))
+        weigh(waves[part], part)
+
+    each(draw, zip(parts, rng.spawn(len(parts)), strict=True))
+    waves = fft.ifft(waves, axis=0, norm="forward", overwrite_x=True, workers=threads())
+    field = np.empty(shape, np.float32)
+
+    def along_rows(part: slice) -> None:
+        field[part] = fft.irfft(waves[part], cols, norm="forward", overwrite_x=True)[:, : shape[1]]
+
+    each(along_rows, strips(shape, 1, _WAVES))
     return field
 
 

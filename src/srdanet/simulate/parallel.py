@@ -36,6 +36,15 @@ def each(task: Callable[[_In], _Out], items: Iterable[_In]) -> list[_Out]:
         return list(pool.map(task, items))
 
 
+def both(one: Callable[[], _In], other: Callable[[], _Out]) -> tuple[_In, _Out]:
+    """What two tasks give, done at once where there are threads for both."""
+    if threads() == 1:
+        return one(), other()
+    with ThreadPoolExecutor(1) as pool:
+        beside = pool.submit(other)
+        return one(), beside.result()
+
+
 def strips(shape: tuple[int, int], multiple: int, cells: int = STRIP) -> list[slice]:
     """Rows of a grid in strips of about so many cells, each but the last a multiple of so many rows."""
     rows, cols = shape

@@ -45,6 +45,11 @@ class Place:
         """Fine cells along a 1 km cell."""
         return fine_of(self.box)
 
+    @property
+    def large(self) -> bool:
+        """Whether country, climate and local time change across it."""
+        return self.fine == PURE
+
     def metres(self) -> tuple[Field, Field]:
         """True metres eastward of the scene's middle meridian, and northward of the tile's upper edge."""
         east, north = _centres(self.box)
@@ -61,6 +66,13 @@ class Place:
         latitude = north[rows, None] / SPHERE_RADIUS
         longitude = np.degrees(east[None, :] / SPHERE_RADIUS / np.cos(latitude)).astype(np.float32)
         return longitude, np.broadcast_to(np.degrees(latitude).astype(np.float32), longitude.shape)
+
+    def lonlat_at(self, rows: NDArray[Any], cols: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Longitude and latitude (degrees) on a grid of places, in fine cells from the upper left corner, (y, x)."""
+        a = self.box.affine
+        latitude = ((a.f + a.e * rows) / SPHERE_RADIUS)[:, None]
+        longitude = np.degrees((a.c + a.a * cols)[None, :] / SPHERE_RADIUS / np.cos(latitude))
+        return longitude, np.broadcast_to(np.degrees(latitude), longitude.shape)
 
     def shear(self, rows: slice) -> float:
         """Metres westward along a row for each metre northward, in the middle of some rows."""

@@ -9,24 +9,32 @@ from typing import Any, Literal, cast
 import numpy as np
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
+from scipy import ndimage
 
 from srdanet.grid import Level, Tile, coarsen, lonlat, refine
 from srdanet.physics import aggregate, degrade
 from srdanet.predictors.solar import solar_to_utc, sun_at
 from srdanet.prepare.granules import DIFFUSE
 from srdanet.products import quality
+from srdanet.simulate.balance import reanalysis as era
 from srdanet.simulate.balance import weather as sky
 from srdanet.simulate.balance.sites import Sites, choose
 from srdanet.simulate.day import Day, Look, Overpass, look
 from srdanet.simulate.land import classes, cover, landscape, optics
+from srdanet.simulate.land.lattice import Lattice
+from srdanet.simulate.land.provinces import draw_provinces
+from srdanet.simulate.land.relief import at_sea
 from srdanet.simulate.noise import Field, fractal, salt, stream
 from srdanet.simulate.parallel import each
-from srdanet.simulate.place import MARGIN, fine_of, inner, locate
+from srdanet.simulate.place import MARGIN, Place, fine_of, inner, locate
 from srdanet.simulate.sensor import modis, swath
 from srdanet.simulate.sensor.clouds import Clouds, draw_clouds, draw_share
-from srdanet.simulate.sensor.words import state_words
+from srdanet.simulate.sensor.words import sea_words, state_words
 
 _OVERPASS = {("Terra", True): 10.6, ("Terra", False): 22.4, ("Aqua", True): 13.4, ("Aqua", False): 1.6}
+
+_MARITIME = 20e3
+"""How far inland (m, standard deviation) the air is the sea's."""
 
 Platform = Literal["Terra", "Aqua"]
 
@@ -48,6 +56,8 @@ class Raw:
     """The temperature as the product has it: cells of any error."""
     clouds: float
     """Share of cloud asked for or drawn."""
+    asked: landscape.Character | None
+    """Kind of country asked for; None where it was drawn."""
     sites: Sites
     """Cells that can be followed through the day."""
     weather: sky.Weather
@@ -68,6 +78,7 @@ class Simulation:
     offset: tuple[int, int]
     """Row and column of the scene's first 1 km cell in the tile."""
     character: landscape.Character
+    """Kind of country; of a large scene of provinces that in the middle."""
     time: np.datetime64
     """UTC of the overpass at the scene's centre."""
     truth: Field
@@ -135,7 +146,7 @@ def simulate(
         platform: Terra (10:30 and 22:30 local) or Aqua (13:30 and 1:30).
         offset: Row and column of the scene's first 1 km cell in the tile; drawn when None.
         clouds: Share of cells under cloud, 0-1; drawn when None.
-        character: Kind of country; drawn when None.
+        character: Kind of country, the same throughout; drawn when None, for each province of a large scene.
         gridding: How the pixels of the swath come into the 1 km cells, see `sensor.modis`.
 
     Returns:
@@ -146,9 +157,11 @@ def simulate(
     """
     date = dt.date.fromisoformat(date) if isinstance(date, str) else date
     place = locate(seed, size, Tile.parse(tile) if isinstance(tile, str) else tile, offset)
-    kind = character or landscape.character(seed, place.latitude)
-    land = cover.build(seed, *place.metres(), kind)
-    now = sky.weather(seed, place.latitude, place.longitude, date, kind.aridity)
+    provinces = draw_provinces(seed, place) if place.large and character is None else None
+    drawn = landscape.character(seed, place.latitude) if provinces is None else provinces.kinds[provinces.middle]
+    kind = character or drawn
+    land = cover.build(seed, *place.metres(), kind, provinces)
+    now = _weather(seed, place, date, land)
     hours = {
         p: _OVERPASS[platform, p] + stream(seed, "pass", date.isoformat(), platform, p).normal(0, 0.3)
         for p in (True, False)
@@ -162,6 +175,7 @@ def simulate(
     seen_at = Overpass(times[day], hours[day], times[True], (shifts[0], shifts[1]))
     found = look(Day.of(place, land, now, seed), seen_at, choose(seed, land.kind, place.fine))
     elevation, water = land.relief.elevation, aggregate(land.water, place.fine).astype(np.float32)
+    sea = aggregate(at_sea(elevation), place.fine // 2)
     names = classes.igbp(land, place.fine // 2, salt(seed, "classes"))
     del land  # of a whole tile it is most of what is in memory
 
@@ -172,18 +186,20 @@ def simulate(
     rng = stream(seed, "view", date.isoformat(), platform, day)
     angle = swath.draw_angle(rng, place.latitude)
     way = swath.track(place.latitude, place.longitude, ascending=day == (platform == "Aqua"))
+    lon, lat = lonlat(coarsen(place.box, place.fine))
+    hour = (hours[day] + (lon - place.longitude) / 15).astype(np.float32) if place.large else hours[day]
     whole = modis.view(
-        found.truth, found.emissivity, 4, rng, over=over[day], hour=hours[day], angle=angle, way=way, gridding=gridding
-    )
+        found.truth, found.emissivity, 4, rng, over=over[day], hour=hour, angle=angle, way=way, gridding=gridding
+    ).without(aggregate(sea, 2) > 0.5)
     seen = modis.View(*(inner(part, 1) for part in (whole.lst, whole.qc, whole.time, whole.angle)))
-    optical, raw = _optical(found, over[True], water, seed, date)
+    optical, raw = _optical(found, over[True], water, sea, seed, date)
     optical |= {"land_cover": inner(names, 2), "elevation": inner(aggregate(elevation, place.fine // 4), 4)}
 
-    lon, lat = (inner(part, 1) for part in lonlat(coarsen(place.box, place.fine)))
+    lon, lat = inner(lon, 1), inner(lat, 1)
     area = float(lon.min()), float(lat.min()), float(lon.max()), float(lat.max())
     era5 = _reanalysis(seed, now, elevation, place.box, (times[day],), area)
-    air = sky.at_cells(era5, times[day], lon, lat)
-    raw |= {"view": seen, "clouds": share, "weather": now, "sites": found.sites}
+    air = era.at_cells(era5, times[day], lon, lat)
+    raw |= {"view": seen, "clouds": share, "weather": now, "sites": found.sites, "asked": character}
     return Simulation(
         seed=seed, tile=place.tile, date=date, day=day, platform=platform, offset=place.offset, character=kind,
         time=times[day], truth=inner(found.truth, 4), emissivity=inner(found.emissivity, 4),
@@ -205,11 +221,11 @@ def companion(simulation: Simulation) -> Simulation:
         platform=simulation.platform,
         offset=simulation.offset,
         clouds=simulation.raw.clouds,
-        character=simulation.character,
+        character=simulation.raw.asked,
     )
 
 
-def era5_over_tile(simulation: Simulation, times: tuple[np.datetime64, ...]) -> sky.Reanalysis:
+def era5_over_tile(simulation: Simulation, times: tuple[np.datetime64, ...]) -> era.Reanalysis:
     """ERA5's hours of the days of `times` over the whole tile; over the scene they are those behind its predictors."""
     lon, lat = lonlat(simulation.tile.geobox(Level.KM6))
     on = np.isfinite(lon) & (np.abs(lon) <= 180)
@@ -218,14 +234,29 @@ def era5_over_tile(simulation: Simulation, times: tuple[np.datetime64, ...]) -> 
     return _reanalysis(simulation.seed, raw.weather, raw.elevation, raw.elevation_box, times, area)
 
 
+def _weather(seed: int, place: Place, date: dt.date, land: landscape.Land) -> sky.Weather:
+    """The day's weather, of a large scene as it changes over it."""
+    aridity = cast(float, land.character.aridity)
+    middle = sky.weather(seed, place.latitude, place.longitude, date, aridity)
+    if not place.large:
+        return middle
+    lattice = Lattice.over(land.relief.elevation.shape, place.cell)
+    rows, cols = lattice.places()
+    thin = lattice.step // 4
+    sea = ndimage.gaussian_filter(at_sea(land.relief.elevation[::thin, ::thin]), _MARITIME / (thin * place.cell))
+    around = ndimage.map_coordinates(sea, np.meshgrid(rows / thin, cols / thin, indexing="ij"), order=1, mode="nearest")
+    varying = land.varying.get("aridity") or lattice.spread(np.full(lattice.nodes, aridity))
+    return sky.regional(seed, middle, varying, *place.lonlat_at(rows, cols), around)
+
+
 def _reanalysis(
-    seed: int, now: sky.Weather, elevation: Field, box: GeoBox, times: tuple[np.datetime64, ...], area: sky.Area
-) -> sky.Reanalysis:
+    seed: int, now: sky.Weather, elevation: Field, box: GeoBox, times: tuple[np.datetime64, ...], area: era.Area
+) -> era.Reanalysis:
     fine = fine_of(box)
     side = box.shape[0] // fine
     # ERA5 sees tens of kilometres: of a large scene every few are enough
     step = fine * next((n for n in (8, 4, 2) if side % n == 0 and side // n >= 128), 1)
-    return sky.reanalysis(seed, now, *lonlat(coarsen(box, step)), aggregate(elevation, step), times, area)
+    return era.reanalysis(seed, now, coarsen(box, step), aggregate(elevation, step), times, area)
 
 
 def _clouds(seed: int, date: dt.date, platform: str, day: bool, size: int, share: float, azimuth: float) -> Clouds:
@@ -234,7 +265,7 @@ def _clouds(seed: int, date: dt.date, platform: str, day: bool, size: int, share
 
 
 def _optical(
-    found: Look, over: Clouds, water: Field, seed: int, date: dt.date
+    found: Look, over: Clouds, water: Field, sea: Field, seed: int, date: dt.date
 ) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
     """Optical predictors as a reader would screen them, and the raw layers behind them."""
     rng = stream(seed, "haze", date.isoformat())
@@ -250,12 +281,13 @@ def _optical(
         bands[n] = modis.measured(bands[n], level.metres, own, bright)
 
     each(measure, [*((Level.M250, n) for n in range(2)), *((Level.M500, n) for n in range(7))])
-    words = state_words(over, water, found.snow, rng)
+    words = sea_words(state_words(over, water, found.snow, rng), aggregate(sea, 2))
     keep = quality.keep_reflectance(words)
     white = found.albedo * np.float32(1.02)
     white = white + 0.004 * rng.standard_normal(white.shape, dtype=np.float32)
     white = np.round(np.clip(white, 0.01, 1), 3).astype(np.float32)
     black = np.round(white * np.float32(0.95), 3)
+    white[sea > 0.5] = np.nan  # albedo is a product of land
     magnitude = fractal((white.shape[0], white.shape[1]), rng, slope=3, cell=Level.M500.metres, outer=20e3) > 1.3
 
     def clear(band: Field, factor: int) -> Field:
@@ -271,7 +303,7 @@ def _optical(
         "reflectance_250": inner(at_250, 4),
         "albedo_wsa": inner(white, 2),
         "albedo_bsa": inner(black, 2),
-        "albedo_quality": inner(magnitude.astype(np.uint8), 2),
+        "albedo_quality": inner(np.where(sea > 0.5, np.uint8(255), magnitude.astype(np.uint8)), 2),
     }
     return optical, raw
 

@@ -100,6 +100,28 @@ def test_the_share_of_clear_sky_goes_with_the_temperature(scene: Simulation, fil
     assert (clear[beside & ~cloudy] < 1).all()
 
 
+def test_the_sea_is_missing_where_providers_have_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("srdanet.simulate.place._LARGE", 20)
+    scene = simulate(8, 24, "h26v04", "2020-05-15", clouds=0.1)
+    files = write(scene, tmp_path)
+    height = scene.predictors["elevation"].reshape(24, 4, 24, 4)
+    sea, (row, col) = (height == 0).all((1, 3)), scene.offset
+    assert sea.any()
+    assert not sea.all()
+    lst = open_granule(next(f for f in files if f.name.startswith("MOD11A1")), ("lst_day", "qc_day", "emissivity_31"))
+    there = {name: part.values[row : row + 24, col : col + 24][sea] for name, part in lst.layers.items()}
+    assert np.isnan(there["lst_day"]).all()
+    assert np.isnan(there["emissivity_31"]).all()
+    assert (there["qc_day"] == 3).all()
+    white = open_granule(next(f for f in files if f.name.startswith("MCD43A3")), ("albedo_wsa",)).layers["albedo_wsa"]
+    half = white.values[2 * row : 2 * row + 48, 2 * col : 2 * col + 48]
+    np.testing.assert_array_equal(np.isnan(half), np.isnan(scene.predictors["albedo"]))
+    assert np.isnan(half[sea.repeat(2, 0).repeat(2, 1)]).all()
+    archive = next(f for f in files if f.suffix == ".zip")
+    air = at_overpass(open_era5(archive, around=scene.geobox, time=scene.time), scene.geobox, scene.time)
+    np.testing.assert_allclose(air["t2m"].values, scene.predictors["t2m"], atol=0.02)
+
+
 @pytest.mark.parametrize("day", [True, False])
 def test_truth_of_both_overpasses_lies_beside_them(scene: Simulation, files: list[Path], day: bool) -> None:
     known = scene if day else companion(scene)

@@ -7,6 +7,7 @@ taken out and followed through the day.
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -51,7 +52,16 @@ class Ground:
         """Some of the cells, as numpy's indexing gives them."""
         parts = {f.name: getattr(self.surface, f.name)[index] for f in fields(self.surface)}
         own = {f.name: getattr(self, f.name)[index] for f in fields(self) if f.name not in ("surface", "horizon")}
-        return Ground(energy.Surface(**parts), **own, horizon=np.stack([part[index] for part in self.horizon]))
+        whole = index if isinstance(index, tuple) else (index,)
+        return Ground(energy.Surface(**parts), **own, horizon=self.horizon[(slice(None), *whole)])
+
+    @cached_property
+    def _places(self) -> light.Places:
+        return light.Places.of(self.longitude, self.latitude)
+
+    @cached_property
+    def _leaning(self) -> Field:
+        return light.leaning(self.east, self.north)
 
     def forcing(self, now: sky.Weather, hour: float, moment: np.datetime64) -> energy.Forcing:
         """Air and light.
@@ -61,8 +71,9 @@ class Ground:
             hour: Local solar hour; negative for the day before.
             moment: The same in UTC.
         """
-        sun = light.sun_over(moment, self.longitude, self.latitude)
-        sunshine = light.shortwave(sun, now, self.east, self.north, self.horizon, self.surface.sky_view)
+        sunshine = light.shortwave(
+            self._places.sun(moment), now, self.east, self.north, self.horizon, self.surface.sky_view, self._leaning
+        )
         air = now.air(hour, self.elevation) + sky.cold_pool(hour % 24, now.wind(hour), self.pool)
         moist = np.minimum(now.vapour(self.elevation), sky.saturation(air))
         found = (sunshine, sky.longwave(moist, air), air, moist, now.wind(hour) * self.exposure)
@@ -129,4 +140,7 @@ def join(parts: list[Ground]) -> Ground:
 
 def _spread(values: Field) -> Field:
     """Values of the terrain's cells on the fine grid."""
-    return values.repeat(SIGHT, -2).repeat(SIGHT, -1)
+    *more, rows, cols = values.shape
+    out = np.empty((*more, rows, SIGHT, cols, SIGHT), np.float32)
+    out[:] = values[..., :, None, :, None]
+    return out.reshape(*more, rows * SIGHT, cols * SIGHT)

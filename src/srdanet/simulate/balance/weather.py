@@ -1,33 +1,32 @@
-"""Weather: the air over the land on a day, and what ERA5 would say about it.
+"""Weather: the air over the land on a day.
 
-The truth is a climate by latitude and season, a day's anomaly, a lapse rate and a
-daily course. ERA5's field is the same on its 0.25 degree grid: with the coarse
-height of that grid, and an error of its own. Sources: daily course after Parton &
-Logan 1981; clear sky after Meinel & Meinel 1976; saturation vapour after Bolton
-1980; sky emission after Brutsaert 1975.
+A climate by latitude and season, a day's anomaly, a lapse rate and a daily course; over
+a large scene it changes with latitude, country, coast and the weather systems. Sources:
+daily course after Parton & Logan 1981; clear sky after Meinel & Meinel 1976; saturation
+vapour after Bolton 1980; sky emission after Brutsaert 1975.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
-from srdanet.predictors.solar import sun_at
+from srdanet.simulate.land.lattice import Broad
 from srdanet.simulate.land.phenology import northern_day, seasonal_wetness
-from srdanet.simulate.noise import Field, hashed, salt, smoothstep, stream
+from srdanet.simulate.noise import Field, fractal, smoothstep, stream
 
 LAPSE = 0.0062
 """Fall of air temperature with height (K m-1)."""
 SOLAR = 1361.0
 STEFAN_BOLTZMANN = 5.670374e-8
-Area = tuple[float, float, float, float]
-"""West, south, east, north (degrees)."""
-ERA5_STEP = 0.25
-"""Spacing of the ERA5 grid (degrees)."""
+Doubles = NDArray[np.float64]
+Value = float | Field
+"""A number, or one that changes over the cells in hand."""
 
 
 @dataclass(frozen=True)
@@ -37,34 +36,57 @@ class Weather:
     latitude: float
     longitude: float
     date: dt.date
-    mean: float
+    mean: Value
     """Daily mean air temperature at sea level (K)."""
-    season: float
+    season: Value
     """Climate's mean air temperature at sea level at this time of the year, lagging by a month (K)."""
-    swing: float
+    swing: Value
     """Half the daily range of air temperature (K)."""
-    dew: float
+    dew: Value
     """Dew point at sea level (K)."""
-    speed: float
+    speed: Value
     """Wind at 10 m (m s-1), daily mean."""
     direction: float
     """Where the wind goes, radians from east."""
     clear: float
     """Transmissivity of a clear atmosphere for the beam."""
-    wetness: float
+    wetness: Value
     """Mean wetness of the root zone, 0-1."""
+    later: Value = 0.0
+    """Hours by which the local solar time is ahead of that of the place named."""
+    varying: Mapping[str, Broad] = field(default_factory=dict, repr=False)
+    """What of these changes over a large scene, by name."""
+
+    def along(self, rows: slice) -> Weather:
+        """The weather along the middle of some rows of fine cells: fields (x,) where it changes over the scene."""
+        return self._with({name: broad.line(rows) for name, broad in self.varying.items()})
+
+    def at(self, row: NDArray[np.generic], col: NDArray[np.generic]) -> Weather:
+        """The weather at single places (fine cells): fields of their shape where it changes over the scene."""
+        return self._with({name: broad.at(row, col) for name, broad in self.varying.items()})
+
+    def warmth(self, rows: slice) -> Value:
+        """Mean air temperature of the last weeks at sea level (K), (y, x) where it changes over the scene."""
+        if not self.varying:
+            return self.season + 0.3 * (self.mean - self.season)
+        mean, season = self.varying["mean"], self.varying["season"]
+        return mean.lattice.spread(season.values + 0.3 * (mean.values - season.values)).rows(rows)
+
+    def _with(self, here: dict[str, Any]) -> Weather:
+        return replace(self, **here, varying={}) if here else self
 
     def air(self, hour: float, height: Field) -> Field:
         """Air temperature (K) at a local solar hour and height (m)."""
-        return np.asarray(self.mean + self.swing * daily_course(hour) - LAPSE * height, dtype=np.float32)
+        course = daily_course(hour + self.later)
+        return np.asarray(self.mean + self.swing * course - LAPSE * height, dtype=np.float32)
 
     def vapour(self, height: Field) -> Field:
         """Vapour pressure (Pa)."""
         return saturation(np.asarray(self.dew - 0.0025 * height, dtype=np.float32))
 
-    def wind(self, hour: float) -> float:
+    def wind(self, hour: float) -> Value:
         """Wind at 10 m (m s-1); it calms down at night."""
-        return float(self.speed * (1 + 0.35 * np.cos(2 * np.pi * (hour - 14) / 24)))
+        return self.speed * float(1 + 0.35 * np.cos(2 * np.pi * (hour - 14) / 24))
 
 
 def saturation(kelvin: Field) -> Field:
@@ -73,54 +95,97 @@ def saturation(kelvin: Field) -> Field:
     return np.asarray(611.2 * np.exp(np.float32(17.67) * celsius / (celsius + np.float32(243.5))), dtype=np.float32)
 
 
-def daily_course(hour: float) -> float:
+def daily_course(hour: Value) -> Value:
     """Course of air temperature over the day, about -1 (before sunrise) to 1 (15 h)."""
-    return float(0.92 * np.cos(2 * np.pi * (hour - 15) / 24) + 0.16 * np.cos(4 * np.pi * (hour - 14) / 24))
+    return _value(0.92 * np.cos(2 * np.pi * (hour - 15) / 24) + 0.16 * np.cos(4 * np.pi * (hour - 14) / 24))
+
+
+def _value(values: Any) -> Value:
+    """A number as it is, so that it takes the type of what it meets; fields as float32."""
+    return float(values) if np.ndim(values) == 0 else np.asarray(values, np.float32)
 
 
 def weather(seed: int, latitude: float, longitude: float, date: dt.date, aridity: float) -> Weather:
     """Draw a fair day's weather."""
+    return _drawn(seed, latitude, longitude, date, latitude, longitude, aridity)
+
+
+def regional(seed: int, now: Weather, aridity: Broad, longitude: Doubles, latitude: Doubles, sea: Field) -> Weather:
+    """A day's weather as it changes over a large scene, with its latitude, its country and the weather systems.
+
+    Args:
+        seed: Seed of the simulation.
+        now: The weather in the scene's middle.
+        aridity: 0-1, over the scene.
+        longitude: Of the nodes of the lattice (degrees east), (y, x).
+        latitude: Degrees north.
+        sea: Share of sea around each node, 0-1.
+    """
+    lattice = aridity.lattice
+    rng = stream(seed, "systems", now.date.isoformat())
+    warm, moist, windy = (
+        fractal(lattice.nodes, rng, slope=4.0, cell=lattice.spacing, outer=1500e3, inner=100e3) for _ in range(3)
+    )
+    there = _drawn(seed, now.latitude, now.longitude, now.date, latitude, longitude, aridity.values, 1.5 * warm)
+    found = {
+        "mean": there.mean,
+        "season": there.season,
+        # the sea hardly feels the day
+        "swing": there.swing * (1 - 0.6 * sea),
+        "dew": np.minimum(there.dew + 1.2 * moist + 2.0 * sea, there.mean),
+        "speed": np.clip(now.speed * np.exp(0.25 * windy) + 1.5 * sea, 1.0, 10.0),
+        "wetness": there.wetness,
+        "later": (longitude - now.longitude) / 15,
+    }
+    return replace(now, varying={name: lattice.spread(np.asarray(values)) for name, values in found.items()})
+
+
+def _drawn(
+    seed: int, latitude: float, longitude: float, date: dt.date,
+    lat: float | Doubles, lon: float | Doubles, aridity: float | Field, more: float | Field = 0.0,
+) -> Weather:  # fmt: skip
+    """The day drawn for a place, as it is at places around it; `more` kelvin are added to the air's temperature."""
     rng = stream(seed, "weather", date.isoformat())
     day = northern_day(date, latitude)
-    lat = min(abs(latitude), 75.0)
+    mild = _oceanic(lat, lon)
+    north = np.minimum(np.abs(lat), 75.0)
 
-    mild = _oceanic(latitude, longitude)
-
-    def climate(when: float) -> float:
+    def climate(when: float) -> Any:
         season = np.cos(2 * np.pi * (when - 202) / 365)
-        return float(300.5 - 0.0082 * lat**2 + 4.2 * mild + 0.26 * lat * (0.8 + 0.5 * aridity - 0.32 * mild) * season)
+        return 300.5 - 0.0082 * north**2 + 4.2 * mild + 0.26 * north * (0.8 + 0.5 * aridity - 0.32 * mild) * season
 
-    mean = climate(day) + rng.normal(1.0, 3.0)
+    mean = climate(day) + rng.normal(1.0, 3.0) + more
     # the sun drives the daily range, and is lower and shorter up in a northern winter
     swing = (3.8 + 4.5 * aridity + rng.uniform(0, 2.0)) * (
-        1 + 0.3 * min(lat / 45, 1) * np.cos(2 * np.pi * (day - 185) / 365)
+        1 + 0.3 * np.minimum(north / 45, 1) * np.cos(2 * np.pi * (day - 185) / 365)
     )
-    humidity = np.clip(rng.normal(0.74 - 0.45 * aridity, 0.07), 0.12, 0.95)
-    vapour = humidity * float(saturation(np.asarray(mean, np.float32)))
+    humidity = np.clip(0.74 - 0.45 * aridity + 0.07 * rng.standard_normal(), 0.12, 0.95)
+    vapour = humidity * np.asarray(saturation(np.asarray(mean, np.float32)), np.float64)
     log = np.log(vapour / 611.2)
     return Weather(
         latitude=latitude,
         longitude=longitude,
         date=date,
-        mean=float(mean),
-        season=float(climate(day - 25)),
-        swing=float(swing),
-        dew=float(273.15 + 243.5 * log / (17.67 - log)),
+        mean=_value(mean),
+        season=_value(climate(day - 25)),
+        swing=_value(swing),
+        dew=_value(273.15 + 243.5 * log / (17.67 - log)),
         speed=float(np.clip(rng.weibull(2.2) * 3.6, 1.0, 9.0)),
         direction=float(rng.uniform(0, 2 * np.pi)),
         clear=float(rng.uniform(0.66, 0.78)),
-        wetness=seasonal_wetness(aridity, latitude, day),
+        wetness=_value(seasonal_wetness(aridity, lat, day)),
     )
 
 
-def _oceanic(latitude: float, longitude: float) -> float:
+def _oceanic(latitude: float | Doubles, longitude: float | Doubles) -> Any:
     """How much a place is under the westerlies of the North Atlantic, 0-1: western Europe.
 
     Its winters are some 10 K milder than those of other land of its latitude (Seager et al. 2002, QJRMS 128); January
     and July have about 4 and 20 degrees C at Orleans.
     """
-    north = float(smoothstep(latitude, 34, 44) * smoothstep(latitude, 72, 62))
-    return north * float(np.exp(-(((longitude - 2) / 18) ** 2)))
+    at = np.asarray(latitude, np.float32)
+    north = np.asarray(smoothstep(at, 34, 44) * smoothstep(at, 72, 62), np.float64)
+    return north * np.exp(-(((longitude - 2) / 18) ** 2))
 
 
 def solar_hour(utc: np.datetime64, longitude: float) -> float:
@@ -140,131 +205,18 @@ def sunlight(zenith: float, day: int, clear: float) -> tuple[float, float]:
     return float(beam), float(0.30 * mu * (SOLAR * distance - beam))
 
 
-@dataclass(frozen=True)
-class Reanalysis:
-    """Hourly fields as ERA5 gives them: (time, latitude, longitude), latitude falling."""
-
-    time: NDArray[np.datetime64]
-    latitude: NDArray[np.float64]
-    longitude: NDArray[np.float64]
-    values: dict[str, NDArray[np.float32]]
-    """t2m, d2m (K), u10, v10 (m s-1), ssrd (J m-2 in the hour that ends), swvl1 (m3 m-3), sp (Pa)."""
-
-
-def reanalysis(
-    seed: int,
-    now: Weather,
-    lon: NDArray[np.float64],
-    lat: NDArray[np.float64],
-    height: Field,
-    times: tuple[np.datetime64, ...],
-    area: Area,
-) -> Reanalysis:
-    """What ERA5 would give around a scene.
-
-    Args:
-        seed: Seed of the simulation.
-        now: The day's weather.
-        lon: Longitude of the scene's cells (degrees), (y, x), any level.
-        lat: Latitude.
-        height: Height (m) of those cells.
-        times: Overpasses that must be covered (UTC); whole days are given.
-        area: West, south, east and north edge (degrees) of what must be covered.
-    """
-    rng = stream(seed, "era5", now.date.isoformat())
-    step = ERA5_STEP
-    west, south = (float(np.floor(edge / step - 1) * step) for edge in area[:2])
-    east, north = (float(np.ceil(edge / step + 1) * step) for edge in area[2:])
-    north, south = min(north, 90.0), max(south, -90.0)
-    lats = np.round(np.arange(north, south - step / 2, -step), 4)
-    lons = np.round(np.arange(west, east + step / 2, step), 4)
-    first = (min(times) - np.timedelta64(2, "h")).astype("datetime64[D]")
-    last = (max(times) + np.timedelta64(2, "h")).astype("datetime64[D]") + np.timedelta64(1, "D")
-    hours = np.arange(first, last, np.timedelta64(1, "h")).astype("datetime64[ns]")
-
-    smooth = ndimage.gaussian_filter(height, max(height.shape) / 8, mode="nearest")
-    rows = np.clip((lat.max() - lats) / max(np.ptp(lat), 1e-6), 0, 1) * (height.shape[0] - 1)
-    cols = np.clip((lons - lon.min()) / max(np.ptp(lon), 1e-6), 0, 1) * (height.shape[1] - 1)
-    ground = smooth[np.rint(rows).astype(int)][:, np.rint(cols).astype(int)]
-    shape = (len(hours), len(lats), len(lons))
-
-    def wavy(size: float, name: str) -> NDArray[np.float32]:
-        """A field that varies smoothly over the nodes and not at all over the day; a node's own, whatever the area."""
-        reach = 6
-        rows = np.round(lats[0] / step).astype(int) - np.arange(-reach, len(lats) + reach)
-        cols = np.round(lons[0] / step).astype(int) + np.arange(-reach, len(lons) + reach)
-        noise = hashed(rows[:, None], cols[None, :], salt(seed, f"era5 {name} {now.date}")) - np.float32(0.5)
-        smooth = ndimage.gaussian_filter(noise, 1.5, truncate=4.0)[reach:-reach, reach:-reach]
-        # a Gaussian of 1.5 nodes leaves 0.188 of the standard deviation (0.289) of uniform numbers
-        return np.asarray(size * smooth / (0.188 * 0.289), np.float32)
-
-    bias, damp, gust = rng.normal(0, 0.7) + wavy(0.35, "air"), wavy(0.5, "dew"), 1 + wavy(0.08, "wind")
-    soil = np.clip(0.08 + 0.30 * (now.wetness + wavy(0.06, "soil")), 0.02, 0.5)
-    out = {name: np.empty(shape, np.float32) for name in ("t2m", "d2m", "u10", "v10", "ssrd", "swvl1", "sp")}
-    mesh_lon, mesh_lat = np.meshgrid(lons, lats)
-    for n, time in enumerate(hours):
-        hour = solar_hour(time, now.longitude)
-        out["t2m"][n] = now.air(hour, ground) + bias
-        out["d2m"][n] = np.minimum(now.dew - 0.0025 * ground + damp, out["t2m"][n])
-        out["u10"][n] = now.wind(hour) * np.cos(now.direction) * gust
-        out["v10"][n] = now.wind(hour) * np.sin(now.direction) * gust
-        out["swvl1"][n] = soil
-        out["sp"][n] = 101325.0 * np.exp(-ground / 8400.0)
-        light = np.zeros(shape[1:])
-        for minutes in (50, 30, 10):  # three moments of the hour that ends
-            zenith, _ = sun_at(time - np.timedelta64(minutes, "m"), mesh_lon, mesh_lat)
-            light += _level(np.asarray(zenith), now) / 3
-        out["ssrd"][n] = 3600.0 * light
-    return Reanalysis(hours, lats, lons, out)
-
-
-def _level(zenith: NDArray[np.float64], now: Weather) -> NDArray[np.float64]:
-    """Clear sky's light on level ground (W m-2) for an array of zenith angles."""
-    day = now.date.timetuple().tm_yday
-    table = np.arange(0.0, 91.0, 0.5)
-    light = [b * np.cos(np.radians(z)) + d for z in table for b, d in (sunlight(float(z), day, now.clear),)]
-    return np.asarray(np.interp(zenith, table, light))
-
-
-def at_cells(
-    era5: Reanalysis, time: np.datetime64, lon: NDArray[np.float64], lat: NDArray[np.float64]
-) -> dict[str, Field]:
-    """The fields at places and a moment: bilinear in space, linear in time, sums centred on their hour.
-
-    Returns:
-        t2m, d2m (K), wind (m s-1), ssrd (W m-2), swvl1 (m3 m-3), each of lon's shape.
-    """
-    row = (era5.latitude[0] - lat) / ERA5_STEP
-    col = (lon - era5.longitude[0]) / ERA5_STEP
-    exact = (time.astype("datetime64[ns]") - era5.time[0]) / np.timedelta64(1, "h")
-
-    def take(name: str, moment: float) -> Field:
-        n = int(np.floor(moment))
-        share = np.float32(moment - n)
-        field = era5.values[name][n] * (1 - share) + era5.values[name][n + 1] * share
-        return np.asarray(ndimage.map_coordinates(field, (row, col), order=1, mode="nearest"), dtype=np.float32)
-
-    return {
-        "t2m": take("t2m", exact),
-        "d2m": take("d2m", exact),
-        "wind": np.hypot(take("u10", exact), take("v10", exact)),
-        "ssrd": take("ssrd", exact + 0.5) / np.float32(3600),
-        "swvl1": take("swvl1", exact),
-    }
-
-
 def longwave(vapour: Field, air: Field) -> Field:
     """Longwave radiation of a clear sky (W m-2), Brutsaert 1975."""
     emissivity = 1.24 * (vapour / 100 / air) ** (1 / 7)
     return np.asarray(emissivity * STEFAN_BOLTZMANN * air**4, dtype=np.float32)
 
 
-def cold_pool(hour: float, speed: float, depth: Field) -> Field:
+def cold_pool(hour: float, speed: Value, depth: Field) -> Field:
     """How much colder (K) the air is where it gathers on a calm night, and warmer on the slopes above.
 
     After the potential temperature deficits of valleys in Whiteman 2000, about 5 K per 150 m, which build up through
     the night.
     """
     night = float(smoothstep((hour - 17.0) % 24, 0, 10)) if (hour > 16.5 or hour < 7.5) else 0.0
-    calm = float(np.exp(-((speed / 4.0) ** 2)))
+    calm = _value(np.exp(-((speed / 4.0) ** 2)))
     return np.asarray(-4.5 * night * calm * np.tanh(depth / np.float32(90.0)), dtype=np.float32)

@@ -12,7 +12,7 @@ import numpy as np
 import xarray as xr
 
 from srdanet.grid import Tile
-from srdanet.simulate.balance.weather import Reanalysis
+from srdanet.simulate.balance.reanalysis import Reanalysis
 
 _FIELDS = {
     "t2m": ("K", "2 metre temperature", "instant", 167),

@@ -20,6 +20,7 @@ from srdanet.predictors.solar import sun_at
 from srdanet.products.stations_longwave import LIST_COLUMNS, STEFAN_BOLTZMANN
 from srdanet.simulate.balance import sites
 from srdanet.simulate.day import STEPS
+from srdanet.simulate.place import MARGIN
 from srdanet.simulate.simulation import Simulation
 
 _MISSING = "-9999.9 1"
@@ -52,7 +53,9 @@ def write_stations(
     cells = [lonlat(box[row : row + 1, col : col + 1]) for row, col in zip(chosen.row, chosen.col, strict=True)]
     lon, lat = ([float(cell[axis][0, 0]) for cell in cells] for axis in (0, 1))
     height = chosen.ground.elevation.mean((1, 2))
-    day = sites.through(sites.course(chosen, simulation.raw.weather, STEPS), truth)
+    # in a large scene, over which the weather changes, 250 m cells are the fine ones
+    middles = (at[:, None, None] + 0.5 + MARGIN * 4 for at in (chosen.row, chosen.col))
+    day = sites.through(sites.course(chosen, simulation.raw.weather.at(*middles), STEPS), truth)
     minutes = day.time[0] + np.arange(24 * 60) * np.timedelta64(60, "s")
     kelvin, down, air = (sites.at(values, day, minutes) for values in (day.kelvin, day.down, day.air))
     up = day.emissivity * STEFAN_BOLTZMANN * kelvin**4 + (1 - day.emissivity) * down

@@ -9,14 +9,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from srdanet.simulate.land import landscape as ls
-from srdanet.simulate.noise import hashed
+from srdanet.simulate.noise import Field, hashed
+from srdanet.simulate.parallel import each, strips
 
 
 def shares(kind: NDArray[np.uint8], factor: int) -> NDArray[np.float32]:
     """Share of each kind in cells `factor` times coarser: (8, y, x) float32."""
     rows, cols = kind.shape[0] // factor, kind.shape[1] // factor
-    blocks = kind[: rows * factor, : cols * factor].reshape(rows, factor, cols, factor)
-    return np.stack([(blocks == k).mean((1, 3), dtype=np.float32) for k in range(8)])
+    out = np.zeros((8, rows, cols), np.float32)
+    for k, share in enumerate(out):
+        held = (kind[: rows * factor, : cols * factor] == k).view(np.uint8)
+        for i in range(factor):
+            for j in range(factor):
+                share += held[i::factor, j::factor]
+    out /= np.float32(factor * factor)
+    return out
 
 
 def igbp(land: ls.Land, factor: int, salt: int, error: float = 0.08) -> NDArray[np.uint8]:
@@ -28,9 +35,28 @@ def igbp(land: ls.Land, factor: int, salt: int, error: float = 0.08) -> NDArray[
         salt: Which cells are misnamed.
         error: Share of cells named like a similar class instead.
     """
-    part = shares(land.kind, factor)
+    rows, cols = land.kind.shape[0] // factor, land.kind.shape[1] // factor
+    confused = np.arange(18, dtype=np.uint8)
+    confused[[1, 4, 5, 8, 9, 10, 12, 14, 7, 6, 16]] = [5, 5, 4, 9, 8, 12, 10, 12, 10, 7, 7]
+    out = np.empty((rows, cols), np.uint8)
+
+    def fill(part: slice) -> None:
+        dry = land.character.aridity
+        if "aridity" in land.varying:
+            dry = land.varying["aridity"].on(
+                *(factor * (np.arange(*at) + 0.5) for at in ((part.start, part.stop), (cols,)))
+            )
+        name = _named(shares(land.kind[part.start * factor : part.stop * factor], factor), dry)
+        wrong = hashed(np.arange(part.start, part.stop)[:, None], np.arange(cols)[None, :], salt) < error
+        out[part] = np.where(wrong, confused[name], name)
+
+    each(fill, strips((rows, cols), 1))
+    return out
+
+
+def _named(part: NDArray[np.float32], dry: float | Field) -> NDArray[np.uint8]:
+    """The class of cells with such shares of each kind."""
     trees = part[ls.CONIFER] + part[ls.BROADLEAF]
-    dry = land.character.aridity
     rules = (
         (part[ls.WATER] > 0.6, 17),
         (part[ls.URBAN] >= 0.3, 13),
@@ -41,12 +67,7 @@ def igbp(land: ls.Land, factor: int, salt: int, error: float = 0.08) -> NDArray[
         ((part[ls.CROP] >= 0.4) & (trees + part[ls.GRASS] + part[ls.SHRUB] > 0.3), 14),
         (part[ls.BARE] >= 0.5, 16),
         (trees >= 0.3, 8),
-        (part[ls.SHRUB] >= 0.4, 7 if dry > 0.5 else 6),
+        (part[ls.SHRUB] >= 0.4, np.where(np.asarray(dry) > 0.5, 7, 6)),
         (trees >= 0.1, 9),
     )
-    name = np.select([rule for rule, _ in rules], [code for _, code in rules], 10).astype(np.uint8)
-    confused = np.arange(18, dtype=np.uint8)
-    confused[[1, 4, 5, 8, 9, 10, 12, 14, 7, 6, 16]] = [5, 5, 4, 9, 8, 12, 10, 12, 10, 7, 7]
-    rows, cols = np.indices(name.shape)
-    wrong = hashed(rows, cols, salt) < error
-    return np.where(wrong, confused[name], name)
+    return np.select([rule for rule, _ in rules], [code for _, code in rules], 10).astype(np.uint8)

@@ -6,11 +6,14 @@ dates shares it. `cover` makes it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from srdanet.simulate.land.lattice import Broad
 from srdanet.simulate.land.relief import Relief
 from srdanet.simulate.noise import Field, Ints, stream
 
@@ -28,8 +31,8 @@ class Character:
     """Mean height (m)."""
     relief: float
     """Standard deviation of height before erosion (m)."""
-    aridity: float
-    """0 (humid) to 1 (desert)."""
+    aridity: float | Field
+    """0 (humid) to 1 (desert); (y, x) of the cells in hand where it changes over the land."""
     field: float
     """Usual width of a field (m)."""
     shape: float
@@ -48,8 +51,8 @@ class Character:
     """Towns per 1000 square kilometres."""
     crops: tuple[float, ...]
     """Shares of the kinds of crop."""
-    soil: float
-    """Brightness of the dry soil relative to a middling one."""
+    soil: float | Field
+    """Brightness of the dry soil relative to a middling one; as the aridity."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,7 @@ class Land:
     """Everything about the land that does not depend on the date; (y, x) on the fine grid."""
 
     character: Character
+    """Of a large land that of its middle; of its rows their own."""
     relief: Relief
     kind: NDArray[np.uint8]
     """WATER ... URBAN."""
@@ -74,17 +78,21 @@ class Land:
     """How well plants grow here: about 1; visible."""
     hidden: Field
     """Moisture anomaly of place that no predictor shows: mean 0, sd 1."""
+    varying: Mapping[str, Broad] = field(default_factory=dict)
+    """What of the character changes over the land, by name."""
 
     def rows(self, rows: slice) -> Land:
         """The land of some rows."""
         relief = Relief(*(getattr(self.relief, f.name)[rows] for f in fields(self.relief)))
-        parts = {f.name: getattr(self, f.name)[rows] for f in fields(self) if f.name not in ("character", "relief")}
-        return Land(self.character, relief, **parts)
+        whole = ("character", "relief", "varying")
+        parts = {f.name: getattr(self, f.name)[rows] for f in fields(self) if f.name not in whole}
+        here: dict[str, Any] = {name: broad.rows(rows) for name, broad in self.varying.items()}
+        return Land(replace(self.character, **here) if here else self.character, relief, **parts)
 
 
-def character(seed: int, latitude: float) -> Character:
-    """Draw a kind of country that is plausible at a latitude (degrees)."""
-    rng = stream(seed, "character")
+def character(seed: int, latitude: float, *which: int) -> Character:
+    """Draw a kind of country that is plausible at a latitude (degrees); numbers tell one draw of a seed from others."""
+    rng = stream(seed, "character", *which)
     lat = abs(latitude)
     dry_belt = float(np.exp(-(((lat - 27) / 11) ** 2)))
     aridity = float(np.clip(rng.normal(0.26 + 0.32 * dry_belt, 0.17), 0.03, 0.95))

@@ -6,6 +6,8 @@ blocks of 1-40 ha, pivots of 50 ha.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -44,6 +46,28 @@ def parcels(x: Field, y: Field, kind: Character, seed: int) -> tuple[Ints, Ints,
     pivot = (hashed(block, 6) < kind.pivots) & inside
     circle = mix(iu.astype(np.int32), iv.astype(np.int32), salt(seed, "pivots"))
     return np.where(pivot, circle, parcel), block, pivot
+
+
+def patchwork(
+    x: Field, y: Field, kinds: Sequence[Character], owner: NDArray[np.uint8], seed: int
+) -> tuple[Ints, Ints, NDArray[np.bool_]]:
+    """`parcels` of several kinds of country.
+
+    Args:
+        x: Place eastward (m), (y, x).
+        y: Place northward (m).
+        kinds: The kinds.
+        owner: Which of them each place is of, (y, x).
+        seed: Seed of the land.
+    """
+    out = np.zeros(x.shape, np.uint32), np.zeros(x.shape, np.uint32), np.zeros(x.shape, np.bool_)
+    for n in np.flatnonzero(np.bincount(owner.ravel())).tolist():
+        mine = owner == n
+        rows, cols = np.flatnonzero(mine.any(1)), np.flatnonzero(mine.any(0))
+        box = slice(rows[0], rows[-1] + 1), slice(cols[0], cols[-1] + 1)
+        for whole, own in zip(out, parcels(x[box], y[box], kinds[n], seed), strict=True):
+            np.copyto(whole[box], own, where=mine[box])
+    return out
 
 
 def _jittered(position: Field, key: Ints) -> NDArray[np.int32]:

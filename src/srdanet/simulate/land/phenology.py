@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -63,11 +64,14 @@ class State:
     """Share of the ground under snow as seen from above, 0-1."""
 
 
-def seasonal_wetness(aridity: float, latitude: float, day: float) -> float:
+def seasonal_wetness(aridity: float | Field, latitude: Any, day: float) -> float | Field:
     """Mean wetness of the root zone (0-1) by climate and northern-equivalent day of the year."""
     summer = np.cos(2 * np.pi * (day - 200) / 365)
-    monsoon = 1.0 if abs(latitude) < 24 else -1.0
-    return float(np.clip(0.86 - 0.72 * aridity + monsoon * summer * (0.06 + 0.22 * aridity), 0.03, 0.97))
+    monsoon: Any = 1 - 2 * smoothstep(np.abs(latitude), 21, 27)
+    if np.ndim(latitude) == 0:
+        monsoon = 1.0 if abs(latitude) < 24 else -1.0
+    wet: Any = np.clip(0.86 - 0.72 * aridity + monsoon * summer * (0.06 + 0.22 * aridity), 0.03, 0.97)
+    return float(wet) if np.ndim(wet) == 0 else np.asarray(wet, np.float32)
 
 
 def northern_day(date: dt.date, latitude: float) -> float:
@@ -90,17 +94,17 @@ def showers(shape: tuple[int, int], seed: int, date: dt.date, cell: float) -> tu
     return rain, fractal(shape, rng, slope=2.6, cell=cell, outer=6e3)
 
 
-def on_date(land: ls.Land, date: dt.date, latitude: float, rained: tuple[Field, Field], warmth: Field) -> State:
+def on_date(land: ls.Land, date: dt.date, latitude: float | Field, rained: tuple[Field, Field], warmth: Field) -> State:
     """The land's state on a date.
 
     Args:
         land: The land.
         date: Date.
-        latitude: Degrees north.
+        latitude: Degrees north, (y, x) where it matters that it changes.
         rained: See `showers`.
         warmth: Mean air temperature (K) of the last weeks, (y, x).
     """
-    day = northern_day(date, latitude)
+    day = northern_day(date, float(np.mean(latitude)))
     aridity = land.character.aridity
     own = [hashed(land.parcel, 20 + n) for n in range(5)]
     tilled = land.kind == ls.CROP
@@ -130,7 +134,7 @@ def on_date(land: ls.Land, date: dt.date, latitude: float, rained: tuple[Field, 
     irrigated = np.where(watered, season * (0.35 + 0.65 * (1 - since)), 0)
     moisture = np.clip(np.maximum(wet, irrigated * (0.9 + 0.1 * own[1])), 0.02, 1).astype(np.float32)
 
-    late = 3.5 * (np.clip(abs(latitude), 25, 60) - 45) * np.where(tilled & (code != ls.SUMMER), 1, 0.7)
+    late = 3.5 * (np.clip(np.abs(latitude), 25, 60) - 45) * np.where(tilled & (code != ls.SUMMER), 1, 0.7)
     late = late + 0.025 * np.clip(land.relief.elevation, 0, 2500) + 22 * (own[2] - 0.5)
     start, end = parameter(0) + late, parameter(1) + np.where(code == ls.CEREAL, late, -0.6 * late)
     curve = 1 / (1 + np.exp(-(day - start) / 9)) - 1 / (1 + np.exp(-(day - end) / 8))

@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from srdanet.simulate.land.landscape import Character
+from srdanet.simulate.land.lattice import Broad
 from srdanet.simulate.noise import Field, fractal, smoothstep, stream
 from srdanet.simulate.parallel import each, strips
 
 
-def towns(seed: int, x: Field, y: Field, kind: Character, steep: Field) -> Field:
+def towns(seed: int, x: Field, y: Field, kind: Character, steep: Field, often: Broad | None = None) -> Field:
     """Share of sealed ground if all its parcels were built up, 0-1.
 
     Args:
@@ -18,16 +19,20 @@ def towns(seed: int, x: Field, y: Field, kind: Character, steep: Field) -> Field
         y: Place northward (m).
         kind: What kind of country.
         steep: Steepness of the land (rise over run): nobody builds where it is above 0.1.
+        often: Towns per 1000 square kilometres where that changes over the land.
     """
     cell = float(x[0, 1] - x[0, 0])
     shape = (x.shape[0], x.shape[1])
     rng = stream(seed, "towns")
     area = shape[0] * shape[1] * cell * cell / 1e9  # in 1000 km2
-    big, small = int(rng.poisson(kind.towns * area)), int(rng.poisson(14 * kind.towns * area))
+    most = kind.towns if often is None else float(often.values.max())
+    big, small = int(rng.poisson(most * area)), int(rng.poisson(14 * most * area))
     # Zipf's rule for the radius of towns; villages are hamlets of 150-500 m
     radius = np.concatenate([np.clip(900 * rng.pareto(1.8, big) + 700, 0, 8000), rng.uniform(120, 450, small)])
     rows, cols = rng.integers(0, shape[0], radius.size), rng.integers(0, shape[1], radius.size)
     flat = steep[rows, cols] < 0.1
+    if often is not None:
+        flat &= most * rng.random(radius.size) < often.at(rows, cols)
     density = np.zeros(shape, np.float32)
     wobble = fractal(shape, rng, slope=2.6, cell=cell, outer=2500)
     for r, c, size in zip(rows[flat].tolist(), cols[flat].tolist(), radius[flat].tolist(), strict=True):

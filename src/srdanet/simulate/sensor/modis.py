@@ -21,7 +21,8 @@ from scipy import ndimage
 from srdanet.simulate.noise import Field, fractal
 from srdanet.simulate.sensor import swath
 from srdanet.simulate.sensor.clouds import CELL, Clouds
-from srdanet.simulate.sensor.words import lst_words
+from srdanet.simulate.sensor.shift import shifted
+from srdanet.simulate.sensor.words import NOT_PRODUCED, lst_words
 
 COUNT = 0.02
 """Step of the temperature's counts (K)."""
@@ -45,6 +46,11 @@ class View:
     angle: Field
     """View zenith angle (degrees, negative to the left of the track)."""
 
+    def without(self, sea: NDArray[np.bool_]) -> View:
+        """The same where the sea is not looked at."""
+        lst = np.where(sea, np.float32(np.nan), self.lst)
+        return View(lst, np.where(sea, NOT_PRODUCED, self.qc), self.time, self.angle)
+
 
 def view(
     truth: Field,
@@ -53,7 +59,7 @@ def view(
     rng: np.random.Generator,
     *,
     over: Clouds,
-    hour: float,
+    hour: float | Field,
     angle: float,
     way: tuple[float, float] = (0.0, 0.0),
     noise: float = 0.1,
@@ -69,7 +75,7 @@ def view(
         factor: Fine cells along a 1 km cell.
         rng: Source of randomness.
         over: Clouds on the 1 km grid.
-        hour: Local solar hours of the view at the centre.
+        hour: Local solar hours of the view at the centre, or in each 1 km cell.
         angle: View zenith angle at the centre (degrees, negative to the left).
         way: How the orbit and the grid lie to each other, see `swath.track`.
         noise: Standard deviation of the single pixels' noise (K).
@@ -85,7 +91,8 @@ def view(
     seen += noise * rng.standard_normal(seen.shape) - swath.at(pixels, over.thin)
     lst, angles = swath.cells(pixels, _counted(seen), shape, _POINTS if gridding == "area" else 1)
     cols = np.arange(shape[1], dtype=np.float32) - shape[1] / 2
-    hours = np.round(np.float32(hour) + np.float32(0.0004) * cols, 1).astype(np.float32)
+    hours = hour if isinstance(hour, np.ndarray) else np.float32(hour) + np.float32(0.0004) * cols
+    hours = np.round(hours, 1).astype(np.float32)
     lst = np.where(over.cover, np.nan, _counted(lst))
     return View(
         lst.astype(np.float32),
@@ -117,9 +124,11 @@ def seen_bands(bands: NDArray[np.float32], factor: int, shift: tuple[float, floa
     rows, cols = bands.shape[1] // factor, bands.shape[2] // factor
     out = np.empty((bands.shape[0], rows, cols), np.float32)
     for n, band in enumerate(bands):
-        moved = ndimage.shift(band, (shift[0] * factor, shift[1] * factor), order=1, mode="nearest")
+        moved = shifted(band, shift[0] * factor, shift[1] * factor)
         sharp = ndimage.gaussian_filter(moved, 0.3 * factor, truncate=2)
-        out[n] = sharp.reshape(rows, factor, cols, factor).mean((1, 3))
+        lines = sum(sharp[:, m::factor] for m in range(factor))
+        out[n] = sum(lines[m::factor] for m in range(factor))
+    out /= factor * factor
     return out
 
 

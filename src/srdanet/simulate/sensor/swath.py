@@ -19,6 +19,7 @@ from scipy import ndimage
 
 from srdanet.grid import SPHERE_RADIUS, Level
 from srdanet.simulate.noise import Field
+from srdanet.simulate.parallel import around, each, strips
 
 Doubles = NDArray[np.float64]
 _RADIUS, _HEIGHT = SPHERE_RADIUS / 1000.0, 705.0
@@ -34,6 +35,8 @@ _ORBITS = 14.57
 _CELL = Level.KM1.metres / 1000.0
 _ALONG, _ACROSS = 8, 4
 """Places looked at in a pixel's response."""
+_TOGETHER = 1 << 15
+"""Pixels that look at the land at a time, in the processor's cache."""
 
 
 def track(latitude: float, longitude: float, ascending: bool) -> tuple[float, float]:
@@ -148,19 +151,34 @@ def see(pixels: Pixels, truth: Field, emissivity: Field, cell: float, off: tuple
     # what lies between the places looked at counts as well: a box so long has 0.29 of it as standard deviation
     gap = 0.29 * 2 / _ALONG * float(np.median(pixels.length)) / cell
     sigma = 0.5, max(0.5, gap)
-    warm = ndimage.gaussian_filter(emissivity * (truth / np.float32(300)) ** 4, sigma, mode="nearest", truncate=3)
-    shine = ndimage.gaussian_filter(emissivity, sigma, mode="nearest", truncate=3)
+    warm, shine = np.empty(truth.shape, np.float32), np.empty(truth.shape, np.float32)
+
+    def blur(rows: slice) -> None:
+        wide, own = around(rows, 2, height)
+        emitted = emissivity[wide] * (truth[wide] / np.float32(300)) ** 4
+        for field, out in ((emitted, warm), (emissivity[wide], shine)):
+            out[rows] = ndimage.gaussian_filter(field, sigma, mode="nearest", truncate=3)[own]
+
+    each(blur, strips((height, width), 1))
     # what a kilometre along the scan, and one across it, is in x and in y
     right, up = pixels.swath.places(pixels.swath.middle + np.array([1.0, 0.0]), np.array([0.0, 1.0]))
-    col, row = (pixels.x + off[0]) / cell + (width - 1) / 2, (height - 1) / 2 - (pixels.y + off[1]) / cell
-    energy, weight = np.zeros(col.shape), np.zeros(col.shape)
-    for u, v in product((np.arange(_ALONG) + 0.5) * 2 / _ALONG - 1, (np.arange(_ACROSS) + 0.5) / _ACROSS - 0.5):
-        ahead, aside = u * pixels.length / cell, v * pixels.width / cell
-        i = np.clip(np.rint(row - ahead * up[0] - aside * up[1]), 0, height - 1).astype(np.intp)
-        j = np.clip(np.rint(col + ahead * right[0] + aside * right[1]), 0, width - 1).astype(np.intp)
-        energy += (1 - abs(u)) * warm[i, j]
-        weight += (1 - abs(u)) * shine[i, j]
-    return np.asarray(300.0 * (energy / weight) ** 0.25)
+    seen = np.empty(pixels.x.shape)
+
+    def look(lines: slice) -> None:
+        col = (pixels.x[lines] + off[0]) / cell + (width - 1) / 2
+        row = (height - 1) / 2 - (pixels.y[lines] + off[1]) / cell
+        energy, weight = np.zeros(col.shape), np.zeros(col.shape)
+        for u, v in product((np.arange(_ALONG) + 0.5) * 2 / _ALONG - 1, (np.arange(_ACROSS) + 0.5) / _ACROSS - 0.5):
+            ahead, aside = u * pixels.length / cell, v * pixels.width / cell
+            i = np.clip(np.rint(row - ahead * up[0] - aside * up[1]), 0, height - 1)
+            j = np.clip(np.rint(col + ahead * right[0] + aside * right[1]), 0, width - 1)
+            there = (i * width + j).astype(np.intp)
+            energy += (1 - abs(u)) * warm.take(there)
+            weight += (1 - abs(u)) * shine.take(there)
+        seen[lines] = 300.0 * (energy / weight) ** 0.25
+
+    each(look, strips((len(seen), len(pixels.length)), 1, _TOGETHER))
+    return seen
 
 
 def at(pixels: Pixels, field: Field) -> Field:

@@ -18,6 +18,10 @@ from srdanet.simulate.sensor.clouds import CELL, Clouds
 _EXAMINE, _CLOUD = 1, 2
 _EMISSIVITY_2 = 1 << 4
 _ERROR_2K, _ERROR_3K = 1 << 6, 2 << 6
+NOT_PRODUCED = np.uint8(3)
+"""Word of a temperature that is missing for other reasons than cloud: so it is all over the sea, cloudy or not."""
+_COAST, _OCEAN = 2, 6
+"""Codes for land and water of `state_1km_1`: a shore of the sea, the sea over a shelf."""
 _REACH = 4.0
 """Distance from a cloud (cells) up to which temperatures are doubted, give or take."""
 
@@ -54,3 +58,9 @@ def state_words(over: Clouds, water: Field, snow: Field, rng: np.random.Generato
     words[snow > 0.5] |= np.uint16(1 << 12 | 1 << 15)
     words[(rng.random(words.shape) < 0.01) & ~over.cover] |= np.uint16(1 << 7)
     return words
+
+
+def sea_words(words: NDArray[np.uint16], sea: Field) -> NDArray[np.uint16]:
+    """`state_1km_1` words with the sea, whose share of the cells is known, named as such."""
+    code = np.where(sea > 0.9, np.uint16(_OCEAN), np.uint16(_COAST)) << np.uint16(3)
+    return np.where(sea > 0, words & ~np.uint16(7 << 3) | code, words).astype(np.uint16)

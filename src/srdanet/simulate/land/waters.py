@@ -1,0 +1,93 @@
+"""Water on the fine grid: rivers with meanders, lakes and their level, the shore of the sea.
+
+Source: width of rivers, Leopold & Maddock 1953.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from srdanet.simulate.land.drainage import Tree
+from srdanet.simulate.land.landform import PAD
+from srdanet.simulate.land.lattice import refine, smooth
+from srdanet.simulate.noise import Field, fractal
+from srdanet.simulate.parallel import filtered
+
+
+def rivers(
+    tree: Tree, routed: tuple[int, ...], shape: tuple[int, int], factor: int, cell: float, rng: np.random.Generator
+) -> tuple[Field, Field]:
+    """Running water drawn along the tree with meanders: share of each fine cell, and the banks' wetness."""
+    area = tree.upstream.ravel() * np.float32((cell * factor / 1000.0) ** 2)
+    nodes = np.flatnonzero(area > 12.0)
+    ends = tree.receiver[nodes]
+    along = (np.arange(2 * factor) / (2.0 * factor))[None, :]
+    places = []
+    for axis in (0, 1):
+        a, b = (np.unravel_index(n, routed)[axis][:, None] - PAD for n in (nodes, ends))
+        bend = fractal((routed[0], routed[1]), rng, slope=3.0, cell=cell * factor, outer=1500.0).ravel()
+        at, after = (bend[n][:, None] * factor * 0.45 for n in (nodes, ends))
+        straight = ((a + (b - a) * along) + 0.5) * factor - 0.5
+        places.append(np.rint(straight + at + (after - at) * along).astype(np.int64))
+    inside = (places[0] >= 0) & (places[0] < shape[0]) & (places[1] >= 0) & (places[1] < shape[1])
+    # hydraulic geometry: width grows with the root of discharge; 350 m at 115000 km2 (Loire), 200 at 36000 (Rhine)
+    width = np.broadcast_to((1.1 * np.sqrt(area[nodes]))[:, None], inside.shape)
+    river = np.zeros(shape, np.float32)
+    np.maximum.at(river, (places[0][inside], places[1][inside]), width[inside].astype(np.float32))
+
+    def bank(width: Field) -> Field:
+        line = ndimage.gaussian_filter(np.sqrt(width / np.float32(30.0)), 300.0 / cell)
+        return np.asarray(np.clip(line * np.float32(3.0), 0, 1), dtype=np.float32)
+
+    def share(width: Field) -> Field:
+        broad = ndimage.grey_dilation(np.maximum(width - np.float32(cell), 0), size=(3, 3)) / np.float32(2 * cell)
+        wet = np.minimum(np.maximum(width / np.float32(cell), broad), 1)
+        return np.where(wet > np.float32(0.12), wet, np.float32(0))
+
+    return filtered(share, river, 1), filtered(bank, river, int(1200.0 / cell) + 2)
+
+
+def standing(
+    depth: Field, share: float, factor: int, rng: np.random.Generator, shape: tuple[int, int], cell: float
+) -> Field:
+    """Standing water in the deepest depressions, with fractal shores: positive where there is water."""
+    if share <= 0 or not np.any(depth > 1.0):
+        return np.full(shape, -1.0, np.float32)
+    level = max(float(np.quantile(depth, 1 - share)), 1.0)
+    surface = smooth(ndimage.gaussian_filter(depth - level, 0.8), factor)
+    surface += np.float32(0.15 * level) * fractal(shape, rng, slope=3.0, cell=cell, outer=3e3) - np.float32(0.1)
+    # shores in a flat basin wander far: no more water than was asked for
+    surface -= np.float32(max(float(np.quantile(surface[::4, ::4], 1 - share)), 0.0))
+    return surface
+
+
+def by_share(depth: Field, share: Field, height: Field) -> tuple[Field, float]:
+    """Depths of standing water scaled so that one level gives each region its share, and the share of all."""
+    # broad basins fill up with sediment, not with water
+    depth = np.maximum(depth - ndimage.gaussian_filter(depth, 25.0), 0)
+    order = np.sort(depth[height > 0][::5])
+    rank = np.minimum((order.size * (1 - share)).astype(np.intp), order.size - 1)
+    return (depth / np.maximum(order[rank], 3)).astype(np.float32), float(share.mean(dtype=np.float64))
+
+
+def level_lakes(elevation: Field, lake: Field, height: Field, factor: int) -> None:
+    """Give each lake the height of its lowest shore, in place."""
+    rows, cols = height.shape
+    deepest = lake.reshape(rows, factor, cols, factor).max((1, 3))
+    bodies, count = ndimage.label(deepest > 0, np.ones((3, 3)))
+    if not count:
+        return
+    lowest = ndimage.minimum(height, bodies, np.arange(1, count + 1))
+    level = np.concatenate([[0], lowest]).astype(np.float32)[bodies]
+    np.copyto(elevation, level.repeat(factor, 0).repeat(factor, 1), where=lake > 0)
+
+
+def coast(sea: NDArray[np.bool_], factor: int, rough: Field) -> NDArray[np.bool_] | None:
+    """The sea on the fine grid, with a rough shore; None where there is none."""
+    if not sea.any():
+        return None
+    surface = refine(ndimage.gaussian_filter(np.where(sea, np.float32(1), np.float32(-1)), 0.8), factor)
+    surface += np.float32(0.4) * np.clip(rough, -1.5, 1.5)
+    return surface > 0
