@@ -68,7 +68,7 @@ def image(
     values: NDArray[np.floating],
     title: str,
     unit: str,
-    cmap: str,
+    cmap: str | Colormap,
     limits: tuple[float, float] | None = None,
 ) -> None:
     """One field with its bar; between its 1st and 99th percentile where no limits are given."""
