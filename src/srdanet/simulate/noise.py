@@ -157,15 +157,21 @@ def enlarge(values: Field, factor: int, axis: int) -> Field:
 def mix(*keys: ArrayLike) -> Ints:
     """A 32-bit hash of whole numbers, cell by cell (murmur3 finaliser)."""
     state: Ints = np.zeros((), np.uint32)
+    for key in keys:
+        state = _mixed(state, key)
+    return state
+
+
+def _mixed(state: Ints, key: ArrayLike) -> Ints:
+    """The hash of one number more."""
     with np.errstate(over="ignore"):
-        for key in keys:
-            state = np.asarray((state ^ _bits(key)) * _GOLDEN)
-            spare = np.empty_like(state)
-            for shift, factor in ((15, 0x85EBCA6B), (13, 0xC2B2AE35), (16, 1)):
-                np.right_shift(state, np.uint32(shift), out=spare)
-                np.bitwise_xor(state, spare, out=state)
-                if factor != 1:
-                    np.multiply(state, np.uint32(factor), out=state)
+        state = np.asarray((state ^ _bits(key)) * _GOLDEN)
+        spare = np.empty_like(state)
+        for shift, factor in ((15, 0x85EBCA6B), (13, 0xC2B2AE35), (16, 1)):
+            np.right_shift(state, np.uint32(shift), out=spare)
+            np.bitwise_xor(state, spare, out=state)
+            if factor != 1:
+                np.multiply(state, np.uint32(factor), out=state)
     return state
 
 
@@ -179,7 +185,17 @@ def _bits(key: ArrayLike) -> Ints:
 
 def hashed(*keys: ArrayLike) -> Field:
     """Uniform numbers in [0, 1) that depend on whole numbers alone; float32."""
-    return cast(Field, (mix(*keys) >> np.uint32(8)).astype(np.float32) * np.float32(2.0**-24))
+    return _uniform(mix(*keys))
+
+
+def draws(*keys: ArrayLike) -> Callable[[int], Field]:
+    """`hashed` of these whole numbers and one more, whatever that is: for many draws of the same."""
+    state = mix(*keys)
+    return lambda key: _uniform(_mixed(state, key))
+
+
+def _uniform(state: Ints) -> Field:
+    return cast(Field, (state >> np.uint32(8)).astype(np.float32) * np.float32(2.0**-24))
 
 
 def voronoi(x: Field, y: Field, size: float, salt: int, jitter: float = 0.8) -> Ints:
