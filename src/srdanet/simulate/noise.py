@@ -25,8 +25,8 @@ Waves = NDArray[np.complex64]
 _GOLDEN = np.uint32(0x9E3779B1)
 _LARGE = 1 << 24
 """Fields of more cells are drawn as waves, which takes one Fourier transform instead of two, and less memory."""
-_WAVES = 1 << 16
-"""Waves that are drawn and weighted at a time, in the processor's cache."""
+_TOGETHER = 1 << 16
+"""Waves or cells that are computed at a time, in the processor's cache."""
 
 
 def stream(seed: int, *names: str | int) -> np.random.Generator:
@@ -104,7 +104,7 @@ def _small(
 ) -> Field:
     """Part of a periodic field of white noise whose waves, some rows of wavenumbers at a time, are weighed in place."""
     waves = fft.rfft2(rng.standard_normal(periodic, dtype=np.float32), overwrite_x=True, workers=threads())
-    each(lambda part: weigh(waves[part], part), strips(waves.shape, 1, _WAVES))
+    each(lambda part: weigh(waves[part], part), strips(waves.shape, 1, _TOGETHER))
     whole = fft.irfft2(waves, s=periodic, overwrite_x=True, workers=threads())
     return np.ascontiguousarray(whole[: shape[0], : shape[1]], dtype=np.float32)
 
@@ -115,7 +115,7 @@ def _large(
     """The same but for its scale, in half the time and memory: the noise is drawn as waves."""
     rows, cols = periodic
     waves = np.empty((rows, cols // 2 + 1), np.complex64)
-    parts = strips((rows, cols // 2 + 1), 1, _WAVES)
+    parts = strips((rows, cols // 2 + 1), 1, _TOGETHER)
 
     def draw(task: tuple[slice, np.random.Generator]) -> None:
         part, source = task
@@ -131,41 +131,52 @@ def _large(
     def along_rows(part: slice) -> None:
         field[part] = fft.irfft(waves[part], cols, norm="forward", overwrite_x=True)[:, : shape[1]]
 
-    each(along_rows, strips(shape, 1, _WAVES))
+    each(along_rows, strips(shape, 1, _TOGETHER))
     return field
 
 
 def enlarge(values: Field, factor: int, axis: int) -> Field:
     """Interpolate linearly to cells `factor` times finer along an axis; at the edges values go on as they are."""
-    shape = list(values.shape)
-    shape[axis] *= factor
-    out = np.empty(shape, np.float32)
-    padded = np.pad(values, [(1, 1) if n == axis else (0, 0) for n in range(values.ndim)], mode="edge")
-    count = values.shape[axis]
+    rows, cols = values.shape
+    out = np.empty((rows * factor, cols) if axis == 0 else (rows, cols * factor), np.float32)
+    padded = np.pad(values, [(1, 1) if n == axis else (0, 0) for n in range(2)], mode="edge")
 
-    def part(start: int, stop: int, step: int = 1) -> tuple[slice, ...]:
-        return (slice(None),) * axis + (slice(start, stop, step),)
+    def fill(part: slice) -> None:
+        for phase in range(factor):
+            offset = (phase + 0.5) / factor - 0.5
+            first, share = (0, offset + 1) if offset < 0 else (1, offset)
+            if axis == 0:
+                low, high = (padded[part.start + n : part.stop + n] for n in (first, first + 1))
+                target = out[part.start * factor + phase : part.stop * factor : factor]
+            else:
+                low, high = (padded[part, n : n + cols] for n in (first, first + 1))
+                target = out[part, phase::factor]
+            between = high - low
+            between *= np.float32(share)
+            np.add(low, between, out=target)
 
-    for phase in range(factor):
-        offset = (phase + 0.5) / factor - 0.5
-        first, share = (0, offset + 1) if offset < 0 else (1, offset)
-        low, high = padded[part(first, first + count)], padded[part(first + 1, first + 1 + count)]
-        out[part(phase, shape[axis], factor)] = low + np.float32(share) * (high - low)
+    each(fill, strips((rows, cols), 1, _TOGETHER))
     return out
 
 
 def mix(*keys: ArrayLike) -> Ints:
     """A 32-bit hash of whole numbers, cell by cell (murmur3 finaliser)."""
     state: Ints = np.zeros((), np.uint32)
+    for key in keys:
+        state = _mixed(state, key)
+    return state
+
+
+def _mixed(state: Ints, key: ArrayLike) -> Ints:
+    """The hash of one number more."""
     with np.errstate(over="ignore"):
-        for key in keys:
-            state = np.asarray((state ^ _bits(key)) * _GOLDEN)
-            spare = np.empty_like(state)
-            for shift, factor in ((15, 0x85EBCA6B), (13, 0xC2B2AE35), (16, 1)):
-                np.right_shift(state, np.uint32(shift), out=spare)
-                np.bitwise_xor(state, spare, out=state)
-                if factor != 1:
-                    np.multiply(state, np.uint32(factor), out=state)
+        state = np.asarray((state ^ _bits(key)) * _GOLDEN)
+        spare = np.empty_like(state)
+        for shift, factor in ((15, 0x85EBCA6B), (13, 0xC2B2AE35), (16, 1)):
+            np.right_shift(state, np.uint32(shift), out=spare)
+            np.bitwise_xor(state, spare, out=state)
+            if factor != 1:
+                np.multiply(state, np.uint32(factor), out=state)
     return state
 
 
@@ -179,7 +190,17 @@ def _bits(key: ArrayLike) -> Ints:
 
 def hashed(*keys: ArrayLike) -> Field:
     """Uniform numbers in [0, 1) that depend on whole numbers alone; float32."""
-    return cast(Field, (mix(*keys) >> np.uint32(8)).astype(np.float32) * np.float32(2.0**-24))
+    return _uniform(mix(*keys))
+
+
+def draws(*keys: ArrayLike) -> Callable[[int], Field]:
+    """`hashed` of these whole numbers and one more, whatever that is: for many draws of the same."""
+    state = mix(*keys)
+    return lambda key: _uniform(_mixed(state, key))
+
+
+def _uniform(state: Ints) -> Field:
+    return cast(Field, (state >> np.uint32(8)).astype(np.float32) * np.float32(2.0**-24))
 
 
 def voronoi(x: Field, y: Field, size: float, salt: int, jitter: float = 0.8) -> Ints:

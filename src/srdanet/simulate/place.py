@@ -13,6 +13,7 @@ from odc.geo.geobox import GeoBox
 from srdanet.errors import ArgumentError
 from srdanet.grid import SPHERE_RADIUS, Level, Tile, refine
 from srdanet.simulate.noise import Field, stream
+from srdanet.simulate.parallel import each, strips
 
 MARGIN = 2
 """1 km cells simulated around the scene, so that the point spread has something to blur."""
@@ -131,4 +132,11 @@ def locate(seed: int, size: int, tile: Tile, offset: tuple[int, int] | None) -> 
 def inner(values: NDArray[Any], factor: int) -> NDArray[Any]:
     """The scene without its margin, from cells `factor` times finer than 1 km."""
     cut = slice(MARGIN * factor, -MARGIN * factor)
-    return np.ascontiguousarray(values[..., cut, cut])
+    part = values[..., cut, cut]
+    out = np.empty(part.shape, part.dtype)
+
+    def copy(rows: slice) -> None:
+        out[..., rows, :] = part[..., rows, :]
+
+    each(copy, strips((part.shape[-2], part.shape[-1]), 1))
+    return out

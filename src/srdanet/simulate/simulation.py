@@ -187,7 +187,7 @@ def simulate(
     angle = swath.draw_angle(rng, place.latitude)
     way = swath.track(place.latitude, place.longitude, ascending=day == (platform == "Aqua"))
     lon, lat = lonlat(coarsen(place.box, place.fine))
-    hour = (hours[day] + (lon - place.longitude) / 15).astype(np.float32) if place.large else hours[day]
+    hour = ((hours[day] + (lon - place.longitude) / 15) % 24).astype(np.float32) if place.large else hours[day]
     whole = modis.view(
         found.truth, found.emissivity, 4, rng, over=over[day], hour=hour, angle=angle, way=way, gridding=gridding
     ).without(aggregate(sea, 2) > 0.5)
@@ -242,9 +242,10 @@ def _weather(seed: int, place: Place, date: dt.date, land: landscape.Land) -> sk
         return middle
     lattice = Lattice.over(land.relief.elevation.shape, place.cell)
     rows, cols = lattice.places()
-    thin = lattice.step // 4
+    thin = lattice.step // 4  # four looks from node to node are enough for what is as smooth
     sea = ndimage.gaussian_filter(at_sea(land.relief.elevation[::thin, ::thin]), _MARITIME / (thin * place.cell))
-    around = ndimage.map_coordinates(sea, np.meshgrid(rows / thin, cols / thin, indexing="ij"), order=1, mode="nearest")
+    looks = np.meshgrid((rows - 0.5) / thin, (cols - 0.5) / thin, indexing="ij")
+    around = ndimage.map_coordinates(sea, looks, order=1, mode="nearest")
     varying = land.varying.get("aridity") or lattice.spread(np.full(lattice.nodes, aridity))
     return sky.regional(seed, middle, varying, *place.lonlat_at(rows, cols), around)
 

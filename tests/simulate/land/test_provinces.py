@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,13 +13,15 @@ from scipy import ndimage
 from srdanet.grid import Tile, lonlat
 from srdanet.physics import aggregate
 from srdanet.predictors.solar import solar_to_utc
-from srdanet.simulate import Simulation, companion, simulate
+from srdanet.simulate import Simulation, companion, simulate, simulation
 from srdanet.simulate.balance import weather as sky
-from srdanet.simulate.land import landscape
+from srdanet.simulate.balance.reanalysis import reanalysis
+from srdanet.simulate.land import erosion, landscape
 from srdanet.simulate.land.drainage import drain, spill
+from srdanet.simulate.land.landform import outlets
 from srdanet.simulate.land.lattice import Lattice
 from srdanet.simulate.land.parcels import parcels, patchwork
-from srdanet.simulate.land.provinces import Provinces, draw_provinces
+from srdanet.simulate.land.provinces import Provinces, draw_provinces, shadow
 from srdanet.simulate.land.ranges import Ranges, draw_ranges
 from srdanet.simulate.land.relief import Relief, at_sea, terrain
 from srdanet.simulate.place import Place, locate
@@ -97,7 +100,7 @@ def test_blended_fields_have_no_steps(provinces: Provinces) -> None:
         values = field.rows(slice(2400, 2440))
         spread = float(np.ptp(field.values))
         assert spread > 0.2, name
-        # between neighbouring kilometres less than a hundredth of the difference between provinces
+        # between neighbouring kilometres less than a fiftieth of the difference between provinces
         assert np.abs(np.diff(values[::4, ::4], axis=1)).max() < 0.02 * spread, name
 
 
@@ -159,7 +162,9 @@ def test_lakes_are_level(country: tuple[Provinces, Relief, np.ndarray]) -> None:
     assert all(np.ptp(relief.elevation[bodies == n]) == 0 for n in range(1, 6))
 
 
-def test_an_island_is_a_land_too() -> None:
+@pytest.mark.parametrize("grid", [1 << 19, 0], ids=["at once", "coarsely first"])
+def test_an_island_is_a_land_too(grid: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(erosion, "_LARGE", grid)
     lattice = Lattice.over((400, 400), 250.0)
     away = np.hypot(*np.meshgrid(*(np.linspace(-1, 1, n) for n in lattice.nodes)))
     one = lattice.spread(np.full(lattice.nodes, 60.0))
@@ -169,6 +174,32 @@ def test_an_island_is_a_land_too() -> None:
     rim = np.concatenate([sea[0], sea[-1], sea[:, 0], sea[:, -1]])
     assert rim.all()
     assert 0.05 < np.mean(~sea) < 0.6
+
+
+@pytest.mark.parametrize("at", range(3, 13))
+def test_water_leaves_where_the_rim_is_low_but_not_everywhere(at: int) -> None:
+    height = np.zeros((132, 132), np.float32)
+    height[40:90, 40:90] = 100
+    height[0, at] = 5  # all that an island has of the rim
+    down = outlets(height)
+    # on a grid of half the rows and columns, too, there is a place that water does not leave
+    half = np.linspace(0, 131, 66).round().astype(int)
+    for rim in (down[0], down[0, half]):
+        assert (rim < 0).any()
+    assert (down == 1).sum() > 500
+    assert (down[1:-1, 1:-1] == 0).all()
+
+
+@pytest.mark.parametrize(("tile", "dry"), [("h18v04", "right"), ("h18v12", "right"), ("h18v07", "left")])
+def test_behind_ranges_the_country_is_dry(tile: str, dry: str) -> None:
+    place = locate(5, 600, Tile.parse(tile), None)
+    lattice = Lattice.over((2416, 2416), place.cell)
+    east = np.broadcast_to(np.linspace(-1, 1, lattice.nodes[1]), lattice.nodes)
+    ridge = lattice.spread(np.exp(-((east / 0.1) ** 2)) * 900)
+    ranges = Ranges(relief=ridge, root=ridge, inland=lattice.spread(np.full(lattice.nodes, 0.5)), strike=0.0)
+    added = shadow(ranges, place)
+    left, right = added[:, east[0] < -0.2].mean(), added[:, east[0] > 0.2].mean()
+    assert (right - left if dry == "right" else left - right) > 0.03
 
 
 def test_a_parcel_is_its_provinces() -> None:
@@ -236,6 +267,36 @@ def test_local_time_changes_over_a_large_scene(coast: Simulation) -> None:
     # all cells are seen at one moment, as far as a tenth of an hour tells
     assert np.abs((moment - coast.time) / np.timedelta64(1, "s")).max() < 240
     assert coast.raw.weather.varying
+
+
+def test_local_time_is_within_a_day(coast: Simulation, monkeypatch: pytest.MonkeyPatch) -> None:
+    # far from the middle of a tile near the pole it is past midnight
+    monkeypatch.setitem(simulation._OVERPASS, ("Terra", False), 25.5)
+    after = companion(coast)
+    assert after.view_time.min() >= 0
+    assert after.view_time.max() <= 24
+    moment = solar_to_utc(np.datetime64("2020-05-15"), after.view_time, lonlat(coast.geobox)[0])
+    assert np.abs((moment - after.time) / np.timedelta64(1, "s")).max() < 240
+
+
+def test_wind_calms_down_by_local_time(coast: Simulation) -> None:
+    now = replace(coast.raw.weather, speed=4.0, later=np.array([0.0, 3.0], np.float32))
+    there, east = np.asarray(now.wind(17.0))
+    assert east == pytest.approx(np.asarray(now.wind(20.0))[0])
+    assert east < there - 0.2
+
+
+def test_era5_holds_the_scenes_last_row_beyond_it(coast: Simulation) -> None:
+    now, box = coast.raw.weather, coast.raw.elevation_box
+    height = np.broadcast_to(np.arange(box.shape[0], dtype=np.float32)[:, None] * 10 + 10, tuple(box.shape))
+    lon, lat = lonlat(box)
+    south = float(lat.min()) - 3
+    time = (coast.time,)
+    found = reanalysis(8, now, box, height, time, (float(lon.min()), south, float(lon.max()), float(lat.max())))
+    pressure = found.values["sp"][0]
+    assert np.ptp(pressure[-8:]) == 0
+    smooth = ndimage.gaussian_filter(height, 12e3 / box.affine.a, mode="nearest")
+    np.testing.assert_allclose(pressure[-1], 101325 * np.exp(-smooth[-1, 0] / 8400), rtol=1e-6)
 
 
 def test_dates_and_threads_share_a_large_land(coast: Simulation, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -110,8 +110,8 @@ def _at_nodes(now: Weather, box: GeoBox, height: Field, lons: Doubles, lats: Dou
     sigma = _MODEL / abs(box.affine.a)
     sea = ndimage.gaussian_filter((height == 0).astype(np.float32), sigma, mode="nearest")
     smooth = ndimage.gaussian_filter(height, sigma, mode="nearest")
-    row, col = (np.clip(at, 0, side - 1) for at, side in zip(np.broadcast_arrays(row, col), box.shape, strict=True))
-    where = np.rint(row - 0.5).clip(0).astype(int), np.rint(col - 0.5).clip(0).astype(int)
+    row, col = (np.clip(at, 0.5, side - 0.5) for at, side in zip(np.broadcast_arrays(row, col), box.shape, strict=True))
+    where = np.rint(row - 0.5).astype(int), np.rint(col - 0.5).astype(int)
     return np.where(sea[where] > 0.5, np.float32(0), smooth[where]), now.at(row * share, col * share)
 
 

@@ -34,7 +34,9 @@ class Weather:
     """One day's weather at a place, at sea level where height matters."""
 
     latitude: float
+    """Of the scene's middle (degrees north)."""
     longitude: float
+    """Degrees east; hours are those of this meridian."""
     date: dt.date
     mean: Value
     """Daily mean air temperature at sea level (K)."""
@@ -53,7 +55,7 @@ class Weather:
     wetness: Value
     """Mean wetness of the root zone, 0-1."""
     later: Value = 0.0
-    """Hours by which the local solar time is ahead of that of the place named."""
+    """Hours by which the local solar time is ahead of that at `longitude`."""
     varying: Mapping[str, Broad] = field(default_factory=dict, repr=False)
     """What of these changes over a large scene, by name."""
 
@@ -85,8 +87,8 @@ class Weather:
         return saturation(np.asarray(self.dew - 0.0025 * height, dtype=np.float32))
 
     def wind(self, hour: float) -> Value:
-        """Wind at 10 m (m s-1); it calms down at night."""
-        return self.speed * float(1 + 0.35 * np.cos(2 * np.pi * (hour - 14) / 24))
+        """Wind at 10 m (m s-1) at a local solar hour; it calms down at night."""
+        return self.speed * _value(1 + 0.35 * np.cos(2 * np.pi * (hour + self.later - 14) / 24))
 
 
 def saturation(kelvin: Field) -> Field:
@@ -120,6 +122,9 @@ def regional(seed: int, now: Weather, aridity: Broad, longitude: Doubles, latitu
         longitude: Of the nodes of the lattice (degrees east), (y, x).
         latitude: Degrees north.
         sea: Share of sea around each node, 0-1.
+
+    Returns:
+        The weather in the middle, with what varies over the scene as fields.
     """
     lattice = aridity.lattice
     rng = stream(seed, "systems", now.date.isoformat())

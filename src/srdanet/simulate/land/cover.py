@@ -106,13 +106,13 @@ class _Country:
         wild, tilled = self.wants(part, parcel, block)
         if self.provinces is None:
             return _limits(wild, tilled, self.kind)
-        owner, high = self.provinces.of(part), self.relief.elevation[part] > 0
-        found = [
-            # provinces beyond the scene, or under the sea, lend the rest of it
-            _limits(wild[mine], tilled[mine], kind) if mine.sum() > _FEW else _limits(wild, tilled, kind)
-            for n, kind in enumerate(self.provinces.kinds)
-            for mine in ((owner == n) & high,)
-        ]
+        owner, land = self.provinces.of(part), self.relief.elevation[part] > 0
+        found = []
+        for n, kind in enumerate(self.provinces.kinds):
+            mine = land & (owner == n)
+            # provinces that lie beyond the scene or under the sea are judged by all its land
+            there = mine if mine.sum() > _FEW else land
+            found.append(_limits(wild[there], tilled[there], kind))
         woods, fields = (self.provinces.blend(limits) for limits in zip(*found, strict=True))
         return woods, fields
 
@@ -129,8 +129,8 @@ def build(seed: int, x: Field, y: Field, kind: Character, provinces: Provinces |
 
     Args:
         seed: Seed of the land.
-        x: Place eastward of the tile's corner (m), (y, x) float32; shape divisible by 4.
-        y: Place northward (m).
+        x: Place eastward of the scene's middle meridian (m), (y, x) float32; shape divisible by 4.
+        y: Place northward of the tile's upper edge (m).
         kind: What kind of country; with provinces that of the middle.
         provinces: How the country varies over a large scene.
     """

@@ -52,7 +52,7 @@ def one_country(shape: tuple[int, int], rng: np.random.Generator, cell: float, b
     height = 0.45 * raw * (np.float32(0.35) + belt) - 0.35 * down
     # the sea and the plains: what would lie far below the rest is filled with sediment
     height = np.float32(relief) * np.where(height < -0.9, -0.9 + 0.12 * (height + 0.9), height)
-    lift = 1.5 * (1 - folded) * (1 + 0.5 * raw).clip(0) + 2.5 * folded * fold
+    lift = _uplift(raw, fold, folded)
     lift *= np.float32(relief / PASSES) * (0.10 + belt)
 
     height, tree, depth = erode(height, lift, down, rng, cell)
@@ -68,7 +68,7 @@ def large_land(shape: tuple[int, int], rng: np.random.Generator, cell: float, fa
     fold = _folds(shape, rng, cell, ranges.strike)
     folded = np.float32(rng.uniform(0.3, 1.0))
     places = places_of(shape, factor, PAD)
-    # as linear as between nodes the ground would have creases
+    # linear between nodes, they would crease the ground
     root, relief = (ndimage.gaussian_filter(part.on(*places), 5.0) for part in (ranges.root, ranges.relief))
     bends = (raw, fractal(shape, rng, slope=3.2, cell=cell, outer=60e3))
     wandering = (
@@ -78,20 +78,28 @@ def large_land(shape: tuple[int, int], rng: np.random.Generator, cell: float, fa
     height += 0.45 * relief * raw * (np.float32(0.35) + belt)
     sea = _open_water(height < 0)
     height = np.where(sea, np.float32(0), np.maximum(height, 1))
-    lift = 1.5 * (1 - folded) * (1 + 0.5 * raw).clip(0) + 2.5 * folded * fold
+    lift = _uplift(raw, fold, folded)
     lift *= np.where(sea, np.float32(0), relief / PASSES * (0.10 + belt))
 
-    # water leaves where the rim is low
-    edge = rim(*shape)
-    around = height.ravel()[edge]
-    down = np.zeros(height.size, np.float32)
-    down[edge] = np.where(around <= np.quantile(around, _LEAVES), 1, -1)
-    down[edge[np.argmax(around)]] = -1  # of an island's rim, where all is sea, it is a place like any other
-    height, tree, depth = erode(height, lift, down.reshape(shape), rng, cell)
+    height, tree, depth = erode(height, lift, outlets(height), rng, cell)
     height = np.where(sea, 0, np.maximum(height, 1))
     # plains have their lakes as ranges do, only shallower
     depth *= np.where(sea, np.float32(0), _RELIEVED / (relief + _RELIEVED))
     return Landform(np.asarray(height, np.float32), tree, depth)
+
+
+def outlets(height: Field) -> Field:
+    """Where water leaves a large land: 1 along the low part of its rim, -1 along the rest, which is never empty."""
+    edge = rim(*height.shape)
+    around = height.ravel()[edge]
+    down = np.zeros(height.size, np.float32)
+    down[edge] = np.where(around <= np.quantile(around, _LEAVES), 1, -1)
+    # the rim of an island may be sea but for a cell, which a coarser grid would miss
+    highest = edge[np.argmax(around)]
+    row, col = np.unravel_index(edge, height.shape)
+    away = np.maximum(np.abs(row - highest // height.shape[1]), np.abs(col - highest % height.shape[1]))
+    down[edge[away <= 2]] = -1
+    return down.reshape(height.shape)
 
 
 def places_of(shape: tuple[int, int], factor: int, pad: int) -> tuple[Places, Places]:
@@ -105,6 +113,11 @@ def _open_water(below: NDArray[np.bool_]) -> NDArray[np.bool_]:
     bodies, _ = ndimage.label(below)
     open_ones = np.unique(bodies.ravel()[rim(*below.shape)])
     return np.isin(bodies, open_ones[open_ones > 0])
+
+
+def _uplift(raw: Field, fold: Field, folded: float | np.float32) -> Field:
+    """How fast places rise, about 1: as blocks of the fractal surface, as folds, or (`folded`, 0-1) as some of both."""
+    return 1.5 * (1 - folded) * (1 + 0.5 * raw).clip(0) + 2.5 * folded * fold
 
 
 def _regional_slope(shape: tuple[int, int], way: float) -> Field:

@@ -16,8 +16,9 @@ from scipy import ndimage
 from srdanet.simulate.noise import Field, enlarge
 
 _BEYOND = 3
-"""Nodes beyond the scene on every side."""
+"""Nodes beyond the scene on every side: water is routed, and coasts wander, a little beyond it."""
 Places = NDArray[np.floating[Any]]
+"""Rows or columns in fine cells, whole or not."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +100,11 @@ def refine(values: Field, factor: int) -> Field:
 
 
 def smooth(values: Field, factor: int) -> Field:
-    """Interpolate by a quadratic spline, whose coefficients are those of finer splines when doubled linearly."""
+    """Interpolate by a quadratic spline; `factor` is a power of two.
+
+    Its coefficients on a grid twice as fine are those of the coarser one, interpolated linearly (Chaikin 1974,
+    Computer Graphics and Image Processing 3).
+    """
     fine: Field = ndimage.spline_filter(values, 2, mode="reflect", output=np.float32)
     while factor > 1:
         fine, factor = refine(fine, 2), factor // 2

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from srdanet.simulate.land import landscape as ls
-from srdanet.simulate.noise import Field, fractal, hashed, smoothstep, stream
+from srdanet.simulate.noise import Field, draws, fractal, smoothstep, stream
 
 # day of year of green-up and of senescence, least and greatest green cover, for 45 N at sea level
 _CROPS = {
@@ -106,7 +107,8 @@ def on_date(land: ls.Land, date: dt.date, latitude: float | Field, rained: tuple
     """
     day = northern_day(date, float(np.mean(latitude)))
     aridity = land.character.aridity
-    own = [hashed(land.parcel, 20 + n) for n in range(5)]
+    drawn = draws(land.parcel)
+    own = [drawn(20 + n) for n in range(5)]
     tilled = land.kind == ls.CROP
     code = np.where(tilled, land.crop, land.kind + 16)
 
@@ -116,7 +118,7 @@ def on_date(land: ls.Land, date: dt.date, latitude: float | Field, rained: tuple
             table[key] = value
         for key, value in wild.items():
             table[key + 16] = value
-        return table[code]
+        return table.take(code)
 
     def parameter(n: int) -> Field:
         return look({k: v[n] for k, v in _WILD.items()}, {k: v[n] for k, v in _CROPS.items()})
@@ -128,9 +130,9 @@ def on_date(land: ls.Land, date: dt.date, latitude: float | Field, rained: tuple
     # Earth-Science Reviews 99: energy-limited against water-limited)
     drying = np.float32(0.3) + np.float32(0.7) * smoothstep(warmth, 276.0, 288.0)
     wet = wet + drying * (0.12 * rain + 0.06 * shower + 0.065 * land.hidden)
-    watered = tilled & (own[0] < 0.15 + 0.85 * aridity) & np.isin(land.crop, (ls.SUMMER, ls.LATE, ls.LEY, ls.DOUBLE))
+    watered = tilled & (own[0] < 0.15 + 0.85 * aridity) & _among(land.crop, ls.SUMMER, ls.LATE, ls.LEY, ls.DOUBLE)
     season = float(smoothstep(day, 110, 150) * smoothstep(day, 275, 250))
-    since = hashed(land.parcel, 30 + date.toordinal() // 12)  # share of the turn gone since the last watering
+    since = drawn(30 + date.toordinal() // 12)  # share of the turn gone since the last watering
     irrigated = np.where(watered, season * (0.35 + 0.65 * (1 - since)), 0)
     moisture = np.clip(np.maximum(wet, irrigated * (0.9 + 0.1 * own[1])), 0.02, 1).astype(np.float32)
 
@@ -154,21 +156,26 @@ def on_date(land: ls.Land, date: dt.date, latitude: float | Field, rained: tuple
     full = np.clip((lowest + (highest - lowest) * curve) * land.vigour, 0, 0.97)
     cut = (code == ls.LEY) & (own[1] < 0.25) & (day > 130) & (day < 290)
     green = np.where(cut, 0.45, 1) * full * (0.25 + 0.75 * thirst)
-    stood = smoothstep(np.asarray(day - end, np.float32), -12, 5) * (hashed(land.parcel, 26) < 0.6)
+    stood = smoothstep(np.asarray(day - end, np.float32), -12, 5) * (drawn(26) < 0.6)
     litter = np.where(tilled, 0.65 * stood, 0.55 * highest)
     dry = np.clip(np.maximum(litter, full * (1 - thirst)), 0, 1) * (1 - green)
-    growth = np.where(
-        np.isin(land.kind, (ls.CONIFER, ls.BROADLEAF, ls.URBAN, ls.SHRUB)), 1, np.clip(green / 0.8, 0.06, 1)
-    )
+    growth = np.where(_among(land.kind, ls.CONIFER, ls.BROADLEAF, ls.URBAN, ls.SHRUB), 1, np.clip(green / 0.8, 0.06, 1))
     height = np.maximum(look(_HEIGHT, _CROP_HEIGHT) * growth, 0.02) * (0.8 + 0.4 * own[4])
     open_ground = (1 - land.sealed) * (1 - land.water)
     green, dry = green * open_ground, dry * open_ground
     leaf = -2.0 * np.log(1 - np.clip(green, 0, 0.97)) * np.where(land.kind == ls.CONIFER, 1.3, 1)
     bare_water = 0.75 * moisture + 0.10 * shower + np.where(watered & (since < 0.15), 0.3 * season, 0)
     surface = np.clip(bare_water * (1 - 0.5 * aridity) - 0.1, 0.02, 1)
-    stomata = np.exp(0.32 * (hashed(land.parcel, 27) - 0.5) * 2 + 0.12 * shower)
-    tilth = np.exp(1.0 * (hashed(land.parcel, 28) - 0.5))
-    trees = np.isin(land.kind, (ls.CONIFER, ls.BROADLEAF))
+    stomata = np.exp(0.32 * (drawn(27) - 0.5) * 2 + 0.12 * shower)
+    tilth = np.exp(1.0 * (drawn(28) - 0.5))
+    trees = _among(land.kind, ls.CONIFER, ls.BROADLEAF)
     snow = smoothstep(warmth + 1.2 * shower, 272.0, 266.5) * np.where(trees, 0.45, 1) * (1 - 0.6 * land.sealed)
     parts = (green, dry, leaf, height, moisture, surface, stomata, tilth, snow * (1 - land.water))
     return State(*(np.ascontiguousarray(p, dtype=np.float32) for p in parts))
+
+
+def _among(codes: NDArray[np.uint8], *wanted: int) -> NDArray[np.bool_]:
+    """`np.isin` of codes of kinds or crops, by a table."""
+    table = np.zeros(8, np.bool_)
+    table[list(wanted)] = True
+    return table.take(codes)

@@ -31,9 +31,14 @@ _BLEND = 60e3
 """Distance (m) over which a province's weight falls by e: it goes over to its neighbour's within some 130 km."""
 _WINDING, _FRAYING = 50e3, 11e3
 """How far borders wander over hundreds of kilometres, and over tens (m, standard deviation)."""
-_MOISTURE = 500e3
-"""Way (m) on which air takes up moisture again; it loses it over a rise of `_LIFT` metres."""
+_LAND, _SEA = 500e3, 150e3
+"""Way (m) on which air over land and over the sea makes up for what it lacks of moisture, but for a share of 1/e."""
 _LIFT = 900.0
+"""Rise (m) over which air rains out but for a share of 1/e of its moisture."""
+_COMES = 0.8
+"""Moisture of air that comes in over the scene's edge, 0-1."""
+_DRIES = 0.4
+"""What air without moisture adds to aridity, beside air with all of it."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +62,7 @@ class Provinces:
         return self.aridity.lattice
 
     def blend(self, values: Sequence[Any]) -> Broad:
-        """A number of each province as a smooth field."""
+        """A number of each province, in their order, as a smooth field."""
         return self.lattice.spread(np.tensordot(np.asarray(values, np.float32), self.weights, axes=1))
 
     @cached_property
@@ -93,7 +98,7 @@ def draw_provinces(seed: int, place: Place) -> Provinces:
     )
 
     def away(places: tuple[Places, Places], more: Sequence[Field | float]) -> Iterator[Field]:
-        """Square of the distance (m2) to each nucleus, border and all."""
+        """Square of the distance (m2) from places, moved as borders wind, to each nucleus."""
         right = lattice.cell * places[1][None, :] + _WINDING * bends[0].on(*places) + _FRAYING * more[0]
         down = lattice.cell * places[0][:, None] + _WINDING * bends[1].on(*places) + _FRAYING * more[1]
         right, down = right.astype(np.float32), down.astype(np.float32)
@@ -109,7 +114,7 @@ def draw_provinces(seed: int, place: Place) -> Provinces:
     weights = np.exp((distances.min(0) - distances) / np.float32(_BLEND))
     weights /= weights.sum(0)
     held = np.tensordot(np.array([kind.aridity for kind in kinds], np.float32), weights, axes=1)
-    aridity = np.clip(held + _shadow(ranges, place), 0.03, 0.95)
+    aridity = np.clip(held + shadow(ranges, place), 0.03, 0.95)
     middle = int(owner[len(down) // 2, len(right) // 2])
     return Provinces(tuple(kinds), middle, weights, owner, place.fine, ranges, lattice.spread(aridity))
 
@@ -139,27 +144,29 @@ def _bends(shape: tuple[int, int], rng: np.random.Generator, cell: float, length
     return [fractal(shape, rng, slope=3.3, cell=cell, outer=outer, inner=inner) for _ in range(2)]
 
 
-def _shadow(ranges: Ranges, place: Place) -> Field:
-    """What ranges and the sea add to the aridity at the nodes: air that has risen has rained out."""
+def shadow(ranges: Ranges, place: Place) -> Field:
+    """What ranges and the sea add to the aridity at the nodes: air that has risen has rained out.
+
+    Westerlies blow beyond the subtropics, trades within; the median over land is 0.
+    """
     lattice = ranges.relief.lattice
     inland = ranges.inland.values
     height = np.maximum(ranges.base(inland, ranges.root.values), 0)
-    gain = (lattice.spacing / np.where(inland > 0, _MOISTURE, 0.3 * _MOISTURE)).astype(np.float32)
-
-    def moisture(height: Field, gain: Field) -> Field:
-        """Share left in air that goes rightward, 0-1."""
-        rain = np.exp(-np.maximum(np.diff(height, axis=1, prepend=height[:, :1]), 0) / _LIFT)
-        left = np.empty(height.shape, np.float32)
-        now = np.full(len(height), 0.8)
-        for n in range(height.shape[1]):
-            now = now * rain[:, n]
-            now += (1 - now) * np.minimum(gain[:, n], 1)
-            left[:, n] = now
-        return left
-
-    west, east = moisture(height, gain), moisture(height[:, ::-1], gain[:, ::-1])[:, ::-1]
+    gain = np.minimum(lattice.spacing / np.where(inland > 0, _LAND, _SEA), 1).astype(np.float32)
+    west, east = _moisture(height, gain), _moisture(height[:, ::-1], gain[:, ::-1])[:, ::-1]
     at = np.array([abs(_latitude(place, row * lattice.cell)) for row in lattice.places()[0]])
-    # westerlies beyond the subtropics, trades within
     share = smoothstep(at, 27, 33)[:, None]
     held = ndimage.gaussian_filter(share * west + (1 - share) * east, 2.0)
-    return np.asarray(0.4 * (np.median(held[inland > 0]) - held), np.float32)
+    return np.asarray(_DRIES * (np.median(held[inland > 0]) - held), np.float32)
+
+
+def _moisture(height: Field, gain: Field) -> Field:
+    """Moisture of air that goes rightward over a land, 0-1; gain is the share of what it lacks that a node gives."""
+    rain = np.exp(-np.maximum(np.diff(height, axis=1, prepend=height[:, :1]), 0) / _LIFT)
+    left = np.empty(height.shape, np.float32)
+    now = np.full(len(height), _COMES)
+    for n in range(height.shape[1]):
+        now = now * rain[:, n]
+        now += (1 - now) * gain[:, n]
+        left[:, n] = now
+    return left

@@ -24,7 +24,7 @@ _INLAND, _OFFSHORE = 240.0, 700.0
 _SHORE = 40.0
 """How much higher (m) the land is than the coast, some twenty kilometres from it."""
 _ROOT = 1.1
-"""Height of a country over its relief before it rises; afterwards about 1.6, as of single scenes."""
+"""Mean height of country over its relief, before uplift; 1.6 after it, which single scenes are drawn with."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +60,8 @@ def draw_ranges(seed: int, lattice: Lattice) -> Ranges:
         grain = strike, longer
         return fractal(lattice.nodes, rng, slope=slope, cell=lattice.spacing, outer=outer, inner=inner, grain=grain)
 
+    # ranges run where a field along the strike is near 0, where another lets them; a third breaks up the plains.
+    # only ranks matter: how much of the land is how rugged is set by `_RELIEF` and its spread
     crest = np.clip(1 - np.abs(field(4.5, 900e3, 60e3, 2.2)) / 0.7, 0, 1)
     rugged = crest * smoothstep(field(4.0, 900e3, 60e3), -0.4, 0.8) + 0.13 * field(3.6, 400e3, 20e3)
     relief = np.clip(middling * np.exp(spread * special.ndtri(_rank(rugged))), 15, 900)

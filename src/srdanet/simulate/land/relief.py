@@ -57,7 +57,7 @@ def terrain(
 
     Returns:
         The terrain on the fine grid; the share of each cell that is running water; standing water where positive
-        (m of depth, smooth across the shore), the sea included.
+        (smooth across the shore), the sea included.
     """
     small = (shape[0] // factor, shape[1] // factor)
     coarse = cell * factor
@@ -73,7 +73,7 @@ def terrain(
     steep = np.hypot(*np.gradient(height, np.float32(coarse)))
     elevation = smooth(height, factor)
     detail = fractal(shape, rng, slope=3.2, cell=cell, outer=2.5 * coarse)
-    sea = None if ranges is None else coast(form.height[own] == 0, factor, detail)
+    sea = None if ranges is None else coast(height == 0, factor, detail)
     detail *= refine(ndimage.gaussian_filter(steep, 1.0) * np.float32(0.20 * coarse), factor)
     elevation += detail
     del detail

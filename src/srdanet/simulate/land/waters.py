@@ -52,7 +52,16 @@ def rivers(
 def standing(
     depth: Field, share: float, factor: int, rng: np.random.Generator, shape: tuple[int, int], cell: float
 ) -> Field:
-    """Standing water in the deepest depressions, with fractal shores: positive where there is water."""
+    """Standing water in the deepest depressions, with fractal shores: positive where there is water, (y, x).
+
+    Args:
+        depth: Of depressions on the routing grid, in metres or scaled by `by_share`.
+        share: Of the land under water.
+        factor: Fine cells along a cell of the routing grid.
+        rng: Source of randomness.
+        shape: Rows and columns of the fine grid.
+        cell: Fine cell (m).
+    """
     if share <= 0 or not np.any(depth > 1.0):
         return np.full(shape, -1.0, np.float32)
     level = max(float(np.quantile(depth, 1 - share)), 1.0)
@@ -64,7 +73,7 @@ def standing(
 
 
 def by_share(depth: Field, share: Field, height: Field) -> tuple[Field, float]:
-    """Depths of standing water scaled so that one level gives each region its share, and the share of all."""
+    """Depths scaled so that one level fills each place's share of all the land's depressions, and the mean share."""
     # broad basins fill up with sediment, not with water
     depth = np.maximum(depth - ndimage.gaussian_filter(depth, 25.0), 0)
     order = np.sort(depth[height > 0][::5])
@@ -73,7 +82,7 @@ def by_share(depth: Field, share: Field, height: Field) -> tuple[Field, float]:
 
 
 def level_lakes(elevation: Field, lake: Field, height: Field, factor: int) -> None:
-    """Give each lake the height of its lowest shore, in place."""
+    """Give each lake one height in place: the lowest that the ground has in it."""
     rows, cols = height.shape
     deepest = lake.reshape(rows, factor, cols, factor).max((1, 3))
     bodies, count = ndimage.label(deepest > 0, np.ones((3, 3)))

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from srdanet.simulate.noise import Field, fractal
+from srdanet.simulate.parallel import strips
 from srdanet.simulate.sensor import swath
 from srdanet.simulate.sensor.clouds import CELL, Clouds
 from srdanet.simulate.sensor.shift import shifted
@@ -146,9 +147,12 @@ def measured(seen: Field, cell: float, rng: np.random.Generator, bright: Field |
     """
     shape = (seen.shape[0], seen.shape[1])
     grain = rng.standard_normal(shape, dtype=np.float32)
-    out = seen * (1 + np.float32(0.008) * grain) + np.float32(0.0015) * grain
-    del grain
-    out += np.float32(0.002) * fractal(shape, rng, slope=3.6, cell=cell, outer=60e3, inner=2e3)
-    if bright is not None:
-        out = np.where(np.isnan(bright), out, bright)
-    return np.asarray(np.round(np.clip(out, -0.01, 1.6), 4), dtype=np.float32)
+    haze = fractal(shape, rng, slope=3.6, cell=cell, outer=60e3, inner=2e3)
+    out = np.empty(shape, np.float32)
+    for rows in strips(shape, 1, 1 << 15):
+        part = seen[rows] * (1 + np.float32(0.008) * grain[rows]) + np.float32(0.0015) * grain[rows]
+        part += np.float32(0.002) * haze[rows]
+        if bright is not None:
+            part = np.where(np.isnan(bright[rows]), part, bright[rows])
+        np.round(np.clip(part, -0.01, 1.6), 4, out=out[rows])
+    return out
