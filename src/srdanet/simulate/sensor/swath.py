@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from srdanet.grid import SPHERE_RADIUS, Level
+from srdanet.predictors.orbit import lean
 from srdanet.simulate.noise import Field
 from srdanet.simulate.parallel import around, each, strips
 
@@ -29,7 +30,6 @@ _EDGE = np.radians(55.0)
 """Scan angle at the edge of the swath."""
 _LINES = 10
 """Lines of a scan, 1 km each below the satellite; scans follow one another every 10 km."""
-_INCLINATION = np.radians(98.2)
 _ORBITS = 14.57
 """In a day."""
 _CELL = Level.KM1.metres / 1000.0
@@ -51,8 +51,7 @@ def track(latitude: float, longitude: float, ascending: bool) -> tuple[float, fl
         Direction of the track's line (radians, clockwise from north), and the metres eastward on the ground that go
         with a metre up a column of the grid, for columns are no meridians.
     """
-    lean = float(np.arcsin(np.cos(_INCLINATION) / np.cos(np.radians(latitude))))
-    return lean if ascending else -lean, float(np.radians(longitude) * np.sin(np.radians(latitude)))
+    return float(lean(latitude, ascending=ascending)), float(np.radians(longitude) * np.sin(np.radians(latitude)))
 
 
 def draw_angle(rng: np.random.Generator, latitude: float) -> float:
