@@ -78,7 +78,7 @@ class Simulation:
     offset: tuple[int, int]
     """Row and column of the scene's first 1 km cell in the tile."""
     character: landscape.Character
-    """Kind of country; of a large scene of provinces that in the middle."""
+    """Kind of country; of a large scene of provinces that in the middle, but for base and relief."""
     time: np.datetime64
     """UTC of the overpass at the scene's centre."""
     truth: Field

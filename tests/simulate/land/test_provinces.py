@@ -162,6 +162,21 @@ def test_lakes_are_level(country: tuple[Provinces, Relief, np.ndarray]) -> None:
     assert all(np.ptp(relief.elevation[bodies == n]) == 0 for n in range(1, 6))
 
 
+def test_shores_are_no_cliffs(country: tuple[Provinces, Relief, np.ndarray]) -> None:
+    _, relief, lake = country
+    height = relief.elevation
+    sea = height == 0
+
+    def step(part: np.ndarray) -> float:
+        """Median difference between cells on either side of its border."""
+        steps = [np.abs(np.diff(height, axis=axis))[np.diff(part, axis=axis)] for axis in (0, 1)]
+        return float(np.median(np.concatenate(steps)))
+
+    land = np.abs(np.diff(height))[~sea[:, 1:]]
+    assert step(sea) < np.median(land)
+    assert step((lake > 0) & ~sea) < np.median(land)
+
+
 @pytest.mark.parametrize("grid", [1 << 19, 0], ids=["at once", "coarsely first"])
 def test_an_island_is_a_land_too(grid: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(erosion, "_LARGE", grid)

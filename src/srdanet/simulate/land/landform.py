@@ -28,6 +28,8 @@ _RELIEVED = 50.0
 """Relief (m) beyond which depressions are as deep as it is high."""
 _WINDING = 8e3
 """How far coasts wander (m, standard deviation)."""
+_HINTERLAND = 8e3
+"""Distance (m) from the coast at which land rises as it does inland: without, ranges would stand in the surf."""
 _SPREAD = 0.68
 """Standard deviation of height after erosion over that before it, in the median over lands."""
 
@@ -79,7 +81,7 @@ def large_land(shape: tuple[int, int], rng: np.random.Generator, cell: float, fa
     sea = _open_water(height < 0)
     height = np.where(sea, np.float32(0), np.maximum(height, 1))
     lift = _uplift(raw, fold, folded)
-    lift *= np.where(sea, np.float32(0), relief / PASSES * (0.10 + belt))
+    lift *= relief / PASSES * (0.10 + belt) * _off_the_sea(sea, cell)
 
     height, tree, depth = erode(height, lift, outlets(height), rng, cell)
     height = np.where(sea, 0, np.maximum(height, 1))
@@ -113,6 +115,13 @@ def _open_water(below: NDArray[np.bool_]) -> NDArray[np.bool_]:
     bodies, _ = ndimage.label(below)
     open_ones = np.unique(bodies.ravel()[rim(*below.shape)])
     return np.isin(bodies, open_ones[open_ones > 0])
+
+
+def _off_the_sea(sea: NDArray[np.bool_], cell: float) -> Field:
+    """How much of the uplift a place takes part in: nothing at sea, all of it some kilometres inland."""
+    if not sea.any():
+        return np.ones(sea.shape, np.float32)
+    return smoothstep(ndimage.distance_transform_edt(~sea).astype(np.float32) * np.float32(cell), 0, _HINTERLAND)
 
 
 def _uplift(raw: Field, fold: Field, folded: float | np.float32) -> Field:

@@ -10,7 +10,7 @@ from scipy import ndimage
 from srdanet.simulate.land.landform import PAD, large_land, one_country, places_of
 from srdanet.simulate.land.lattice import Broad, refine, smooth
 from srdanet.simulate.land.ranges import Ranges
-from srdanet.simulate.land.waters import by_share, coast, level_lakes, rivers, standing
+from srdanet.simulate.land.waters import by_share, coast, drown, level_lakes, rivers, standing
 from srdanet.simulate.noise import Field, fractal, smoothstep, stream
 from srdanet.simulate.parallel import filtered
 
@@ -73,7 +73,7 @@ def terrain(
     steep = np.hypot(*np.gradient(height, np.float32(coarse)))
     elevation = smooth(height, factor)
     detail = fractal(shape, rng, slope=3.2, cell=cell, outer=2.5 * coarse)
-    sea = None if ranges is None else coast(height == 0, factor, detail)
+    shore = None if ranges is None else coast(height == 0, factor, detail)
     detail *= refine(ndimage.gaussian_filter(steep, 1.0) * np.float32(0.20 * coarse), factor)
     elevation += detail
     del detail
@@ -90,8 +90,8 @@ def terrain(
         lake = standing(form.depth[own], lakes, factor, rng, shape, cell)
     if ranges is not None:
         np.maximum(elevation, 1, out=elevation)
-    if sea is not None:
-        elevation[sea], lake[sea] = 0, 1
+    if shore is not None:
+        drown(elevation, lake, shore)
     surroundings = ndimage.gaussian_filter(height, 2000.0 / coarse, mode="nearest")
     pool = refine(surroundings - ndimage.gaussian_filter(height, 0.6, mode="nearest"), factor)
     return Relief(elevation, wetness, pool), river, lake

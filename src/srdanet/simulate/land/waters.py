@@ -12,8 +12,13 @@ from scipy import ndimage
 from srdanet.simulate.land.drainage import Tree
 from srdanet.simulate.land.landform import PAD
 from srdanet.simulate.land.lattice import refine, smooth
-from srdanet.simulate.noise import Field, fractal
-from srdanet.simulate.parallel import filtered
+from srdanet.simulate.noise import Field, fractal, smoothstep
+from srdanet.simulate.parallel import each, filtered, strips
+
+_BANK = 0.5
+"""Depth below that of the shore, as a share of it, at which the ground around a lake is as high as it was."""
+_BASIN = 3.0
+"""Distance from a lake (cells of the routing grid) at which it is so in any case."""
 
 
 def rivers(
@@ -82,21 +87,46 @@ def by_share(depth: Field, share: Field, height: Field) -> tuple[Field, float]:
 
 
 def level_lakes(elevation: Field, lake: Field, height: Field, factor: int) -> None:
-    """Give each lake one height in place: the lowest that the ground has in it."""
+    """Give each lake one height in place, the lowest that the ground has in it; the ground goes down to its shore.
+
+    Args:
+        elevation: (y, x) m on the fine grid.
+        lake: Positive where lakes are, smooth across their shores.
+        height: The ground (m) on the routing grid.
+        factor: Fine cells along a cell of it.
+    """
     rows, cols = height.shape
     deepest = lake.reshape(rows, factor, cols, factor).max((1, 3))
     bodies, count = ndimage.label(deepest > 0, np.ones((3, 3)))
     if not count:
         return
-    lowest = ndimage.minimum(height, bodies, np.arange(1, count + 1))
-    level = np.concatenate([[0], lowest]).astype(np.float32)[bodies]
-    np.copyto(elevation, level.repeat(factor, 0).repeat(factor, 1), where=lake > 0)
+    lowest = ndimage.minimum(height, bodies, np.arange(1, count + 1)).astype(np.float32)
+    away, nearest = ndimage.distance_transform_edt(bodies == 0, return_indices=True)
+    level = lowest[bodies[tuple(nearest)] - 1]
+    # 0 in the lake's cells and all that touch them, so that it stays level
+    beyond = refine(np.clip((away.astype(np.float32) - 1.5) / np.float32(_BASIN), 0, 1), factor)
+
+    def lower(part: slice) -> None:
+        on = level[part.start // factor : part.stop // factor].repeat(factor, 0).repeat(factor, 1)
+        share = np.maximum(smoothstep(lake[part], 0, -_BANK), beyond[part])
+        elevation[part] = on + share * (elevation[part] - on)
+
+    each(lower, strips((elevation.shape[0], elevation.shape[1]), factor))
 
 
-def coast(sea: NDArray[np.bool_], factor: int, rough: Field) -> NDArray[np.bool_] | None:
-    """The sea on the fine grid, with a rough shore; None where there is none."""
+def coast(sea: NDArray[np.bool_], factor: int, rough: Field) -> Field | None:
+    """Positive where the sea is on the fine grid, with a rough shore; None where there is none."""
     if not sea.any():
         return None
     surface = refine(ndimage.gaussian_filter(np.where(sea, np.float32(1), np.float32(-1)), 0.8), factor)
     surface += np.float32(0.4) * np.clip(rough, -1.5, 1.5)
-    return surface > 0
+    return surface
+
+
+def drown(elevation: Field, lake: Field, shore: Field) -> None:
+    """Put the sea, where `shore` is positive, at 0 m in place and count it as water; land goes down to it, to 1 m."""
+    # inland `coast` is -0.4 at most
+    np.multiply(elevation, np.clip(shore / np.float32(-0.4), 0, 1), out=elevation, where=lake <= 0)
+    np.maximum(elevation, 1, out=elevation)
+    sea = shore > 0
+    elevation[sea], lake[sea] = 0, 1
