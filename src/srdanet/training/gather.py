@@ -35,10 +35,9 @@ def gather(config: TrainConfig) -> tuple[Groups, Groups]:
     validation: Groups = defaultdict(list)
     _sort(training, (s for p in patches.take(splits.imt.mask(patches, "train")) for s in from_imt(p)))
     _sort(validation, (s for p in patches.take(splits.imt.mask(patches, "validation")) for s in from_imt(p)))
-    _sort(training, (s for p in pairs.take(splits.aster.mask(pairs, "train", config.held_fold)) for s in from_aster(p)))
-    _sort(
-        validation, (s for p in pairs.take(splits.aster.mask(pairs, "test", config.held_fold)) for s in from_aster(p))
-    )
+    kept, held = (splits.aster.mask(pairs, role, config.held_fold) for role in ("train", "test"))
+    _sort(training, (s for p in pairs.take(kept) for s in from_aster(p)))
+    _sort(validation, (s for p in pairs.take(held) for s in from_aster(p)))
     seeds = range(config.simulated_scenes)
     with ProcessPoolExecutor() as pool:
         _sort(training, chain.from_iterable(pool.map(_simulated, (1000 + seed for seed in seeds))))
