@@ -34,6 +34,8 @@ COLOURS = {
     "bare": "#d9c8ae",
     "water": "#3f74b5",
 }
+SQUARE = 108
+"""1 km cells along 100 km."""
 HEIGHTS = ListedColormap(mpl.colormaps["gist_earth"](np.linspace(0.33, 1, 256)))
 """The part of the map that stands for land."""
 
@@ -47,6 +49,8 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=3)
     parser.add_argument("--date", default="2020-06-15")
     asked = parser.parse_args()
+    if asked.size < 2 * SQUARE:
+        parser.error(f"--size {asked.size}: {2 * SQUARE} cells at least, for squares of {SQUARE} to differ")
     day = simulate(asked.seed, asked.size, asked.tile, asked.date)
     heights = np.asarray(aggregate(day.predictors["elevation"], 4))
     for name, field in (("height (m)", heights), ("true LST (K)", np.asarray(day.truth_at(1000)))):
@@ -58,9 +62,8 @@ def main() -> None:
 
 def variety(field: NDArray[np.floating]) -> tuple[float, float]:
     """Standard deviation of the means of 100 km squares of a 1 km field, and their share of its variance."""
-    side = 108
-    rows, cols = (n // side * side for n in field.shape)
-    means = field[:rows, :cols].reshape(rows // side, side, cols // side, side).mean((1, 3), dtype=np.float64)
+    rows, cols = (n // SQUARE * SQUARE for n in field.shape)
+    means = field[:rows, :cols].reshape(rows // SQUARE, SQUARE, cols // SQUARE, SQUARE).mean((1, 3), dtype=np.float64)
     return float(means.std()), float(means.var() / field[:rows, :cols].var(dtype=np.float64))
 
 
