@@ -26,7 +26,7 @@ from srdanet.simulate.sensor import modis
 
 STEPS = (3.0, 3.0, 3.0, 2.0, 2.0, 1.5, 1.5, 1.0, 1.0)
 """Hours of the time steps before the overpass."""
-_STRIP, _BLOCK = 3 << 18, 1 << 15
+_STRIP, _BLOCK = 3 << 18, 1 << 16
 """Cells of a strip, and of its parts that are computed at a time, in the processor's cache."""
 _HALO = 2200.0
 """How far (m) a strip looks beyond its rows; roughness is felt within four times the fetch of `energy`."""
