@@ -14,13 +14,14 @@ from safetensors.torch import save_file
 
 from srdanet import ladder
 from srdanet.adaptation import Adaptation, Adapted
-from srdanet.adaptation.adapted import network
 from srdanet.adaptation.patches import MOST, SIDE, patches
 from srdanet.errors import ArgumentError, MissingExtraError, SceneError
 from srdanet.evaluation import adapting
 from srdanet.grid import Level, Tile, coordinates, geobox_of, refine
 from srdanet.network.bundle import Bundle
 from srdanet.network.srdanet import Architecture, SRDANet, Statistics
+from srdanet.network.trained import trained
+from srdanet.network.widened import CASES
 from srdanet.outputs.produce import produce
 from srdanet.physics import degrade
 from srdanet.predictors.overpass import Overpass
@@ -62,7 +63,7 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
         "name": "toy",
         "version": "0",
         "halo": 24,
-        "widen": [np.log(2.0), 0.0, 0.0, 0.0],
+        "widen": [np.log(2.0)] * len(CASES),
         "sha256": {"step.onnx": "none"},
     }
     return Bundle(folder, json.loads(json.dumps(about | net.describe())))
@@ -81,7 +82,7 @@ def fit(bundle: Bundle, picture: Image, settings: Adaptation) -> Adapted:
 
 def test_no_iterations_leave_the_model_as_it_is(bundle: Bundle, picture: Image) -> None:
     assert ladder.fitted(bundle, Adaptation(iterations=0), picture[0], [picture[1]], Overpass()) is bundle
-    still, start = fit(bundle, picture, Adaptation(iterations=1, rate=0.0)), network(bundle).state_dict()
+    still, start = fit(bundle, picture, Adaptation(iterations=1, rate=0.0)), trained(bundle).state_dict()
     assert all(torch.equal(value, start[name]) for name, value in still.net.state_dict().items())
 
 

@@ -7,52 +7,64 @@ import pytest
 import torch
 
 from srdanet.network.srdanet import Architecture, SRDANet, Statistics
-from srdanet.network.widened import Widened
+from srdanet.network.widened import CASES, CELLS, Widened
 from srdanet.predictors.stack import CONTEXT
-from srdanet.training.calibration import best_factor, coefficients, ratios
+from srdanet.predictors.table import WEATHER
+from srdanet.training.calibration import PROMISED, Errors, best_factor, results
 from srdanet.training.samples import Sample, Step
 
 SMALL = Architecture(channels=6, groups=1, heads=2, head_width=2)
 
 
-def normal_ratios(claimed: float, seed: int = 0) -> np.ndarray:
-    """Sorted |error| / sigma of normal errors of 1 K whose claimed standard deviation is `claimed`."""
-    return np.sort(np.abs(np.random.default_rng(seed).normal(size=200_000)) / claimed)
+def normal(claimed: float, seed: int = 0, before: float = 0.0) -> Errors:
+    """Normal errors of 1 K whose claimed standard deviation is `claimed`, after a step that claimed `before`."""
+    error = np.abs(np.random.default_rng(seed).normal(size=200_000))
+    return Errors(error, np.full_like(error, claimed), np.full_like(error, before))
 
 
 @pytest.mark.parametrize("claimed", [0.7, 1.0, 1.6])
 def test_a_claim_that_is_wrong_by_a_factor_is_mended(claimed: float) -> None:
-    assert best_factor([normal_ratios(claimed)]) == pytest.approx(1 / claimed, rel=0.02)
+    assert best_factor([normal(claimed)]) == pytest.approx(1 / claimed, rel=0.02)
 
 
-def test_two_groups_share_the_departure() -> None:
-    tight, loose = normal_ratios(0.8, 1), normal_ratios(1.0, 2)
-    factor = best_factor([tight, loose])
-    within = [np.mean(group <= factor) - 0.6827 for group in (tight, loose)]
-    assert within[0] < 0 < within[1]
-    assert abs(within[0]) == pytest.approx(within[1], abs=0.01)
+def test_errors_with_long_tails_share_the_departure_between_both_promises() -> None:
+    tails = np.abs(np.random.default_rng(3).standard_t(3, size=200_000))
+    factor = best_factor([Errors(tails, np.ones_like(tails), np.zeros_like(tails))])
+    narrow, wide = (np.mean(tails <= width * factor) - share for width, share in PROMISED.items())
+    assert narrow > 0 > wide
+    assert narrow == pytest.approx(-wide, abs=0.01)
 
 
-def test_groups_without_cells_do_not_count() -> None:
-    assert best_factor([normal_ratios(1.3), np.zeros(0)]) == best_factor([normal_ratios(1.3)])
+def test_what_the_step_before_claims_is_the_least() -> None:
+    """Half of the cells are claimed well by the step before: the factor serves the other half alone."""
+    parts = [normal(0.5, 1), normal(0.1, 2, before=1.0)]
+    assert best_factor(parts) == pytest.approx(2.0, rel=0.03)
 
 
-def test_four_factors_come_back_in_their_cases() -> None:
-    wanted = {(0.89, False): 0.9, (0.89, True): 0.95, (-1.11, False): 1.1, (-1.11, True): 1.3}
-    found = coefficients(wanted)
+def test_each_factor_comes_back_in_its_case() -> None:
+    factors = np.linspace(0.8, 1.9, len(CASES))
     net = SRDANet(Statistics([0.0], [1.0], [0.0] * len(CONTEXT), [1.0] * len(CONTEXT), []), SMALL)
+    widened = Widened(net, np.log(factors).tolist())
     context = torch.full((1, len(CONTEXT), 3, 4), torch.nan)
     given = torch.full((1, 1, 3, 4), 290.0), torch.zeros(1, 1, 6, 8)
-    plain = net(*given, context)[1]
 
-    def factor(cell: float, day: float) -> torch.Tensor:
-        context[:, CONTEXT.index("cell")], context[:, CONTEXT.index("day")] = cell, day
-        return Widened(net, found)(*given, context)[1] / net(*given, context)[1]
+    def factor(cell: float, day: float, *, weather: bool) -> torch.Tensor:
+        for name, value in (("cell", cell), ("day", day), *((name, 1.0 if weather else torch.nan) for name in WEATHER)):
+            context[:, CONTEXT.index(name)] = value
+        return widened(*given, context)[1] / net(*given, context)[1]
 
-    for (cell, night), value in wanted.items():
-        torch.testing.assert_close(factor(cell, float(not night)), torch.full_like(plain, value))
-    between = (wanted[0.89, False] * wanted[0.89, True]) ** 0.5
-    torch.testing.assert_close(factor(0.89, torch.nan), torch.full_like(plain, between))
+    for (cell, night, known), value in zip(CASES, factors, strict=True):
+        torch.testing.assert_close(
+            factor(cell, float(not night), weather=known), torch.full((1, 1, 6, 8), float(value)), rtol=1e-4, atol=0
+        )
+    of = dict(zip(CASES, factors, strict=True))
+    for looked_at, first, second in (
+        (factor(CELLS[0], torch.nan, weather=True), (CELLS[0], False, True), (CELLS[0], True, True)),
+        (factor((CELLS[1] + CELLS[2]) / 2, 0.0, weather=False), (CELLS[1], True, False), (CELLS[2], True, False)),
+        (factor(CELLS[0] + 2, 1.0, weather=False), (CELLS[0], False, False), (CELLS[0], False, False)),
+    ):
+        between = torch.full((1, 1, 6, 8), float((of[first] * of[second]) ** 0.5))
+        torch.testing.assert_close(looked_at, between, rtol=1e-4, atol=0)
 
 
 class Fixed:
@@ -63,14 +75,13 @@ class Fixed:
         return fine, np.full(fine.shape, 4.0 / len(lst), np.float32)
 
 
-def test_steps_run_in_a_row_holes_stay_out_and_certainty_never_grows() -> None:
+def test_steps_run_in_a_row_and_holes_stay_out() -> None:
     lst = np.float32([[300, np.nan], [290, 295]])
     truths = [np.full((4, 4), 301, np.float32), np.full((8, 8), 301, np.float32)]
     context = np.zeros((0, 2, 2), np.float32)
     steps = tuple(Step((), np.zeros((0, *t.shape), np.float16), context, t) for t in truths)
-    found = ratios(Fixed(), Sample("simulated-day", lst, steps))  # type: ignore[arg-type]
-    # sigma is 2 K at the first step, 1 K claimed at the second: 2 K stays
-    assert sorted({float(value) for value in found}) == [0.5, 3.0, 5.5]
-    assert found.size == 48
-    centred = ratios(Fixed(), Sample("aster", lst, steps), centred=True)  # type: ignore[arg-type]
-    assert sorted({float(value) for value in centred}) == [0.0, 2.5]
+    (half, first), (quarter, second) = results(Fixed(), Sample("simulated-day", lst, steps))  # type: ignore[arg-type]
+    assert first.max() == 2.0
+    assert second.max() == 1.0
+    np.testing.assert_array_equal(half, lst.repeat(2, 0).repeat(2, 1))
+    np.testing.assert_array_equal(quarter, lst.repeat(4, 0).repeat(4, 1))

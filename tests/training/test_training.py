@@ -15,9 +15,11 @@ from pydantic import ValidationError
 
 from srdanet.errors import ConfigError, ModelError
 from srdanet.network.bundle import load_model
+from srdanet.network.trained import trained
+from srdanet.network.widened import CASES
 from srdanet.physics import degrade
 from srdanet.predictors.stack import CHANNELS, CONTEXT
-from srdanet.training.batches import Recipe, clouds, draw
+from srdanet.training.batches import Recipe, beyond, clouds, draw
 from srdanet.training.config import TrainConfig, read_config
 from srdanet.training.export import export, read_checkpoint
 from srdanet.training.loop import Trainer, run
@@ -71,7 +73,7 @@ def checkpoint(samples: dict[str, list[Sample]], tmp_path_factory: pytest.TempPa
 def exported(checkpoint: Path) -> Path:
     """A bundle that tests copy before they spoil it."""
     return export(
-        checkpoint, checkpoint.parent / "model", version="7", card="# Card", widen=(np.log(2.0), 0.0, 0.0, 0.0)
+        checkpoint, checkpoint.parent / "model", version="7", card="# Card", widen=(np.log(2.0),) * len(CASES)
     ).folder
 
 
@@ -182,6 +184,29 @@ def test_a_run_is_not_overwritten(samples: dict[str, list[Sample]], tmp_path: Pa
         run(Trainer(settings(tmp_path / "run", 1), samples, samples))
 
 
+def test_a_run_goes_on_from_a_model(samples: dict[str, list[Sample]], exported: Path, tmp_path: Path) -> None:
+    """Its weights and statistics are the model's, whatever the samples, and the checkpoint names it."""
+    load_model.cache_clear()
+    begun = load_model(exported)
+    config = settings(tmp_path / "run", 1).model_copy(update={"start": exported, "seed": 9})
+    trainer = Trainer(config, {"toy": [sample(seed) for seed in (50, 51)]}, samples)
+    assert trainer.net.training
+    assert trainer.net.describe()["statistics"] == begun.config["statistics"]
+    for name, value in trained(begun).state_dict().items():
+        assert torch.equal(value, trainer.shadow[name]), name
+    _, made = read_checkpoint(run(trainer))
+    assert made["start"] == {"version": "7", "sha256": begun.sha256}
+
+
+def test_a_run_cannot_go_on_from_another_network(
+    samples: dict[str, list[Sample]], exported: Path, tmp_path: Path
+) -> None:
+    config = settings(tmp_path / "run", 1)
+    config = config.model_copy(update={"start": exported, "network": config.network.__class__(channels=24)})
+    with pytest.raises(ConfigError, match="another network"):
+        Trainer(config, samples, samples)
+
+
 def test_export_gives_a_bundle_that_runs(checkpoint: Path, folder: Path) -> None:
     """What ONNX Runtime gives is what torch gives, the standard deviation widened; so too for a tiny image."""
     bundle = load_model(folder)
@@ -255,6 +280,37 @@ def test_clouds_cover_what_they_should() -> None:
     shares = [clouds((40, 30), rng).mean() for _ in range(50)]
     assert min(shares) > 0.03
     assert max(shares) < 0.55
+
+
+def test_images_end_along_a_line_and_terrain_does_not(samples: dict[str, list[Sample]]) -> None:
+    """Beyond some line all of an image is missing, at both steps the same ground."""
+    step = samples["toy"][0].steps[0]
+    shape = step.truth.shape
+    given = np.ones((len(CHANNELS), *shape), np.float16)
+    finer = Step(
+        CHANNELS,
+        given.repeat(2, 1).repeat(2, 2),
+        step.context.repeat(2, 1).repeat(2, 2),
+        step.truth.repeat(2, 0).repeat(2, 1),
+    )
+    one = replace(samples["toy"][0], steps=(replace(step, names=CHANNELS, channels=given), finer))
+    red, height = CHANNELS.index("red"), CHANNELS.index("elevation")
+    ended = 0
+    for seed in range(200):
+        first, second = draw([one], Recipe(1, 1, SIDE), np.random.default_rng(seed)).steps
+        share = [float(np.isnan(found.channels[0, red].numpy()).mean()) for found in (first, second)]
+        assert np.isnan(first.channels[0, height].numpy()).mean() in (0, 1)
+        if 0 < share[0] < 1:
+            assert share[0] == pytest.approx(share[1], abs=0.05)
+            ended += 1
+    assert 5 < ended < 40
+
+
+def test_cells_beyond_a_line_lie_in_its_direction() -> None:
+    found = beyond((0.0, 0.25), 8)
+    assert found[:, :6].sum() == 0
+    assert found[:, 6:].all()
+    assert beyond((np.pi / 2, 0.25), 8)[6:].all()
 
 
 def test_configuration_errors_name_the_place(tmp_path: Path) -> None:

@@ -12,13 +12,14 @@ import torch
 import xarray as xr
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
-from safetensors.torch import load_file, save
+from safetensors.torch import save
 
 from srdanet.adaptation.fit import Progress, closure_error, fit, loop_error
 from srdanet.adaptation.patches import patches
 from srdanet.adaptation.settings import Adaptation
 from srdanet.network.bundle import Bundle
-from srdanet.network.srdanet import Architecture, SRDANet, Statistics
+from srdanet.network.srdanet import SRDANet
+from srdanet.network.trained import trained
 from srdanet.network.widened import Widened
 from srdanet.predictors.overpass import Overpass
 
@@ -77,7 +78,7 @@ def adapt(
     if settings.iterations == 0:
         return bundle
     above, target = patches(lst, root, auxiliary, overpass, settings.spread, settings.seed)
-    net = network(bundle)
+    net = trained(bundle)
     before = loop_error(net, above), closure_error(net, target)
     fit(net, above, target, settings, progress)
     after = loop_error(net, above), closure_error(net, target)
@@ -89,11 +90,3 @@ def adapt(
         "weights_sha256": hashlib.sha256(save({k: v.contiguous() for k, v in net.state_dict().items()})).hexdigest(),
     }
     return Adapted(bundle.folder, bundle.config, net, record)
-
-
-def network(bundle: Bundle) -> SRDANet:
-    """The bundle's network, with its weights."""
-    config = bundle.config
-    net = SRDANet(Statistics(**config["statistics"]), Architecture(**config["architecture"]))
-    net.load_state_dict(load_file(bundle.folder / "weights.safetensors"))
-    return net.eval()

@@ -68,6 +68,10 @@ DROPS: tuple[tuple[float, tuple[str, ...]], ...] = (
 """Channels dropped together, and how often: any product may be missing in production."""
 NEVER_SEEN = 1e9
 """Spread of a quantity that no sample holds."""
+ENDS = 0.1
+"""How often what ends with an image is known on one side of a line only."""
+ENDING = np.array([name not in ("elevation", "slope", "illumination") for name in CHANNELS])
+"""Channels that images bring; terrain is known everywhere or nowhere."""
 CONTEXT_DROPS: tuple[tuple[float, tuple[str, ...]], ...] = (
     (0.30, WEATHER),
     (0.08, ("season_sin", "season_cos", "sun_elevation")),
@@ -95,6 +99,7 @@ def _one(
     half, mirror = (bool(rng.random() < TURNS) for _ in range(2)) if augment else (False, False)
     dropped = _dropped(DROPS, rng) if augment else set()
     blind = _dropped(CONTEXT_DROPS, rng) if augment else set()
+    line = (rng.uniform(0, 2 * np.pi), rng.uniform(-0.4, 0.4)) if augment and rng.random() < ENDS else None
 
     def cut(values: NDArray[np.generic], factor: int) -> Floats:
         part = values[..., row * factor : (row + side) * factor, col * factor : (col + side) * factor]
@@ -111,6 +116,8 @@ def _one(
         channels = np.full((len(CHANNELS), side * factor, side * factor), np.nan, np.float32)
         keep = [k for k, name in enumerate(step.names) if name not in dropped]
         channels[[CHANNELS.index(step.names[k]) for k in keep]] = cut(step.channels[keep], factor)
+        if line is not None:
+            channels[ENDING[:, None, None] & beyond(line, side * factor)] = np.nan
         context = cut(step.context, factor // 2) * turned(half=half, mirror=mirror)
         context[[CONTEXT.index(name) for name in blind]] = np.nan
         truth = np.where(np.isnan(lst).repeat(factor, 0).repeat(factor, 1), np.nan, cut(step.truth, factor))
@@ -127,6 +134,17 @@ def clouds(shape: tuple[int, ...], rng: np.random.Generator) -> NDArray[np.bool_
     field = gaussian_filter(rng.normal(size=shape), rng.uniform(0.7, 4))
     mask: NDArray[np.bool_] = field > np.quantile(field, rng.uniform(0.5, 0.95))
     return mask
+
+
+def beyond(line: tuple[float, float], side: int) -> NDArray[np.bool_]:
+    """Cells of a square beyond a line.
+
+    Args:
+        line: Direction (radians) in which they lie, and how far from the middle they begin, in sides of the square.
+        side: Cells along the square.
+    """
+    along = (np.arange(side) + 0.5) / side - 0.5
+    return np.asarray(along * np.cos(line[0]) + along[:, None] * np.sin(line[0]) > line[1])
 
 
 def statistics(samples: Mapping[str, Sequence[Sample]]) -> tuple[list[float], list[float], list[float], list[float]]:

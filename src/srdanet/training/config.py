@@ -60,6 +60,8 @@ class TrainConfig(_Strict):
     """Terms of the loss; what is left out is still logged."""
     fusion: Literal["uncertainty", "descent", "fixed"] = "uncertainty"
     """How the terms are weighed; see `network.fusion`."""
+    start: Path | None = None
+    """Folder of the bundle whose weights the run starts from; None: weights drawn anew."""
     simulated_scenes: int = 0
     held_fold: int | None = None
     """Fold of the ASTER pairs that training leaves out; None: the one that the split file holds apart."""
@@ -86,7 +88,8 @@ def read_config(path: Path | str) -> TrainConfig:
         place = ".".join(map(str, first["loc"]))
         raise ConfigError(f"{place}: {first['msg']}", where=path) from error
     here = path.resolve().parent
-    return config.model_copy(update={"data": here / config.data, "output": here / config.output})
+    start = None if config.start is None else here / config.start
+    return config.model_copy(update={"data": here / config.data, "output": here / config.output, "start": start})
 
 
 def _table(path: Path) -> dict[str, Any]:

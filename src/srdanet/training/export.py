@@ -19,7 +19,7 @@ from torch.export import Dim
 from srdanet.errors import ModelError, OutputError
 from srdanet.network.bundle import FORMAT, Bundle, load_model
 from srdanet.network.srdanet import Architecture, SRDANet, Statistics
-from srdanet.network.widened import Widened
+from srdanet.network.widened import CASES, Widened
 from srdanet.predictors.stack import CHANNELS, CONTEXT
 
 HALO = 24
@@ -27,7 +27,7 @@ HALO = 24
 
 
 def read_checkpoint(path: Path) -> tuple[SRDANet, dict[str, Any]]:
-    """The averaged network of a checkpoint, and the checkpoint's configuration.
+    """The averaged network of a checkpoint, and the checkpoint's configuration, with what model it started from.
 
     Raises:
         ModelError: when the file is no checkpoint of this package.
@@ -39,7 +39,7 @@ def read_checkpoint(path: Path) -> tuple[SRDANet, dict[str, Any]]:
         raise ModelError(f"is no checkpoint ({error})", where=path) from error
     net = SRDANet(Statistics(**describe["statistics"]), Architecture(**describe["architecture"]))
     net.load_state_dict(state["shadow"])
-    return net.eval(), {**state["config"], "iteration": state["iteration"]}
+    return net.eval(), {**state["config"], "iteration": state["iteration"], "start": state.get("began")}
 
 
 def export(
@@ -48,7 +48,7 @@ def export(
     *,
     version: str,
     card: str,
-    widen: Sequence[float] = (0.0, 0.0, 0.0, 0.0),
+    widen: Sequence[float] = (0.0,) * len(CASES),
     results: Mapping[str, Any] | None = None,
 ) -> Bundle:
     """Write a bundle, check that it gives what torch gives, put it in place.
@@ -58,7 +58,7 @@ def export(
         folder: The bundle's folder; replaced when it exists.
         version: The model's version.
         card: The model card, Markdown.
-        widen: Coefficients of the factor on the standard deviation (`network.widened`), from calibration.
+        widen: Logarithms of the factor on the standard deviation (`network.widened`), from calibration.
         results: Measured numbers to keep in `bundle.json`.
 
     Raises:

@@ -51,7 +51,7 @@ def _simulated(seed: int) -> list[Sample]:
     rng = np.random.default_rng(seed)
     tile = Tile.parse(str(rng.choice(TILES)))
     date = dt.date(2020, 1, 1) + dt.timedelta(days=int(rng.integers(366)))
-    day = bool(rng.random() < 0.65)
+    day = bool(rng.random() < 0.5)
     return list(from_simulation(simulate(int(seed), size=SIMULATED_KM, tile=tile, date=date, day=day)))
 
 

@@ -15,8 +15,10 @@ from lightning_fabric.utilities import move_data_to_device
 from torch import nn
 
 from srdanet.errors import ConfigError
+from srdanet.network.bundle import load_model
 from srdanet.network.fusion import FUSIONS
 from srdanet.network.srdanet import SRDANet, Statistics
+from srdanet.network.trained import trained
 from srdanet.predictors.stack import CHANNELS
 from srdanet.training.batches import Recipe, draw, statistics
 from srdanet.training.config import TrainConfig
@@ -50,11 +52,9 @@ class Trainer:
         self.config, self.samples, self.validation = config, samples, validation
         self.recipes = {name: Recipe(**source.model_dump()) for name, source in config.sources.items()}
         self.scales = {name: _scales(group) for name, group in samples.items() if name in config.sources}
-        relative = [CHANNELS.index(name) for name in ("elevation", "illumination")]
-        numbers = Statistics(*statistics({name: samples[name] for name in config.sources}), relative)
-        self.net = SRDANet(numbers, config.network)
         self.fabric = fabric or fabric_of(config)
-        self.net = self.net.to(self.fabric.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.began: dict[str, str] | None = None
+        self.net = self._network().to(self.fabric.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.fusion = FUSIONS[config.fusion](len(config.terms)).to(self.fabric.device)
         objective = Objective(self.net, self.fusion, config.terms, mixed=config.precision == "bfloat16")
         self.objective = self.fabric.setup_module(objective)
@@ -66,6 +66,21 @@ class Trainer:
         self.rng = np.random.default_rng(np.random.SeedSequence(config.seed, spawn_key=(rank,) if rank else ()))
         self.iteration = 0
         self.skipped = 0
+
+    def _network(self) -> SRDANet:
+        """With weights drawn anew, or those of the model that the run starts from."""
+        config = self.config
+        if config.start is None:
+            relative = [CHANNELS.index(name) for name in ("elevation", "illumination")]
+            numbers = Statistics(*statistics({name: self.samples[name] for name in config.sources}), relative)
+            return SRDANet(numbers, config.network)
+        bundle = load_model(config.start)
+        self.began = {"version": bundle.version, "sha256": bundle.sha256}
+        net = trained(bundle)
+        if net.architecture != config.network:
+            todo = "give the configuration the same network, or leave start out"
+            raise ConfigError("has another network than the configuration", where=config.start, todo=todo)
+        return net.train()
 
     def step(self) -> dict[str, float | str]:
         """One batch; returns what the log keeps, without losses where the gradient was not finite and no step taken."""
@@ -150,6 +165,7 @@ class Trainer:
             "rng": states,
             "iteration": self.iteration,
             "skipped": self.skipped,
+            "began": self.began,
             "describe": self.net.describe(),
             "config": self.config.model_dump(mode="json"),
         }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Sequence
 from importlib.resources import files
+from itertools import product
 from pathlib import Path
 from string import Template
 
@@ -12,10 +13,11 @@ import numpy as np
 
 from srdanet.evaluation import Report, run_orleans, run_simulated, run_simulation, run_target
 from srdanet.network.bundle import Bundle
+from srdanet.network.widened import CASES, CELLS
 from srdanet.training.calibration import calibration
 from srdanet.training.export import export, read_checkpoint
 
-SCENES = 12
+SCENES = 48
 """Simulated scenes that a model is judged on."""
 
 
@@ -60,9 +62,20 @@ def _card(checkpoint: Path, version: str, widen: Sequence[float], reports: Seque
         iterations=f"{config['iteration']:,}",
         seed=config["seed"],
         scenes=config["simulated_scenes"],
-        widen=", ".join(f"{value:.3f}" for value in widen),
+        factors_table="\n".join(_factors(widen)),
         **tables,
     )
+
+
+def _factors(widen: Sequence[float]) -> list[str]:
+    """The factors of calibration as a Markdown table, a row for each step."""
+    found = dict(zip(CASES, np.exp(widen), strict=True))
+    columns = list(product((False, True), (False, True)))
+    names = [f"{'night' if night else 'day'}, weather {'known' if known else 'unknown'}" for night, known in columns]
+    lines = [f"| step | {' | '.join(names)} |", "|---|--:|--:|--:|--:|"]
+    for step, cell in zip(("2 → 1 km", "1 km → 500 m", "500 → 250 m"), CELLS, strict=True):
+        lines.append(f"| {step} | {' | '.join(f'{found[cell, *column]:.2f}' for column in columns)} |")
+    return lines
 
 
 def _markdown(report: Report) -> list[str]:
