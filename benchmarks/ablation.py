@@ -3,7 +3,7 @@
     python benchmarks/ablation.py --data FOLDER [--iterations 800] [--seeds 1] [--only NAME ...] [-o ablation.jsonl]
 
 Every run sees the same real pairs (MODIS 2 -> 1 and 4 -> 2 km, MODIS and ASTER) in the same order, as
-`configs/default.toml` mixes them without the simulated scenes. Printed: RMSE over bicubic's on the validation
+`configs/first.toml` mixes them without the simulated scenes. Printed: RMSE over bicubic's on the validation
 patches, by day and night, and on the held ASTER pairs at 250 m. Runs that the output file already holds are not
 made again, so that a long table can be made in pieces.
 """
@@ -26,7 +26,7 @@ from srdanet.training.gather import Groups, gather
 from srdanet.training.loop import Trainer
 from srdanet.training.samples import Sample
 
-CONFIG = Path(__file__).parents[1] / "configs" / "default.toml"
+CONFIG = Path(__file__).parents[1] / "configs" / "first.toml"
 SHOWN = ("imt-day", "imt-night", "aster")
 """Validation groups that are printed."""
 VARIANTS: Mapping[str, Mapping[str, Any]] = {

@@ -3,7 +3,7 @@
     python benchmarks/folds.py --data FOLDER [--iterations 800]
 
 Folds are blocks of the tile's columns (`evaluation/splits.toml`); training leaves out all pairs near the held ones.
-Each run is short, has real pairs only, mixed as in `configs/default.toml`, and a whole cosine of the rate. Printed:
+Each run is short, has real pairs only, mixed as in `configs/first.toml`, and a whole cosine of the rate. Printed:
 the median over the fold's pairs of the standard deviation of error, as by `srdanet evaluate target --held FOLD`.
 """
 

@@ -19,6 +19,18 @@ def test_box_mean_is_the_mean_of_the_box() -> None:
     assert box_mean(x, 3)[0, 0, 2, 3] == pytest.approx(float(x[0, 0, 1:4, 2:5].mean()), rel=1e-6)
 
 
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_box_mean_has_the_right_gradient_on_a_gpu(features: torch.Tensor) -> None:
+    """In channels-last memory torch's own mean over padded boxes has not."""
+    gradients = []
+    for device in ("cpu", "cuda"):
+        x = features.to(device).contiguous(memory_format=torch.channels_last).detach().requires_grad_()
+        (box_mean(x, 7) * features.flip(-1).to(device)).sum().backward()
+        assert x.grad is not None
+        gradients.append(x.grad.cpu())
+    torch.testing.assert_close(gradients[1], gradients[0])
+
+
 def test_local_mean_counts_valid_cells_only() -> None:
     x = torch.arange(35.0).view(1, 1, 5, 7)
     valid = torch.ones_like(x)

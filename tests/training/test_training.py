@@ -19,7 +19,7 @@ from srdanet.network.trained import trained
 from srdanet.network.widened import CASES
 from srdanet.physics import degrade
 from srdanet.predictors.stack import CHANNELS, CONTEXT
-from srdanet.training.batches import Recipe, beyond, clouds, draw
+from srdanet.training.batches import Batches, Recipe, beyond, clouds, draw
 from srdanet.training.config import TrainConfig, read_config
 from srdanet.training.export import export, read_checkpoint
 from srdanet.training.loop import Trainer, run
@@ -107,6 +107,24 @@ def test_resume_is_exact(samples: dict[str, list[Sample]], tmp_path: Path) -> No
         assert torch.equal(value, second.shadow[name]), name
 
 
+def test_workers_change_nothing(samples: dict[str, list[Sample]], tmp_path: Path) -> None:
+    runs = []
+    for workers in (0, 2):
+        config = settings(tmp_path / str(workers), 4).model_copy(update={"workers": workers})
+        runs.append(Trainer(config, samples, samples))
+        run(runs[-1])
+    for name, value in runs[0].shadow.items():
+        assert torch.equal(value, runs[1].shadow[name]), name
+
+
+def test_batches_differ_by_number_seed_and_rank(samples: dict[str, list[Sample]]) -> None:
+    recipes = {"toy": Recipe(1, 2, 12)}
+    first = Batches(samples, recipes, seed=1)
+    others = (first[1], Batches(samples, recipes, seed=2)[0], Batches(samples, recipes, seed=1, rank=1)[0])
+    assert torch.equal(first[0].lst.nan_to_num(), Batches(samples, recipes, seed=1)[0].lst.nan_to_num())
+    assert not any(torch.equal(first[0].lst.nan_to_num(), other.lst.nan_to_num()) for other in others)
+
+
 def test_resume_is_exact_with_another_fusion_and_fewer_terms(samples: dict[str, list[Sample]], tmp_path: Path) -> None:
     changes = {"fusion": "descent", "terms": ("degradation", "charbonnier")}
     runs = []
@@ -173,7 +191,7 @@ def test_a_gradient_that_is_not_finite_is_skipped_and_counted(
 
 def test_a_run_that_cannot_take_a_step_says_so(samples: dict[str, list[Sample]], tmp_path: Path) -> None:
     trainer = Trainer(settings(tmp_path / "run", 12), samples, samples)
-    trainer.samples = {"toy": [_broken()]}
+    trainer.batches.samples = {"toy": [_broken()]}
     with pytest.raises(ConfigError, match="no gradient of 4 batches"):
         run(trainer)
 
@@ -204,6 +222,14 @@ def test_a_run_cannot_go_on_from_another_network(
     config = settings(tmp_path / "run", 1)
     config = config.model_copy(update={"start": exported, "network": config.network.__class__(channels=24)})
     with pytest.raises(ConfigError, match="another network"):
+        Trainer(config, samples, samples)
+
+
+def test_a_run_cannot_go_on_from_what_has_seen_its_held_pairs(
+    samples: dict[str, list[Sample]], exported: Path, tmp_path: Path
+) -> None:
+    config = settings(tmp_path / "run", 1).model_copy(update={"start": exported, "held_fold": 2})
+    with pytest.raises(ConfigError, match="another fold"):
         Trainer(config, samples, samples)
 
 

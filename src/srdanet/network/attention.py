@@ -15,6 +15,9 @@ from torch.nn import functional as F  # noqa: N812  (the field's usual name)
 def box_mean(x: Tensor, size: int) -> Tensor:
     """Mean over a `size` x `size` box around each cell, zeros outside the image: (B, C, h, w) -> same."""
     half = size // 2
+    if x.is_cuda:
+        # In channels-last memory CUDA shifts the gradient of a padded mean (pytorch issue 188344).
+        x = x.contiguous()
     x = F.avg_pool2d(x, (size, 1), stride=1, padding=(half, 0))
     return F.avg_pool2d(x, (1, size), stride=1, padding=(0, half))
 

@@ -1,4 +1,4 @@
-"""From samples to batches: crops, turns, clouds, noise and dropped predictors, all seeded."""
+"""From samples to batches: crops, turns, clouds, noise and dropped predictors, all seeded by the batch's number."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 from torch import Tensor
+from torch.utils.data import Dataset
 
 from srdanet.predictors.stack import CHANNELS, CLASSES, CONTEXT, turned
 from srdanet.predictors.table import BANDS, WEATHER
@@ -77,6 +78,29 @@ CONTEXT_DROPS: tuple[tuple[float, tuple[str, ...]], ...] = (
     (0.08, ("season_sin", "season_cos", "sun_elevation")),
     (0.05, ("day", "lean")),
 )
+
+
+class Batches(Dataset[Batch]):
+    """All batches of a run, by their number: each can be drawn without those before it, in any process.
+
+    Args:
+        samples: The samples of each source.
+        recipes: How each source is drawn.
+        seed: The run's.
+        rank: Of the device that the batches are for; each has batches of its own.
+    """
+
+    def __init__(
+        self, samples: Mapping[str, Sequence[Sample]], recipes: Mapping[str, Recipe], seed: int, rank: int = 0
+    ) -> None:
+        self.samples, self.recipes, self.seed, self.rank = samples, recipes, seed, rank
+        weights = np.array([recipe.weight for recipe in recipes.values()])
+        self.chances = weights / weights.sum()
+
+    def __getitem__(self, number: int) -> Batch:
+        rng = np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=(self.rank, number)))
+        source = list(self.recipes)[int(rng.choice(len(self.recipes), p=self.chances))]
+        return draw(self.samples[source], self.recipes[source], rng)
 
 
 def draw(samples: Sequence[Sample], recipe: Recipe, rng: np.random.Generator, *, augment: bool = True) -> Batch:

@@ -51,6 +51,8 @@ class TrainConfig(_Strict):
     checkpoint_every: int = 500
     threads: int = Field(1, ge=1)
     """Threads of the processor, for each device."""
+    workers: int = Field(0, ge=0)
+    """Processes that draw batches ahead, for each device; 0: drawn when they are needed. Changes no result."""
     device: Literal["cpu", "cuda"] = "cpu"
     devices: int = Field(1, ge=1)
     """Devices of that kind on one machine, each with a process of its own; for `cpu` the number of processes."""

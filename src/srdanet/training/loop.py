@@ -5,14 +5,16 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from lightning_fabric import Fabric
 from lightning_fabric.utilities import move_data_to_device
 from torch import nn
+from torch.utils.data import DataLoader
 
 from srdanet.errors import ConfigError
 from srdanet.network.bundle import load_model
@@ -20,7 +22,7 @@ from srdanet.network.fusion import FUSIONS
 from srdanet.network.srdanet import SRDANet, Statistics
 from srdanet.network.trained import trained
 from srdanet.predictors.stack import CHANNELS
-from srdanet.training.batches import Recipe, draw, statistics
+from srdanet.training.batches import Batch, Batches, Recipe, draw, statistics
 from srdanet.training.config import TrainConfig
 from srdanet.training.curve import draw_curve
 from srdanet.training.devices import fabric_of
@@ -62,8 +64,8 @@ class Trainer:
         self.optimizer = Optimizer(
             self.net, list(self.fusion.parameters()), rate=config.learning_rate, weight_decay=config.weight_decay
         )
-        rank = self.fabric.global_rank
-        self.rng = np.random.default_rng(np.random.SeedSequence(config.seed, spawn_key=(rank,) if rank else ()))
+        self.batches = Batches(samples, self.recipes, config.seed, self.fabric.global_rank)
+        self._stream: Iterator[Batch] | None = None
         self.iteration = 0
         self.skipped = 0
 
@@ -80,14 +82,15 @@ class Trainer:
         if net.architecture != config.network:
             todo = "give the configuration the same network, or leave start out"
             raise ConfigError("has another network than the configuration", where=config.start, todo=todo)
+        if bundle.config["training"].get("held_fold") != config.held_fold:
+            todo = "give the configuration the same held_fold, or leave start out"
+            raise ConfigError("was trained with another fold held apart", where=config.start, todo=todo)
         return net.train()
 
     def step(self) -> dict[str, float | str]:
         """One batch; returns what the log keeps, without losses where the gradient was not finite and no step taken."""
-        names = list(self.recipes)
-        weights = np.array([self.recipes[name].weight for name in names])
-        source = names[int(self.rng.choice(len(names), p=weights / weights.sum()))]
-        batch = draw(self.samples[source], self.recipes[source], self.rng)
+        batch = self._next()
+        source = batch.source
         rate = self._rate()
         self.optimizer.set_rate(rate)
         self.optimizer.zero_grad()
@@ -106,6 +109,22 @@ class Trainer:
             log.warning("iteration %d skipped: the gradient of a batch of %s is not finite", self.iteration, source)
         self.iteration += 1
         return out
+
+    def _next(self) -> Batch:
+        """The batch of this iteration, drawn ahead where the configuration has workers."""
+        if self._stream is None:
+            workers, rest = self.config.workers, range(self.iteration, self.config.iterations)
+            context = "fork" if workers else None  # so that the samples are shared, not copied
+            loader = DataLoader(
+                self.batches,
+                batch_size=None,
+                sampler=rest,
+                num_workers=workers,
+                multiprocessing_context=context,
+                collate_fn=_as_is,
+            )
+            self._stream = iter(loader)
+        return next(self._stream)
 
     def _clip(self) -> bool:
         """Cut the gradient to length 1; whether it is finite."""
@@ -154,7 +173,6 @@ class Trainer:
 
     def save(self, path: Path) -> None:
         """Write everything a run needs to go on, under a temporary name first; called in all processes."""
-        states = self._gather(self.rng.bit_generator.state)
         if not self.fabric.is_global_zero:
             return
         state = {
@@ -162,7 +180,7 @@ class Trainer:
             "shadow": self.shadow,
             "fusion": self.fusion.state_dict(),
             "optimizer": self.optimizer.state_dict(),
-            "rng": states,
+            "devices": self.fabric.world_size,
             "iteration": self.iteration,
             "skipped": self.skipped,
             "began": self.began,
@@ -174,13 +192,6 @@ class Trainer:
         torch.save(move_data_to_device(state, torch.device("cpu")), temporary)
         temporary.replace(path)
 
-    def _gather(self, own: object) -> list[object]:
-        """What each process has, in their order."""
-        every: list[object] = [own] * self.fabric.world_size
-        if self.fabric.world_size > 1:
-            torch.distributed.all_gather_object(every, own)
-        return every
-
     def restore(self, path: Path) -> None:
         """Go on from `save`.
 
@@ -188,16 +199,21 @@ class Trainer:
             ConfigError: when the run had another number of devices.
         """
         state = torch.load(path, weights_only=False, map_location="cpu")
-        if len(state["rng"]) != self.fabric.world_size:
-            made = f"comes from a run on {len(state['rng'])} devices, this is one on {self.fabric.world_size}"
+        if state["devices"] != self.fabric.world_size:
+            made = f"comes from a run on {state['devices']} devices, this is one on {self.fabric.world_size}"
             raise ConfigError(made, where=path, todo="set devices to the same number, or choose another output")
         self.net.load_state_dict(state["net"])
         for name, value in state["shadow"].items():
             self.shadow[name].copy_(value)
         self.fusion.load_state_dict(state["fusion"])
         self.optimizer.load_state_dict(state["optimizer"])
-        self.rng.bit_generator.state = state["rng"][self.fabric.global_rank]
         self.iteration, self.skipped = state["iteration"], state["skipped"]
+        self._stream = None
+
+
+def _as_is(batch: Any) -> Any:
+    """What `Batches` gives is a whole batch already."""
+    return batch
 
 
 def _scales(group: Sequence[Sample]) -> list[float]:

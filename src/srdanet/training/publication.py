@@ -54,6 +54,8 @@ def _card(checkpoint: Path, version: str, widen: Sequence[float], reports: Seque
     """The model card from its template."""
     net, config = read_checkpoint(checkpoint)
     template = Template((files("srdanet") / "models" / "MODEL_CARD.template.md").read_text(encoding="utf-8"))
+    start = config["start"]
+    began = f"from the weights of {start['version']} (`configs/first.toml`)" if start else "from weights drawn anew"
     tables = {f"{report.title}_table": "\n".join(_markdown(report)) for report in reports}
     return template.substitute(
         name=config["name"],
@@ -61,6 +63,7 @@ def _card(checkpoint: Path, version: str, widen: Sequence[float], reports: Seque
         parameters=f"{sum(p.numel() for p in net.parameters()):,}",
         iterations=f"{config['iteration']:,}",
         seed=config["seed"],
+        began=began,
         scenes=config["simulated_scenes"],
         factors_table="\n".join(_factors(widen)),
         **tables,
