@@ -16,7 +16,7 @@ from srdanet import ladder
 from srdanet.adaptation import Adaptation, Adapted
 from srdanet.adaptation.patches import MOST, SIDE, patches
 from srdanet.errors import ArgumentError, MissingExtraError, SceneError
-from srdanet.evaluation import adapting
+from srdanet.evaluation import switched
 from srdanet.grid import Level, Tile, coordinates, geobox_of, refine
 from srdanet.network.bundle import Bundle
 from srdanet.network.srdanet import Architecture, SRDANet, Statistics
@@ -138,8 +138,8 @@ def test_the_record_of_a_product_says_it(bundle: Bundle, picture: Image, tmp_pat
 def test_in_evaluation_each_image_gets_a_model_of_its_own_once(
     bundle: Bundle, picture: Image, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(adapting, "load_model", lambda model: bundle)
-    method = adapting.Adapting("toy", Adaptation(iterations=1))
+    monkeypatch.setattr(switched, "load_model", lambda model: bundle)
+    method = switched.Switched("toy", adapt=Adaptation(iterations=1))
     half, quarter = (method(*picture, factor=factor, day=True).attrs["adapted"] for factor in (2, 4))
     assert half == quarter
     other = method(*image(41, 46, seed=8), factor=2, day=True).attrs["adapted"]

@@ -96,6 +96,9 @@ _SPLIT = click.option(
 _ADAPT = click.option(
     "--adapt/--no-adapt", default=False, show_default=True, help="Fit the model to each image first; needs [train]."
 )
+_CONSERVE = click.option(
+    "--conserve/--no-conserve", default=False, show_default=True, help="Reproduce the coarse LST exactly."
+)
 
 
 def _by(*kinds: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
@@ -108,11 +111,12 @@ def _by(*kinds: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
 @_experiment
 @_SPLIT
 @_by("season", "relief")
-def simulation(data: Path, model: str, split: Any, by: Any, as_json: bool) -> None:
+@_CONSERVE
+def simulation(data: Path, model: str, split: Any, by: Any, conserve: bool, as_json: bool) -> None:
     """2000 -> 1000 m against the real 1 km LST of MODIS."""
     from srdanet.evaluation import run_simulation
 
-    _print(run_simulation(data, model, split, by), as_json=as_json)
+    _print(run_simulation(data, _method(model, conserve=conserve), split, by), as_json=as_json)
 
 
 @evaluate.command()
@@ -122,11 +126,14 @@ def simulation(data: Path, model: str, split: Any, by: Any, as_json: bool) -> No
 @click.option("--held", type=int, help="The fold of pairs held apart.")
 @_by("relief", "cover")
 @_ADAPT
-def target(data: Path, model: str, split: Any, held: int | None, by: Any, adapt: bool, as_json: bool) -> None:
+@_CONSERVE
+def target(
+    data: Path, model: str, split: Any, held: int | None, by: Any, adapt: bool, conserve: bool, as_json: bool
+) -> None:
     """1 km -> 500 m and 250 m against ASTER of the same overpass."""
     from srdanet.evaluation import run_target
 
-    _print(run_target(data, _method(model, adapt=adapt), split, held, by), as_json=as_json)
+    _print(run_target(data, _method(model, adapt=adapt, conserve=conserve), split, held, by), as_json=as_json)
 
 
 @evaluate.command()
@@ -144,11 +151,12 @@ def orleans(data: Path, model: str, as_json: bool) -> None:
 @_experiment
 @_by("season", "relief", "cover", "angle")
 @_ADAPT
-def simulated(scenes: int, model: str, by: Any, adapt: bool, as_json: bool) -> None:
+@_CONSERVE
+def simulated(scenes: int, model: str, by: Any, adapt: bool, conserve: bool, as_json: bool) -> None:
     """1 km -> 500 m and 250 m on invented scenes whose truth is known."""
     from srdanet.evaluation import run_simulated
 
-    _print(run_simulated(scenes, _method(model, adapt=adapt), by), as_json=as_json)
+    _print(run_simulated(scenes, _method(model, adapt=adapt, conserve=conserve), by), as_json=as_json)
 
 
 @evaluate.command()
@@ -171,10 +179,10 @@ def stations(data: Path, model: str, product: Path | None, as_json: bool) -> Non
     _print(report, as_json=as_json)
 
 
-def _method(model: str, *, adapt: bool) -> str | Downscaler:
-    from srdanet.evaluation.adapting import Adapting
+def _method(model: str, *, adapt: bool = False, conserve: bool = False) -> str | Downscaler:
+    from srdanet.evaluation.switched import Switched
 
-    return Adapting(model) if adapt else model
+    return Switched(model, adapt=adapt, conserve=conserve) if adapt or conserve else model
 
 
 def _print(report: Report, *, as_json: bool) -> None:
