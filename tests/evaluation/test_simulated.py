@@ -41,8 +41,8 @@ def test_scenes_follow_from_their_seeds_and_differ(lands: list[Simulation]) -> N
 def test_a_method_is_given_everything_and_held_against_the_truth(lands: list[Simulation]) -> None:
     knowing = Knowing(lands)
     rows = simulated.known(knowing, lands)
-    labels = ["day, 250 m", "day, 500 m", "night, 250 m", "night, 500 m"]
-    assert sorted(row.label for row in rows) == labels
+    labels = [f"{when}, {size} m" for when in ("day", "night", "day and night") for size in (500, 250)]
+    assert [row.label for row in rows] == labels
     for row in rows:
         assert (row.model, row.model_metrics["bias"]) == pytest.approx((1, 1), abs=1e-4)
         assert row.model_metrics["detail r2"] == pytest.approx(1, abs=1e-4)
@@ -58,9 +58,11 @@ def test_a_method_is_given_everything_and_held_against_the_truth(lands: list[Sim
 @pytest.mark.parametrize("by", ["season", "relief", "cover", "angle"])
 def test_classes_make_up_the_whole(lands: list[Simulation], by: str) -> None:
     rows = simulated.known(Interpolation("bilinear"), lands, by)  # type: ignore[arg-type]
-    for when in ("day", "night"):
+    for when in ("day", "night", "day and night"):
         whole = next(row for row in rows if row.label == f"{when}, 250 m")
         parts = [row for row in rows if row.label.startswith(f"{when}, 250 m, ")]
+        if when == "day and night":
+            parts = [row for row in rows if row.label in ("day, 250 m", "night, 250 m")]
         assert parts
         cells = [row.model_metrics["cells"] for row in parts]
         assert sum(cells) == whole.model_metrics["cells"]

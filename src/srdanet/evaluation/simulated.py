@@ -25,6 +25,9 @@ YEAR = 2021
 TILES = ("h18v04", "h26v05", "h11v05", "h08v05", "h27v05", "h20v05", "h12v12", "h30v12", "h17v05", "h25v06", "h31v11")
 """Where the lands lie: temperate and dry, both hemispheres; the last three occur in no training."""
 
+WHEN = ("day", "night", "day and night")
+"""Rows come in this order; the last is over all scenes."""
+
 
 def scenes(count: int, size: int = 64, first: int = FIRST_SEED) -> Iterator[Simulation]:
     """Scenes by day and by night in turn; place and date follow from the seed.
@@ -42,7 +45,7 @@ def scenes(count: int, size: int = 64, first: int = FIRST_SEED) -> Iterator[Simu
 
 
 def known(downscaler: Downscaler, simulations: Iterable[Simulation], by: By | None = None) -> tuple[Row, ...]:
-    """1 km -> 250 m against the truth, at 500 m (2 x 2 means) and at 250 m, by day and by night.
+    """1 km -> 250 m against the truth, at 500 m (2 x 2 means) and at 250 m, by day, by night and over both.
 
     Input: the observed `lst` (noise, quality and clouds as of MODIS) and all base predictors on
     their own grids; time and day given. RMSE pooled over all cells; its interval by scene.
@@ -58,13 +61,18 @@ def known(downscaler: Downscaler, simulations: Iterable[Simulation], by: By | No
         half, quarter, results = at_500_and_250(downscaler, view_of(scene), scene.truth)
         if not quarter[0].error.n:
             continue
-        groups[f"{when}, 500 m"].append([half])
-        groups[f"{when}, 250 m"].append([quarter])
+        for times in (when, WHEN[2]):
+            groups[f"{times}, 500 m"].append([half])
+            groups[f"{times}, 250 m"].append([quarter])
         if by is not None:
             for name, both in results.parts(scene.truth, _classes(scene, by)).items():
                 groups[f"{when}, 250 m, {name}"].append([both])
-    order = sorted(groups, key=lambda label: (label[:3], label.count(","), "500 m" not in label, label))
+    order = sorted(groups, key=_order)
     return tuple(rows.pooled(label, groups[label], f"{rows.cells(groups[label])} cells", "scenes") for label in order)
+
+
+def _order(label: str) -> tuple[int, bool, bool, str]:
+    return WHEN.index(label.partition(",")[0]), label.count(",") > 1, "500 m" not in label, label
 
 
 def view_of(scene: Simulation) -> View:
