@@ -213,7 +213,7 @@ def test_a_run_goes_on_from_a_model(samples: dict[str, list[Sample]], exported: 
     for name, value in trained(begun).state_dict().items():
         assert torch.equal(value, trainer.shadow[name]), name
     _, made = read_checkpoint(run(trainer))
-    assert made["start"] == {"version": "7", "sha256": begun.sha256}
+    assert made["start"] == {"name": begun.name, "version": "7", "sha256": begun.sha256}
 
 
 def test_a_run_cannot_go_on_from_another_network(

@@ -26,7 +26,7 @@ TILES = ("h18v04", "h26v05", "h11v05", "h08v05", "h27v05", "h20v05", "h12v12", "
 """Where the lands lie: temperate and dry, both hemispheres; the last three occur in no training."""
 
 WHEN = ("day", "night", "day and night")
-"""Rows come in this order; the last is over all scenes."""
+"""Rows come in this order; the last is over all scenes, where there are some of both."""
 
 
 def scenes(count: int, size: int = 64, first: int = FIRST_SEED) -> Iterator[Simulation]:
@@ -61,12 +61,15 @@ def known(downscaler: Downscaler, simulations: Iterable[Simulation], by: By | No
         half, quarter, results = at_500_and_250(downscaler, view_of(scene), scene.truth)
         if not quarter[0].error.n:
             continue
-        for times in (when, WHEN[2]):
-            groups[f"{times}, 500 m"].append([half])
-            groups[f"{times}, 250 m"].append([quarter])
+        groups[f"{when}, 500 m"].append([half])
+        groups[f"{when}, 250 m"].append([quarter])
         if by is not None:
             for name, both in results.parts(scene.truth, _classes(scene, by)).items():
                 groups[f"{when}, 250 m, {name}"].append([both])
+    for size in ("500 m", "250 m"):
+        day, night, always = (f"{when}, {size}" for when in WHEN)
+        if day in groups and night in groups:
+            groups[always] = groups[day] + groups[night]
     order = sorted(groups, key=_order)
     return tuple(rows.pooled(label, groups[label], f"{rows.cells(groups[label])} cells", "scenes") for label in order)
 

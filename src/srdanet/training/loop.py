@@ -77,7 +77,7 @@ class Trainer:
             numbers = Statistics(*statistics({name: self.samples[name] for name in config.sources}), relative)
             return SRDANet(numbers, config.network)
         bundle = load_model(config.start)
-        self.began = {"version": bundle.version, "sha256": bundle.sha256}
+        self.began = {"name": bundle.name, "version": bundle.version, "sha256": bundle.sha256}
         net = trained(bundle)
         if net.architecture != config.network:
             todo = "give the configuration the same network, or leave start out"

@@ -54,10 +54,13 @@ class Objective(nn.Module):
             truth = torch.where(known, truth, fine.detach())
             error = (fine - truth) / scale
             coarse, whole = degrade_exitance(fine, torch.ones_like(fine))
-            whole = whole * (~torch.isnan(lst)).to(fine.dtype)
-            closure = torch.where(whole > 0, coarse - torch.nan_to_num(lst), torch.zeros_like(coarse))
+            holes = torch.isnan(lst)
+            closure = torch.where(holes, torch.zeros_like(coarse), coarse - torch.nan_to_num(lst))
             pixel = charbonnier(error, valid)
-            degradation = charbonnier(closure / scale, whole)
+            # Against the truth made coarse: in the closed loop that is the image; an image of another sensor has noise,
+            # which the network is to undo, not to keep.
+            wanted, judged = degrade_exitance(truth, valid)
+            degradation = charbonnier((coarse - wanted) / scale, judged)
             structure = 1 - ms_ssim(fine, truth, valid)
             losses = [(degradation, pixel, structure)[k] for k in self.chosen]
             total = total + self.fusion(*losses)
@@ -65,9 +68,9 @@ class Objective(nn.Module):
             terms.append(torch.stack(losses).detach())
             report |= {
                 f"share{i + 1}": mean_where(error.detach() ** 2, valid).sqrt(),
-                f"closure{i + 1}": mean_where(closure.detach().abs(), whole),
+                f"closure{i + 1}": mean_where(closure.detach().abs(), whole * ~holes),
                 f"structure{i + 1}": structure.detach(),
             }
-            holes = torch.isnan(lst).repeat_interleave(2, -1).repeat_interleave(2, -2)
-            lst = torch.where(holes, torch.full_like(fine, torch.nan), fine)
+            gaps = holes.repeat_interleave(2, -1).repeat_interleave(2, -2)
+            lst = torch.where(gaps, torch.full_like(fine, torch.nan), fine)
         return total / len(steps), torch.stack(terms).mean(0), report

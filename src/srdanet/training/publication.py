@@ -55,7 +55,7 @@ def _card(checkpoint: Path, version: str, widen: Sequence[float], reports: Seque
     net, config = read_checkpoint(checkpoint)
     template = Template((files("srdanet") / "models" / "MODEL_CARD.template.md").read_text(encoding="utf-8"))
     start = config["start"]
-    began = f"from the weights of {start['version']} (`configs/first.toml`)" if start else "from weights drawn anew"
+    began = f"from the weights of {start['name']} {start['version']}" if start else "from weights drawn anew"
     tables = {f"{report.title}_table": "\n".join(_markdown(report)) for report in reports}
     return template.substitute(
         name=config["name"],
