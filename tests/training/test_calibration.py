@@ -10,7 +10,7 @@ from srdanet.network.srdanet import Architecture, SRDANet, Statistics
 from srdanet.network.widened import CASES, CELLS, Widened
 from srdanet.predictors.stack import CONTEXT
 from srdanet.predictors.table import WEATHER
-from srdanet.training.calibration import PROMISED, Errors, best_factor, results
+from srdanet.training.calibration import PROMISED, Errors, best_factor, factors, results
 from srdanet.training.samples import Sample, Step
 
 SMALL = Architecture(channels=6, groups=1, heads=2, head_width=2)
@@ -85,3 +85,27 @@ def test_steps_run_in_a_row_and_holes_stay_out() -> None:
     assert second.max() == 1.0
     np.testing.assert_array_equal(half, lst.repeat(2, 0).repeat(2, 1))
     np.testing.assert_array_equal(quarter, lst.repeat(4, 0).repeat(4, 1))
+
+
+class Certain:
+    """A stand-in for a bundle: 290 K, give or take 1 K."""
+
+    def step(self, lst: np.ndarray, channels: np.ndarray, context: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        shape = tuple(2 * n for n in lst.shape)
+        return np.full(shape, 290, np.float32), np.ones(shape, np.float32)
+
+
+def test_a_case_is_made_wider_by_what_is_said_of_it() -> None:
+    """Errors of 1.5 K, then of 3 K: each case gets its own factor, and only the one named is wider."""
+    rng = np.random.default_rng(5)
+    steps = []
+    for n, spread in ((1, 1.5), (2, 3.0)):
+        context = np.full((len(CONTEXT), 40 * n, 40 * n), np.nan, np.float32)
+        context[CONTEXT.index("cell")], context[CONTEXT.index("day")] = CELLS[n], 1
+        truth = rng.normal(290, spread, (80 * n, 80 * n)).astype(np.float32)
+        steps.append(Step((), np.zeros((0, *truth.shape), np.float16), context, truth))
+    drawn = [Sample("simulated-day", np.full((40, 40), 290, np.float32), tuple(steps))]
+    first, second = (CELLS[1], False, False), (CELLS[2], False, False)
+    plain, wider = (factors(Certain(), drawn, wider) for wider in (None, {first: 1.2}))  # type: ignore[arg-type]
+    assert plain == {first: pytest.approx(1.5, rel=0.05), second: pytest.approx(3.0, rel=0.05)}
+    assert wider == {first: pytest.approx(1.2 * plain[first]), second: plain[second]}
