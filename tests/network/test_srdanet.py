@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.nn import functional as F  # noqa: N812
 
-from srdanet.network.srdanet import Architecture, SRDANet, Statistics
+from srdanet.network.srdanet import FARTHEST, Architecture, SRDANet, Statistics
 from srdanet.predictors.stack import CHANNELS, CONTEXT
 
 Inputs = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
@@ -53,16 +53,19 @@ def test_results_are_numbers_whatever_is_missing(inputs: Inputs) -> None:
     assert bool(torch.isfinite(nothing).all())
 
 
-def test_a_fire_stays_where_it_is(inputs: Inputs) -> None:
-    """One absurd cell spoils its neighbourhood no more than bicubic interpolation does."""
+def test_no_input_drives_the_result_far_from_interpolation(inputs: Inputs) -> None:
+    """A fire, a cloud that nobody masked, a broken predictor: what is added stays within what a scene can hold."""
     lst, channels, context = (x.clone() for x in inputs)
     lst[..., 30, 30] = 1200
+    lst[..., 40:, :] -= 30
     channels[..., 90, 90] = 1e6
     context[:, 2] = 1e6
+    net = make()
     with torch.no_grad():
-        fine, _ = make()(lst, channels, context)
+        net.tail.weight *= 100
+        fine, _ = net(lst, channels, context)
     bicubic = F.interpolate(lst, scale_factor=2, mode="bicubic", align_corners=False)
-    assert float((fine - bicubic)[..., :40, :40].abs().max()) < 60
+    assert float((fine - bicubic).abs().max()) == pytest.approx(FARTHEST, abs=0.01)
 
 
 def test_a_missing_value_is_not_a_zero(inputs: Inputs) -> None:
@@ -72,6 +75,25 @@ def test_a_missing_value_is_not_a_zero(inputs: Inputs) -> None:
     net = make()
     with torch.no_grad():
         assert not torch.allclose(net(lst, gone, context)[0], net(lst, zero, context)[0], atol=1e-3)
+
+
+def test_no_edge_is_drawn_where_an_even_image_ends(inputs: Inputs) -> None:
+    """To a network that cannot see what is missing, an image that goes on as it was has no end nearby."""
+    lst, channels, context = (x.clone() for x in inputs)
+    net, count = make(), len(CHANNELS)
+    with torch.no_grad():
+        net.auxiliary[0].weight[:, 4 * count :] = 0  # type: ignore[index]
+        channels[:, 0] = 4.3
+        whole = net(lst, channels, context)[0]
+        channels[:, 0, :, 70:] = torch.nan
+        ended = net(lst, channels, context)[0]
+        channels[:, 0] = torch.nan
+        without = net(lst, channels, context)[0]
+    effect = float((whole - without).abs().mean())
+    assert effect > 0.02
+    assert float((ended - whole)[..., 60:72].abs().mean()) < 0.1 * effect
+    # Far from it there is nothing to go on with.
+    assert float((ended - without)[..., -12:].abs().mean()) < 0.1 * effect
 
 
 def test_windows_do_not_show(inputs: Inputs) -> None:

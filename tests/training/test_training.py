@@ -19,6 +19,8 @@ from srdanet.network.trained import trained
 from srdanet.network.widened import CASES
 from srdanet.physics import degrade
 from srdanet.predictors.stack import CHANNELS, CONTEXT
+from srdanet.rivals.interpolation import interpolate
+from srdanet.training import batches
 from srdanet.training.batches import Batches, Recipe, beyond, clouds, draw
 from srdanet.training.config import TrainConfig, read_config
 from srdanet.training.export import export, read_checkpoint
@@ -271,6 +273,13 @@ def test_a_bundle_of_another_format_or_other_predictors_is_refused(folder: Path)
             load_model(folder)
 
 
+@pytest.fixture
+def steady(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No cell strays."""
+    monkeypatch.setattr(batches, "STRAYS", 0)
+
+
+@pytest.mark.usefixtures("steady")
 def test_batches_turn_everything_together(samples: dict[str, list[Sample]]) -> None:
     """Whatever the turn, NDVI's detail stays where the truth's is."""
     rng = np.random.default_rng(0)
@@ -283,6 +292,7 @@ def test_batches_turn_everything_together(samples: dict[str, list[Sample]]) -> N
                 assert np.corrcoef(ndvi[known], truth[known])[0, 1] < -0.6
 
 
+@pytest.mark.usefixtures("steady")
 def test_the_context_says_how_a_batch_was_turned(samples: dict[str, list[Sample]]) -> None:
     """Turned back as it says, a sample is what it was."""
     first = samples["toy"][0].steps[0]
@@ -308,8 +318,8 @@ def test_clouds_cover_what_they_should() -> None:
     assert max(shares) < 0.55
 
 
-def test_images_end_along_a_line_and_terrain_does_not(samples: dict[str, list[Sample]]) -> None:
-    """Beyond some line all of an image is missing, at both steps the same ground."""
+def test_images_have_gaps_and_terrain_has_none(samples: dict[str, list[Sample]]) -> None:
+    """Where a gap is, all images are missing, at both steps on the same ground."""
     step = samples["toy"][0].steps[0]
     shape = step.truth.shape
     given = np.ones((len(CHANNELS), *shape), np.float16)
@@ -330,6 +340,28 @@ def test_images_end_along_a_line_and_terrain_does_not(samples: dict[str, list[Sa
             assert share[0] == pytest.approx(share[1], abs=0.05)
             ended += 1
     assert 5 < ended < 40
+
+
+def test_what_strays_has_no_detail_of_its_own(
+    samples: dict[str, list[Sample]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A part of the cells strays, and the truth of each step as interpolation carries it; nothing else changes."""
+    for seed in range(8):
+        drawn = []
+        for often in (0, 1):
+            monkeypatch.setattr(batches, "STRAYS", often)
+            drawn.append(draw(samples["toy"], Recipe(1, 1, SIDE), np.random.default_rng(seed)))
+        steady, strayed = drawn
+        known = np.isfinite(steady.lst.numpy()[0, 0])
+        carried = np.where(known, (strayed.lst - steady.lst).numpy()[0, 0], 0)
+        assert 0.01 < (carried != 0).mean() < 0.5
+        assert np.abs(carried).max() <= max(map(abs, batches.STRAY))
+        for before, after in zip(steady.steps, strayed.steps, strict=True):
+            torch.testing.assert_close(before.channels, after.channels, equal_nan=True)
+            carried = interpolate(carried, 2)
+            if known.all():
+                np.testing.assert_allclose((after.truth - before.truth).numpy()[0, 0], carried, atol=1e-3)
+            assert torch.equal(torch.isnan(after.truth), torch.isnan(before.truth))
 
 
 def test_cells_beyond_a_line_lie_in_its_direction() -> None:

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
-from srdanet.network.attention import GCA, local_mean
+from srdanet.network.attention import GCA, box_mean, local_mean
 from srdanet.network.refinement import MFRM
 
 LEVEL, SPREAD = 290.0, 20.0
@@ -23,6 +23,11 @@ DETAIL = 3.0
 """Usual departure (K) of a cell from its surroundings."""
 FAR = 10.0
 """Standardised values beyond this (a fire, a broken cell, a climate never seen) are cut to it."""
+
+FARTHEST = 15.0
+"""The most (K) that a fine cell may depart from interpolation, however broken the input; sound input stays below 11."""
+ENOUGH = 0.25
+"""Share of a predictor's surroundings that must be known for their mean to fill a gap in full."""
 
 
 @dataclass(frozen=True)
@@ -116,16 +121,23 @@ class SRDANet(nn.Module):
         residual, log_sigma = F.pixel_shuffle(self.tail(self.mfrm(shallow)), 2).chunk(2, 1)
         # A hole takes the mean of its surroundings, so that its neighbours are interpolated towards it.
         base = F.interpolate(departure + level, scale_factor=2, mode="bicubic", align_corners=False) + LEVEL
-        return base + residual, torch.exp(log_sigma.clamp(-5, 3))
+        return base + residual.clamp(-FARTHEST, FARTHEST), torch.exp(log_sigma.clamp(-5, 3))
 
     def _fold(self, auxiliary: Tensor) -> Tensor:
-        """Standardised predictors and the share of them present, folded onto the coarse grid."""
+        """Standardised predictors and the share of them present, folded onto the coarse grid.
+
+        A gap takes the mean of its surroundings, fading to the mean of all training data where few of them are known,
+        so that no edge is drawn where an image ends.
+        """
         known = ~torch.isnan(auxiliary)
         present = known.to(auxiliary.dtype)
         x = torch.where(known, (auxiliary - self.channel_mean) / self.channel_std, torch.zeros_like(auxiliary))
-        x = (x - self.relative * local_mean(x, present, 2 * self.architecture.level_box + 1)) * present
-        x = x.clamp(-FAR, FAR)
-        return torch.cat([F.pixel_unshuffle(x, 2), F.avg_pool2d(present, 2)], 1)
+        box = 2 * self.architecture.level_box + 1
+        share = box_mean(present, box)
+        level = box_mean(x, box) / share.clamp_min(1e-6)
+        filled = level * (share / ENOUGH).clamp(max=1)
+        x = torch.where(known, x, filled) - self.relative * torch.where(known, level, filled)
+        return torch.cat([F.pixel_unshuffle(x.clamp(-FAR, FAR), 2), F.avg_pool2d(present, 2)], 1)
 
     def _standard_context(self, context: Tensor) -> Tensor:
         known = ~torch.isnan(context)

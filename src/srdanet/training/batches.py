@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +14,7 @@ from torch.utils.data import Dataset
 
 from srdanet.predictors.stack import CHANNELS, CLASSES, CONTEXT, turned
 from srdanet.predictors.table import BANDS, WEATHER
+from srdanet.rivals.interpolation import interpolate
 from srdanet.training.samples import Sample
 
 Floats = NDArray[np.float32]
@@ -69,10 +70,14 @@ DROPS: tuple[tuple[float, tuple[str, ...]], ...] = (
 """Channels dropped together, and how often: any product may be missing in production."""
 NEVER_SEEN = 1e9
 """Spread of a quantity that no sample holds."""
-ENDS = 0.1
-"""How often what ends with an image is known on one side of a line only."""
-ENDING = np.array([name not in ("elevation", "slope", "illumination") for name in CHANNELS])
+GAPS = 0.1
+"""How often what images bring is missing in part: beyond a line, where one ends, or under clouds, as often."""
+IMAGES = np.array([name not in ("elevation", "slope", "illumination") for name in CHANNELS])
 """Channels that images bring; terrain is known everywhere or nowhere."""
+STRAYS = 0.1
+"""How often some cells stray from what lies there: a cloud that nobody masked, snow, a fire."""
+STRAY = (-25.0, 5.0)
+"""By how much (K), at most; each cell by half of that or more."""
 CONTEXT_DROPS: tuple[tuple[float, tuple[str, ...]], ...] = (
     (0.30, WEATHER),
     (0.08, ("season_sin", "season_cos", "sun_elevation")),
@@ -123,7 +128,7 @@ def _one(
     half, mirror = (bool(rng.random() < TURNS) for _ in range(2)) if augment else (False, False)
     dropped = _dropped(DROPS, rng) if augment else set()
     blind = _dropped(CONTEXT_DROPS, rng) if augment else set()
-    line = (rng.uniform(0, 2 * np.pi), rng.uniform(-0.4, 0.4)) if augment and rng.random() < ENDS else None
+    gap = _gap(side, rng) if augment and rng.random() < GAPS else None
 
     def cut(values: NDArray[np.generic], factor: int) -> Floats:
         part = values[..., row * factor : (row + side) * factor, col * factor : (col + side) * factor]
@@ -134,17 +139,24 @@ def _one(
         lst = lst + rng.normal(0, recipe.noise, lst.shape).astype(np.float32)
     if augment and rng.random() < 0.25:
         lst = np.where(clouds(lst.shape, rng), np.float32(np.nan), lst)
+    stray = np.zeros_like(lst)
+    if augment and rng.random() < STRAYS:
+        stray = np.where(clouds(lst.shape, rng), rng.uniform(*STRAY) * rng.uniform(0.5, 1, lst.shape), 0)
+    lst = (lst + stray).astype(np.float32)
     steps = []
     for i, step in enumerate(sample.steps):
         factor = 2 ** (i + 1)
         channels = np.full((len(CHANNELS), side * factor, side * factor), np.nan, np.float32)
         keep = [k for k, name in enumerate(step.names) if name not in dropped]
         channels[[CHANNELS.index(step.names[k]) for k in keep]] = cut(step.channels[keep], factor)
-        if line is not None:
-            channels[ENDING[:, None, None] & beyond(line, side * factor)] = np.nan
+        if gap is not None:
+            channels[IMAGES[:, None, None] & gap(side * factor)] = np.nan
         context = cut(step.context, factor // 2) * turned(half=half, mirror=mirror)
         context[[CONTEXT.index(name) for name in blind]] = np.nan
-        truth = np.where(np.isnan(lst).repeat(factor, 0).repeat(factor, 1), np.nan, cut(step.truth, factor))
+        # Nothing finer can be learned from what has strayed: it is to stay as interpolation leaves it.
+        stray = interpolate(stray, 2)
+        truth = cut(step.truth, factor) + stray
+        truth[np.isnan(lst).repeat(factor, 0).repeat(factor, 1)] = np.nan
         steps.append((channels, context, truth.astype(np.float32)))
     return lst, steps
 
@@ -158,6 +170,15 @@ def clouds(shape: tuple[int, ...], rng: np.random.Generator) -> NDArray[np.bool_
     field = gaussian_filter(rng.normal(size=shape), rng.uniform(0.7, 4))
     mask: NDArray[np.bool_] = field > np.quantile(field, rng.uniform(0.5, 0.95))
     return mask
+
+
+def _gap(side: int, rng: np.random.Generator) -> Callable[[int], NDArray[np.bool_]]:
+    """Where images are missing, on any grid that divides a square of `side` coarse cells."""
+    if rng.random() < 0.5:
+        line = (rng.uniform(0, 2 * np.pi), rng.uniform(-0.4, 0.4))
+        return lambda fine: beyond(line, fine)
+    mask = clouds((side, side), rng)
+    return lambda fine: mask.repeat(fine // side, 0).repeat(fine // side, 1)
 
 
 def beyond(line: tuple[float, float], side: int) -> NDArray[np.bool_]:
