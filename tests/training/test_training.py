@@ -390,6 +390,12 @@ def test_a_configuration_stands_on_another(tmp_path: Path) -> None:
     path.write_text('base = "base.toml"\noutput = "p"\nseed = 8\n')
     config = read_config(path)
     assert (config.seed, config.warmup, config.output) == (8, 9, tmp_path / "p")
+    (tmp_path / "shorter.toml").write_text('base = "short.toml"\noutput = "q"\n')
+    config = read_config(tmp_path / "shorter.toml")
+    assert (config.seed, config.warmup, config.output) == (8, 9, tmp_path / "q")
+    path.write_text('base = "shorter.toml"\n')
+    with pytest.raises(ConfigError, match=r"shorter\.toml: stands on itself"):
+        read_config(tmp_path / "shorter.toml")
     path.write_text('base = "absent.toml"\n')
     with pytest.raises(ConfigError, match="absent"):
         read_config(path)

@@ -74,15 +74,13 @@ class TrainConfig(_Strict):
 def read_config(path: Path | str) -> TrainConfig:
     """Read a training configuration (TOML); relative paths in it are relative to the file.
 
-    With `base = "other.toml"` in it, what it does not say is as in that file of the same folder.
+    With `base = "other.toml"` in it, the rest is as in that file of the same folder, which may have a base too.
 
     Raises:
         ConfigError: when the file cannot be read or says something unknown or impossible.
     """
     path = Path(path)
     raw = _table(path)
-    if "base" in raw:
-        raw = _table(path.parent / Path(raw.pop("base")).name) | raw
     try:
         config = TrainConfig(**raw)
     except ValidationError as error:
@@ -94,10 +92,16 @@ def read_config(path: Path | str) -> TrainConfig:
     return config.model_copy(update={"data": here / config.data, "output": here / config.output, "start": start})
 
 
-def _table(path: Path) -> dict[str, Any]:
+def _table(path: Path, above: tuple[Path, ...] = ()) -> dict[str, Any]:
+    """What a file says, with what its base says where it says nothing."""
+    if path in above:
+        raise ConfigError("stands on itself", where=path, todo="let one of the files have no base")
     try:
-        return tomllib.loads(path.read_text())
+        raw = tomllib.loads(path.read_text())
     except OSError as error:
         raise ConfigError(f"cannot be read ({error.strerror})", where=path) from error
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"is no valid TOML: {error}", where=path) from error
+    if "base" not in raw:
+        return raw
+    return _table(path.parent / Path(raw.pop("base")).name, (*above, path)) | raw
