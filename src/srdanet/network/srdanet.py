@@ -109,7 +109,7 @@ class SRDANet(nn.Module):
         """
         known = ~torch.isnan(lst)
         valid = known.to(lst.dtype)
-        lst = torch.where(known, lst, torch.zeros_like(lst)) - LEVEL * valid
+        lst = torch.where(known, lst, 0.0) - LEVEL * valid
         level = local_mean(lst, valid, self.architecture.level_box)
         departure = (lst - level) * valid
         p = self.primary(torch.cat([(departure / DETAIL).clamp(-FAR, FAR), valid, level / SPREAD], 1))
@@ -129,19 +129,32 @@ class SRDANet(nn.Module):
         A gap takes the mean of its surroundings, fading to the mean of all training data where few of them are known,
         so that no edge is drawn where an image ends.
         """
-        known = ~torch.isnan(auxiliary)
-        present = known.to(auxiliary.dtype)
-        x = torch.where(known, (auxiliary - self.channel_mean) / self.channel_std, torch.zeros_like(auxiliary))
-        box = 2 * self.architecture.level_box + 1
-        share = box_mean(present, box)
-        level = box_mean(x, box) / share.clamp_min(1e-6)
-        filled = level * (share / ENOUGH).clamp(max=1)
-        x = torch.where(known, x, filled) - self.relative * torch.where(known, level, filled)
-        return torch.cat([F.pixel_unshuffle(x.clamp(-FAR, FAR), 2), F.avg_pool2d(present, 2)], 1)
+        batch, count, height, width = auxiliary.shape
+        # Filling gaps on the coarse grid takes a sixth off the time of a whole step, which memory bounds.
+        x = F.pixel_unshuffle(self._levelled(auxiliary), 2).view(batch, count, 4, height // 2, width // 2)
+        known = ~torch.isnan(x)
+        present = known.to(x.dtype)
+        mean, std = self.channel_mean * (1 - self.relative), self.channel_std
+        x = torch.where(known, (x - mean.unsqueeze(2)) / std.unsqueeze(2), 0.0)
+        share = present.mean(2)
+        around = box_mean(share, self.architecture.level_box)
+        level = box_mean(x.mean(2), self.architecture.level_box) / around.clamp_min(1e-6)
+        filled = level * (around / ENOUGH).clamp(max=1) * (1 - self.relative)
+        x = x + (1 - present) * filled.unsqueeze(2)
+        return torch.cat([x.clamp(-FAR, FAR).flatten(1, 2), share], 1)
+
+    def _levelled(self, auxiliary: Tensor) -> Tensor:
+        """Predictors, the relative ones as their departure from the surroundings."""
+        parts = list(auxiliary.chunk(auxiliary.shape[1], 1))
+        for i in self.statistics.relative:
+            known = ~torch.isnan(parts[i])
+            values = torch.where(known, parts[i], 0.0)
+            parts[i] = parts[i] - local_mean(values, known.to(values.dtype), 2 * self.architecture.level_box + 1)
+        return torch.cat(parts, 1)
 
     def _standard_context(self, context: Tensor) -> Tensor:
         known = ~torch.isnan(context)
-        x = torch.where(known, (context - self.context_mean) / self.context_std, torch.zeros_like(context))
+        x = torch.where(known, (context - self.context_mean) / self.context_std, 0.0)
         return torch.cat([x.clamp(-FAR, FAR), known.to(context.dtype)], 1)
 
     def describe(self) -> dict[str, object]:
