@@ -1,9 +1,9 @@
 """Another fold of the ASTER pairs held apart each time: is it the pairs that happened to be held?
 
-    python benchmarks/folds.py --data FOLDER [--iterations 800]
+    python benchmarks/folds.py --data FOLDER [--iterations 4000]
 
 Folds are blocks of the tile's columns (`evaluation/splits.toml`); training leaves out all pairs near the held ones.
-Each run is short, has real pairs only, mixed as in `configs/first.toml`, and a whole cosine of the rate. Printed:
+Each run has real pairs only, mixed as in `configs/first.toml`, and a whole cosine of the rate. Printed:
 the median over the fold's pairs of the standard deviation of error, as by `srdanet evaluate target --held FOLD`; and
 how much wider than calibration on the pairs of training the claimed uncertainty must be to hold on those held apart.
 """
@@ -57,7 +57,7 @@ def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="folder of the data sets")
-    parser.add_argument("--iterations", type=int, default=800)
+    parser.add_argument("--iterations", type=int, default=4000)
     asked = parser.parse_args()
     base = read_config(CONFIG).model_copy(update={"data": asked.data})
     print("| fold | of | size | SRDA-Net, K | bicubic, K | share | 95 % interval |\n|--:|---|---|--:|--:|--:|---|")

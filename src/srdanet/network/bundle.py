@@ -73,8 +73,8 @@ class Bundle:
 
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3
-        # Windows at a tile's rim differ in size; a plan of memory for each would be kept. Without the arena a fifth of the
-        # time would go into asking the system for the same memory again.
+        # Windows at a tile's rim differ in size; a plan of memory for each would be kept. The arena stays: a fifth of
+        # the time would go into asking the system for the same memory again.
         options.enable_mem_pattern = False
         # Waiting threads that spin slow everything else on a busy machine many times over.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
