@@ -109,12 +109,11 @@ def export(
 
 
 def _example(side: int, width: int | None = None) -> tuple[Tensor, Tensor, Tensor]:
-    """Inputs with gaps, no wilder than a scene: far outside of it rounding alone grows to millikelvins."""
     generator = torch.Generator().manual_seed(0)
     width = width or side
-    lst = 290 + torch.randn(1, 1, side, width, generator=generator)
+    lst = 290 + 5 * torch.randn(1, 1, side, width, generator=generator)
     channels = torch.rand(1, len(CHANNELS), 2 * side, 2 * width, generator=generator)
-    context = torch.rand(1, len(CONTEXT), 1, 1, generator=generator).repeat(1, 1, side, width)
+    context = torch.rand(1, len(CONTEXT), side, width, generator=generator)
     lst[..., 3:5, 4:9] = torch.nan
     channels[:, 2:5] = torch.nan
     channels[..., 7:12, 3:9] = torch.nan
