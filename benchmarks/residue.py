@@ -16,13 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import binary_dilation
 
-from srdanet.evaluation.datasets import BANDS, aster, imt
+from srdanet.evaluation.datasets import aster, imt
 from srdanet.evaluation.experiments import WHEN, method
-from srdanet.evaluation.protocol import dataset
+from srdanet.evaluation.protocol import pair_view, patch_view
 from srdanet.evaluation.splits import load_splits
 from srdanet.evaluation.views import View
-from srdanet.grid import coarsen, refine
-from srdanet.physics import degrade
 from srdanet.training.batches import clouds
 
 Floats = NDArray[np.floating]
@@ -48,17 +46,11 @@ def cases(data: str) -> Iterator[Case]:
     splits, patches, pairs = load_splits(), imt(data), aster(data)
     held = list(patches.take(splits.imt.mask(patches, "test")))
     for patch in held[:: len(held) // PATCHES]:
-        layers = {**dict(zip(BANDS, patch.reflectance, strict=True)), "elevation": patch.elevation}
         for when in WHEN:
-            truth = patch.lst[when]
-            box = coarsen(patch.geobox, 2)
-            auxiliary = dataset(layers, patch.geobox)
-            view = View(degrade(truth, 2), box, auxiliary, patch.time(when), when == "day")
-            yield Case(f"MODIS by {when}, 2 → 1 km", view, 2, truth)
+            yield Case(f"MODIS by {when}, 2 → 1 km", patch_view(patch, when), 2, patch.lst[when])
     for pair in pairs.take(splits.aster.mask(pairs, "test")):
-        view = View(pair.lst, pair.geobox, dataset({"ndvi": pair.ndvi}, refine(pair.geobox, 4)), None, True)
         truth = pair.aster - np.nanmean(pair.aster) + np.nanmean(pair.lst)
-        yield Case("against ASTER, 1 km → 250 m", view, 4, truth)
+        yield Case("against ASTER, 1 km → 250 m", pair_view(pair), 4, truth)
 
 
 def main() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,13 +10,10 @@ import pytest
 
 import srdanet
 from srdanet.evaluation import run_simulated, run_simulation, run_target
-from srdanet.evaluation.datasets import BANDS, aster, imt
+from srdanet.evaluation.datasets import aster, imt
 from srdanet.evaluation.experiments import method
-from srdanet.evaluation.protocol import dataset
+from srdanet.evaluation.protocol import pair_view, patch_view
 from srdanet.evaluation.splits import load_splits
-from srdanet.evaluation.views import View
-from srdanet.grid import coarsen, refine
-from srdanet.physics import degrade
 from srdanet.training.config import read_config
 
 pytestmark = pytest.mark.real
@@ -47,16 +45,10 @@ def test_a_cloud_that_no_mask_has_caught_spoils_nothing_beyond_it(shared_data: P
     _, model = method("default")
     patches = imt(shared_data)
     for patch in list(patches.take(load_splits().imt.mask(patches, "test")))[::40]:
-        lst = degrade(patch.lst["day"], 2)
-        clouded = lst.copy()
+        view = patch_view(patch, "day")
+        clouded = view.lst.copy()
         clouded[5:17, 9:20] -= 20
-        layers = {**dict(zip(BANDS, patch.reflectance, strict=True)), "elevation": patch.elevation}
-        clear, spoilt = (
-            View(given, coarsen(patch.geobox, 2), dataset(layers, patch.geobox), patch.time("day"), day=True).through(
-                model, 2
-            )[0]
-            for given in (lst, clouded)
-        )
+        clear, spoilt = (given.through(model, 2)[0] for given in (view, replace(view, lst=clouded)))
         change = spoilt - clear
         assert np.sqrt(np.nanmean(np.square(change[10:34, 18:40]))) > 15
         change[2 * 3 : 2 * 19, 2 * 7 : 2 * 22] = np.nan
@@ -68,11 +60,9 @@ def test_no_edge_shows_where_an_image_ends(shared_data: Path) -> None:
     _, model = method("default")
     pairs, steps = aster(shared_data), []
     for pair in pairs.take(load_splits().aster.mask(pairs, "test")):
-        ndvi = pair.ndvi.copy()
-        end = ndvi.shape[1] // 2
-        ndvi[:, end:] = np.nan
-        auxiliary = dataset({"ndvi": ndvi}, refine(pair.geobox, 4))
-        results = View(pair.lst, pair.geobox, auxiliary, None, day=True).results(model, 4)
+        end = pair.ndvi.shape[1] // 2
+        ended = replace(pair, ndvi=np.where(np.arange(2 * end) < end, pair.ndvi, np.nan))
+        results = pair_view(ended).results(model, 4)
         added = results.model - results.bicubic
         steps.append(float(np.nanmean(added[:, end : end + 4]) - np.nanmean(added[:, end - 4 : end])))
     assert abs(np.mean(steps)) < 0.15

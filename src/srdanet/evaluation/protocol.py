@@ -107,8 +107,7 @@ def target(
     quarters: list[Both] = []
     classes: dict[str, list[list[Both]]] = defaultdict(list)
     for pair in chosen:
-        view = View(pair.lst, pair.geobox, _pair_predictors(pair), None, True)
-        half, quarter, results = at_500_and_250(downscaler, view, pair.aster)
+        half, quarter, results = at_500_and_250(downscaler, pair_view(pair), pair.aster)
         halves.append(half)
         quarters.append(quarter)
         if by is not None:
@@ -141,10 +140,7 @@ def orleans(downscaler: Downscaler, root: Path | str) -> tuple[Row, ...]:
 
 def _loop(downscaler: Downscaler, patch: ImtPatch, when: When, by: By | None) -> dict[str, Both]:
     truth = patch.lst[when]
-    layers = {**dict(zip(BANDS, patch.reflectance, strict=True)), "elevation": patch.elevation}
-    box = coarsen(patch.geobox, 2)
-    view = View(degrade(truth, 2), box, dataset(layers, patch.geobox), patch.time(when), when == "day")
-    results = view.results(downscaler, 2)
+    results = patch_view(patch, when).results(downscaler, 2)
     found = {"": results.whole(truth)}
     return found if by is None else found | results.parts(truth, _patch_classes(patch, by))
 
@@ -166,11 +162,19 @@ def _pair_classes(pair: AsterPair, by: By) -> Mapping[str, Mask]:
     raise ArgumentError(f"the pairs cannot be sorted by {by}", todo="choose relief or cover; their dates are unknown")
 
 
-def _pair_predictors(pair: AsterPair) -> xr.Dataset:
+def patch_view(patch: ImtPatch, when: When) -> View:
+    """What a method is given of a patch: its LST at 2 km, its bands and elevation at 1 km, time and day."""
+    layers = {**dict(zip(BANDS, patch.reflectance, strict=True)), "elevation": patch.elevation}
+    lst = degrade(patch.lst[when], 2)
+    return View(lst, coarsen(patch.geobox, 2), dataset(layers, patch.geobox), patch.time(when), when == "day")
+
+
+def pair_view(pair: AsterPair) -> View:
+    """What a method is given of a pair: MODIS LST at 1 km, NDVI and, where it is known, elevation at 250 m."""
     layers = {"ndvi": pair.ndvi}
     if np.isfinite(pair.elevation).any():
         layers["elevation"] = pair.elevation
-    return dataset(layers, refine(pair.geobox, FACTOR))
+    return View(pair.lst, pair.geobox, dataset(layers, refine(pair.geobox, FACTOR)), None, True)
 
 
 def dataset(layers: Mapping[str, NDArray[np.generic]], geobox: GeoBox) -> xr.Dataset:
