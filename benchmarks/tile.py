@@ -22,10 +22,10 @@ import rasterio
 
 import srdanet
 from srdanet.grid import Level, Tile
-from srdanet.products.granule import open_granule
-from srdanet.products.names import identify
-from srdanet.simulate import simulate, write
-from srdanet.simulate.files.granules import write_granule
+from srdanet.readers.filenames import identify
+from srdanet.readers.granule import open_granule
+from srdanet_simulator import simulate, write
+from srdanet_simulator.files.granules import write_granule
 
 PATTERN = 120
 """1 km cells along a side of the scene that is repeated; divides a tile."""

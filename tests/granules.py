@@ -14,8 +14,8 @@ from pyhdf.error import HDF4Error
 from pyhdf.SD import SD, SDC
 
 from srdanet.grid import Tile
-from srdanet.products.names import GranuleName
-from srdanet.products.table import PRODUCTS, Layer
+from srdanet.readers.filenames import GranuleName
+from srdanet.readers.tables import PRODUCTS, Layer
 
 PLACE = Tile(26, 5)
 TYPES = {

@@ -18,45 +18,31 @@ TREES = {path: ast.parse(path.read_text(encoding="utf-8")) for path in sorted(SO
 ORDER = (
     "errors",
     "flags",
-    "predictors.table",
+    "arrays",
+    "atomic",
+    "variables",
     "grid",
-    "physics",
-    "products",
+    "interpolation",
+    "energy",
+    "readers",
     "predictors",
-    "store",
-    "conform",
     "scene",
     "prepare",
     "network",
+    "baselines",
     "adaptation",
-    "ladder",
-    "rivals",
-    "outputs",
-    "report",
-    "simulate.parallel",
-    "simulate.noise",
-    "simulate.place",
-    "simulate.land",
-    "simulate.balance",
-    "simulate.sensor",
-    "simulate.day",
-    "simulate.simulation",
-    "simulate.files",
-    "simulate",
+    "downscaling",
+    "product",
+    "datasets",
     "evaluation",
-    "realism",
     "training",
-    "demo",
     "cli",
 )
 """Parts of the package; each may import those before it. The package itself names what is public, and is free.
-
-The table of predictors is data that readers and scenes share, so it stands lower than the code beside it. The
-simulation is a line of its own, from the land to its files.
 """
 TORCH_ONLY_IN = ("network", "adaptation", "training")
 NEVER = ("dask", "rioxarray", "odc.geo.xr")
-LONGEST = 350
+LONGEST = 600
 
 
 def _part(path: Path) -> str:

@@ -15,10 +15,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from odc.geo.geobox import GeoBox
 
-from srdanet import store
 from srdanet.errors import ArgumentError, GridError, MissingExtraError, OutputError, SceneError
 from srdanet.grid import SINUSOIDAL, Tile, coordinates, refine
-from srdanet.scene import Scene, open_scene
+from srdanet.scene import Scene, open_scene, storage
 
 NAMES = ["scene.nc"] + (["scene.zarr"] if importlib.util.find_spec("zarr") else [])
 COARSE = Tile(18, 4).geobox(1000)[300:305, 700:707]
@@ -262,7 +261,7 @@ def test_a_failed_write_leaves_the_old_scene_and_no_rubbish(
     def full(held: Path) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(store, "_flush", full)
+    monkeypatch.setattr(storage, "_flush", full)
     with pytest.raises(OutputError, match="No space left"):
         full_scene(day=False).save(path, overwrite=True)
     assert [p.name for p in tmp_path.iterdir()] == [name]

@@ -10,14 +10,14 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from srdanet.downscaling.rollout import downscale as downscale
+    from srdanet.downscaling.rollout import downscale_scene as downscale_scene
+    from srdanet.energy import conserve as conserve
+    from srdanet.energy import degrade as degrade
     from srdanet.grid import Level as Level
     from srdanet.grid import Tile as Tile
-    from srdanet.ladder import downscale as downscale
-    from srdanet.ladder import downscale_scene as downscale_scene
     from srdanet.network.bundle import load_model as load_model
-    from srdanet.physics import conserve as conserve
-    from srdanet.physics import degrade as degrade
-    from srdanet.products.granule import open_granule as open_granule
+    from srdanet.readers.granule import open_granule as open_granule
     from srdanet.scene import Scene as Scene
     from srdanet.scene import open_scene as open_scene
 
@@ -26,12 +26,12 @@ __version__ = version("srdanet")
 _HOMES = {
     "Level": "grid",
     "Tile": "grid",
-    "downscale": "ladder",
-    "downscale_scene": "ladder",
+    "downscale": "downscaling",
+    "downscale_scene": "downscaling",
     "load_model": "network.bundle",
-    "conserve": "physics",
-    "degrade": "physics",
-    "open_granule": "products.granule",
+    "conserve": "energy",
+    "degrade": "energy",
+    "open_granule": "readers.granule",
     "Scene": "scene",
     "open_scene": "scene",
 }

@@ -12,20 +12,20 @@ import torch
 import xarray as xr
 from safetensors.torch import save_file
 
-from srdanet import ladder
 from srdanet.adaptation import Adaptation, Adapted
 from srdanet.adaptation.patches import MOST, SIDE, patches
+from srdanet.downscaling import rollout as ladder
+from srdanet.energy import degrade
 from srdanet.errors import ArgumentError, MissingExtraError, SceneError
 from srdanet.evaluation import switched
 from srdanet.grid import Level, Tile, coordinates, geobox_of, refine
 from srdanet.network.bundle import Bundle
+from srdanet.network.calibrated import CASES
 from srdanet.network.srdanet import Architecture, SRDANet, Statistics
-from srdanet.network.trained import trained
-from srdanet.network.widened import CASES
-from srdanet.outputs.produce import produce
-from srdanet.physics import degrade
+from srdanet.network.weights import trained
 from srdanet.predictors.overpass import Overpass
 from srdanet.predictors.stack import CHANNELS, CONTEXT
+from srdanet.product.produce import produce
 from srdanet.scene import Scene
 
 Image = tuple[xr.DataArray, xr.Dataset]

@@ -6,7 +6,7 @@ import pytest
 from click.testing import CliRunner
 from stand_ins import BICUBIC, Bicubic, small_scene
 
-from srdanet.outputs import produce
+from srdanet.product import produce
 
 
 @pytest.fixture

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
+from srdanet.baselines.interpolation import interpolate
 from srdanet.grid import Level, Tile, coordinates
 from srdanet.network.bundle import Bundle
-from srdanet.rivals.interpolation import interpolate
 from srdanet.scene import Scene
 
 

@@ -12,10 +12,10 @@ from click.testing import CliRunner
 from stand_ins import BICUBIC
 
 from srdanet.cli import cli
-from srdanet.demo import run_demo
 from srdanet.errors import OutputError
-from srdanet.outputs import produce
-from srdanet.simulate import simulate
+from srdanet.product import produce
+from srdanet_simulator import simulate
+from srdanet_simulator.demo import run_demo
 
 SEED, SIZE = 3, 24
 

@@ -136,7 +136,7 @@ def test_too_little_room(
 ) -> None:
     from collections import namedtuple
 
-    from srdanet.outputs import produce
+    from srdanet.product import produce
 
     usage = namedtuple("usage", "free")
     monkeypatch.setattr(produce.shutil, "disk_usage", lambda path: usage(50_000))
@@ -154,7 +154,7 @@ def test_interrupted_in_the_middle(scene_file: Path, number: int, name: str) -> 
 import sys, time
 sys.path.insert(0, {str(Path(__file__).parent)!r})
 import stand_ins
-from srdanet.outputs import produce
+from srdanet.product import produce
 
 class Slow(stand_ins.Bicubic):
     def step(self, lst, channels, context):

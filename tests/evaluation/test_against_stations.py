@@ -9,11 +9,11 @@ import pytest
 import xarray as xr
 from pyproj import Transformer
 
+from srdanet.baselines import Interpolation
 from srdanet.errors import GranuleError
 from srdanet.evaluation.stations import REACH, around, stations, value_at, yanco
 from srdanet.grid import SINUSOIDAL, Level, Tile, coordinates, geobox_of, lonlat, nesting, refine, tile_of
-from srdanet.products.rasters import open_raster
-from srdanet.rivals import Interpolation
+from srdanet.readers.rasters import open_raster
 
 PLACE = (146.2907, -34.9893)
 

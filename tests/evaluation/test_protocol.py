@@ -10,13 +10,13 @@ import pytest
 import xarray as xr
 from odc.geo.geobox import GeoBox
 
+from srdanet.baselines import Interpolation
+from srdanet.energy import degrade
 from srdanet.evaluation import Report
 from srdanet.evaluation.datasets import AsterSet, ImtSet
 from srdanet.evaluation.experiments import method
 from srdanet.evaluation.protocol import closed_loop, target
 from srdanet.grid import coordinates, geobox_of, nesting, refine, same_crs
-from srdanet.physics import degrade
-from srdanet.rivals import Interpolation
 
 
 @dataclass

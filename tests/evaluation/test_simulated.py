@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from srdanet.baselines import Interpolation
 from srdanet.evaluation import simulated
 from srdanet.grid import coordinates, geobox_of, nesting, refine
-from srdanet.rivals import Interpolation
-from srdanet.simulate import Simulation
+from srdanet_simulator import Simulation
 
 
 @pytest.fixture(scope="module")

@@ -7,11 +7,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from srdanet.baselines import Interpolation
 from srdanet.errors import ArgumentError
 from srdanet.evaluation import strata
 from srdanet.evaluation.datasets import AsterSet, ImtSet
 from srdanet.evaluation.protocol import closed_loops, target
-from srdanet.rivals import Interpolation
 
 
 @pytest.mark.parametrize(

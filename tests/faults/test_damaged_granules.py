@@ -18,9 +18,9 @@ import pytest
 
 from granules import write_granule
 from srdanet.errors import GranuleError, MissingExtraError
-from srdanet.products import hdfeos
-from srdanet.products.granule import Granule, open_granule
-from srdanet.products.table import PRODUCTS
+from srdanet.readers import hdf4
+from srdanet.readers.granule import Granule, open_granule
+from srdanet.readers.tables import PRODUCTS
 
 NAME = "MOD11B1.A2020197.h26v05.061.2021012345678.hdf"
 LAYERS = ["lst_day", "qc_day", "view_angle_day", "view_time_night", "emissivity_32"]
@@ -40,8 +40,8 @@ def path(tmp_path: Path) -> Path:
 
 def child() -> int:
     """The process that reads."""
-    assert hdfeos._reader is not None
-    return hdfeos._reader.process.pid
+    assert hdf4._reader is not None
+    return hdf4._reader.process.pid
 
 
 def refusal(path: Path, timeout: float = 20.0) -> str:
@@ -264,7 +264,7 @@ def test_a_missing_hdf4_library_is_told(monkeypatch: pytest.MonkeyPatch, granule
     hidden.mkdir()
     (hidden / "__init__.py").write_text("raise ImportError('hidden')")
     monkeypatch.setattr(sys, "path", [str(granule.parent), *sys.path])
-    monkeypatch.setattr(hdfeos, "_reader", None)
+    monkeypatch.setattr(hdf4, "_reader", None)
     with pytest.raises(MissingExtraError, match="pyhdf cannot be loaded: hidden"):
         open_granule(granule, LAYERS)
 
@@ -289,7 +289,7 @@ def gone(pid: int, seconds: float = 10.0) -> bool:
 def program(text: str, granule: Path) -> subprocess.CompletedProcess[str]:
     """Run a script as a user would, without a main guard."""
     script = granule.parent / "script.py"
-    script.write_text("from srdanet.products.granule import open_granule\n" + textwrap.dedent(text))
+    script.write_text("from srdanet.readers.granule import open_granule\n" + textwrap.dedent(text))
     command = [sys.executable, "-W", "error::ResourceWarning", str(script), str(granule)]
     return subprocess.run(command, capture_output=True, text=True, timeout=60, cwd=granule.parent, check=False)
 
@@ -311,9 +311,9 @@ def test_a_script_without_a_main_guard_gets_its_values_and_nothing_on_its_output
 def test_the_reader_ends_with_the_program_however_that_ends(granule: Path, ending: str) -> None:
     text = f"""
     import os, sys
-    from srdanet.products import hdfeos
+    from srdanet.readers import hdf4
     open_granule(sys.argv[1], ["lst_day"])
-    print(hdfeos._reader.process.pid, flush=True)
+    print(hdf4._reader.process.pid, flush=True)
     {ending}
     """
     assert gone(int(program(text, granule).stdout))
@@ -324,9 +324,9 @@ def test_a_forked_copy_reads_with_its_own_reader(granule: Path) -> None:
     text = """
     import os, sys
     import numpy as np
-    from srdanet.products import hdfeos
+    from srdanet.readers import hdf4
     truth = open_granule(sys.argv[1], ["lst_day"]).layers["lst_day"]
-    owner = hdfeos._reader.process.pid
+    owner = hdf4._reader.process.pid
     pids = []
     for _ in range(2):
         pid = os.fork()
@@ -334,13 +334,13 @@ def test_a_forked_copy_reads_with_its_own_reader(granule: Path) -> None:
             for _ in range(5):
                 again = open_granule(sys.argv[1], ["lst_day"]).layers["lst_day"]
                 assert np.array_equal(again, truth, equal_nan=True)
-            os._exit(0 if hdfeos._reader.process.pid != owner else 3)
+            os._exit(0 if hdf4._reader.process.pid != owner else 3)
         pids.append(pid)
     for _ in range(5):
         again = open_granule(sys.argv[1], ["lst_day"]).layers["lst_day"]
         assert np.array_equal(again, truth, equal_nan=True)
     codes = [os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in pids]
-    print(codes, hdfeos._reader.process.pid == owner)
+    print(codes, hdf4._reader.process.pid == owner)
     """
     done = program(text, granule)
     assert done.stdout == "[0, 0] True\n", done.stderr

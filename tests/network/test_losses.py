@@ -7,8 +7,8 @@ import pytest
 import pytorch_msssim
 import torch
 
+from srdanet.energy import degrade
 from srdanet.network.losses import charbonnier, degrade_exitance, gaussian_nll, ms_ssim
-from srdanet.physics import degrade
 
 
 @pytest.fixture

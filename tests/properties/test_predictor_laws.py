@@ -13,8 +13,8 @@ from srdanet.grid import SINUSOIDAL
 from srdanet.predictors.indices import evi, ndvi, ndwi, tvdi
 from srdanet.predictors.land_cover import fractions
 from srdanet.predictors.solar import illumination, solar_to_utc, sun_at
-from srdanet.predictors.table import BY_NAME
 from srdanet.predictors.terrain import gradient, slope_aspect
+from srdanet.variables import BY_NAME
 
 quick = settings(deadline=None, max_examples=40)
 shapes = hnp.array_shapes(min_dims=2, max_dims=2, min_side=2, max_side=8)

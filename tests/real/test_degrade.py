@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import rasterio
 
-from srdanet.physics import conserve, degrade
+from srdanet.energy import conserve, degrade
 
 pytestmark = pytest.mark.real
 

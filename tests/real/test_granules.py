@@ -10,9 +10,9 @@ import pytest
 
 from srdanet.errors import GranuleError, GridError
 from srdanet.grid import Nesting, Tile, geobox_of, nesting
-from srdanet.products import hdfeos
-from srdanet.products.granule import open_granule
-from srdanet.products.table import PRODUCTS
+from srdanet.readers import hdf4
+from srdanet.readers.granule import open_granule
+from srdanet.readers.tables import PRODUCTS
 
 pytestmark = pytest.mark.real
 
@@ -84,7 +84,7 @@ def test_granules_cut_by_a_tool_keep_their_place(shared_data: Path) -> None:
 
 
 def test_lst_and_its_time_angle_and_quality_go_together(shared_data: Path) -> None:
-    from srdanet.products.quality import lst_error
+    from srdanet.readers.quality import lst_error
 
     layers = open_granule(find(shared_data, "hdf4-granules/MOD11A1.A2019305.h14v09")).layers
     valid = np.isfinite(layers["lst_day"].values)
@@ -103,7 +103,7 @@ def test_eight_day_view_times_are_those_of_terra(shared_data: Path) -> None:
 
 
 def test_full_words_of_real_quality_layers(shared_data: Path) -> None:
-    from srdanet.products.quality import keep_albedo, keep_band, keep_reflectance
+    from srdanet.readers.quality import keep_albedo, keep_band, keep_reflectance
 
     layers = open_granule(find(shared_data, "hdf4-granules/MOD09GA.A2008296")).layers
     seen = np.isfinite(layers["red"].values)
@@ -129,9 +129,9 @@ def test_the_reader_gives_what_pyhdf_gives(shared_data: Path) -> None:
     from pyhdf.SD import SD
 
     path = find(shared_data, "hdf4-granules/MOD09GA.A2008296")
-    wanted = {name: hdfeos.describe(path).fields[name] for name in ("sur_refl_b03_1", "QC_500m_1", "state_1km_1")}
+    wanted = {name: hdf4.describe(path).fields[name] for name in ("sur_refl_b03_1", "QC_500m_1", "state_1km_1")}
     file = SD(str(path))
-    for name, (counts, attributes) in hdfeos.read(path, wanted).items():
+    for name, (counts, attributes) in hdf4.read(path, wanted).items():
         assert np.array_equal(counts, file.select(name).get())
         assert attributes == file.select(name).attributes()
     file.end()

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 
 from srdanet.grid import SINUSOIDAL, Level, Tile, lonlat
-from srdanet.products.elevation import open_elevation
+from srdanet.readers.elevation import open_elevation
 
 SIZE = Level.M250.metres
 

@@ -9,7 +9,7 @@ import pytest
 
 from srdanet.errors import GranuleError, SceneError
 from srdanet.grid import Level, Tile, lonlat
-from srdanet.products.meteorology import at_overpass, open_era5
+from srdanet.readers.meteorology import at_overpass, open_era5
 
 NOON = np.datetime64("2017-01-01T12:00", "ns")
 SAMPLE = "era5/era5-single-level-scalar-time.grib"

@@ -9,7 +9,7 @@ import pytest
 
 from srdanet.errors import ArgumentError, GranuleError
 from srdanet.grid import SINUSOIDAL, Level, same_crs
-from srdanet.products.rasters import open_raster, place_of, suggest_grid, to_grid
+from srdanet.readers.rasters import open_raster, place_of, suggest_grid, to_grid
 
 ORLEANS = {"2017_01_19": 1.05, "2017_04_09": -1.36, "2018_02_23": 0.92, "2019_09_06": -1.32}
 """MODIS minus Landsat (K), measured independently when the data were collected."""

@@ -10,10 +10,10 @@ import pytest
 
 from srdanet.errors import ArgumentError
 from srdanet.grid import SPHERE_RADIUS, Tile, cell_size, lonlat
-from srdanet.predictors.table import BASE
 from srdanet.prepare import plan, prepare
-from srdanet.products.rasters import open_raster, to_grid
+from srdanet.readers.rasters import open_raster, to_grid
 from srdanet.scene import Scene, open_scene
+from srdanet.variables import BASE
 
 pytestmark = pytest.mark.real
 

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 import torch
 
+from srdanet.network.calibrated import CASES, CELLS, Widened
 from srdanet.network.srdanet import Architecture, SRDANet, Statistics
-from srdanet.network.widened import CASES, CELLS, Widened
 from srdanet.predictors.stack import CONTEXT
-from srdanet.predictors.table import WEATHER
 from srdanet.training.calibration import PROMISED, Errors, best_factor, factors, results
 from srdanet.training.samples import Sample, Step
+from srdanet.variables import WEATHER
 
 SMALL = Architecture(channels=6, groups=1, heads=2, head_width=2)
 

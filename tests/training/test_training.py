@@ -13,13 +13,13 @@ import pytest
 import torch
 from pydantic import ValidationError
 
+from srdanet.baselines.interpolation import interpolate
+from srdanet.energy import degrade
 from srdanet.errors import ConfigError, ModelError
 from srdanet.network.bundle import load_model
-from srdanet.network.trained import trained
-from srdanet.network.widened import CASES
-from srdanet.physics import degrade
+from srdanet.network.calibrated import CASES
+from srdanet.network.weights import trained
 from srdanet.predictors.stack import CHANNELS, CONTEXT
-from srdanet.rivals.interpolation import interpolate
 from srdanet.training import batches
 from srdanet.training.batches import Batches, Recipe, beyond, clouds, draw
 from srdanet.training.config import TrainConfig, read_config

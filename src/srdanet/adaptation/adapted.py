@@ -18,9 +18,9 @@ from srdanet.adaptation.fit import Progress, closure_error, fit, loop_error
 from srdanet.adaptation.patches import patches
 from srdanet.adaptation.settings import Adaptation
 from srdanet.network.bundle import Bundle
+from srdanet.network.calibrated import Widened
 from srdanet.network.srdanet import SRDANet
-from srdanet.network.trained import trained
-from srdanet.network.widened import Widened
+from srdanet.network.weights import trained
 from srdanet.predictors.overpass import Overpass
 
 Floats = NDArray[np.float32]

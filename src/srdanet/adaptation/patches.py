@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 from torch import Tensor
 
+from srdanet.energy import degrade
 from srdanet.errors import SceneError
 from srdanet.grid import coarsen
-from srdanet.physics import degrade
 from srdanet.predictors.overpass import Overpass
 from srdanet.predictors.stack import Stack, turned
 

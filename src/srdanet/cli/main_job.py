@@ -18,8 +18,8 @@ from srdanet.errors import ArgumentError
 
 if TYPE_CHECKING:
     from srdanet.grid import Tile
-    from srdanet.outputs import ProductFiles
     from srdanet.prepare import Plan
+    from srdanet.product import ProductFiles
     from srdanet.scene import Scene
 
 _SCENES = (".nc", ".zarr")
@@ -51,7 +51,7 @@ def prepare(
     FILES are granules (MOD11A1 or MYD11A1 is needed), SRTM tiles, ERA5, folders of them, or plain rasters as
     NAME=FILE[:BAND]. The SCENE is a NetCDF file (.nc) or a Zarr store (.zarr).
     """
-    from srdanet.store import check_place
+    from srdanet.scene.storage import check_place
 
     if out is None and not dry_run:
         raise click.UsageError("Missing option '-o': where does the scene go? (--dry-run needs none)")
@@ -106,8 +106,8 @@ def downscale(
     JSON file says what they were made from.
     """
     from srdanet.grid import cell_size
-    from srdanet.outputs import check_outputs
-    from srdanet.outputs.produce import levels_of, produce, stem_of
+    from srdanet.product import check_outputs
+    from srdanet.product.produce import levels_of, produce, stem_of
 
     given = any(value is not None for value in (tile, date, platform, time)) or night
     ready = len(inputs) == 1 and inputs[0].rstrip("/").endswith(_SCENES) and not _is_spec(inputs[0])

@@ -23,9 +23,9 @@ from srdanet.cli.manners import (
 )
 
 if TYPE_CHECKING:
+    from srdanet.baselines import Downscaler
     from srdanet.evaluation import Report
     from srdanet.grid import Tile
-    from srdanet.rivals import Downscaler
 
 
 @click.command(short_help="Train a model; needs the extra [train].")
@@ -249,8 +249,8 @@ def simulate(
         return
     if out is None:
         raise click.UsageError("Missing option '-o' / '--out'.")
-    from srdanet.outputs.staging import refuse_existing
-    from srdanet.simulate.files.write import file_names, room, write_days
+    from srdanet.atomic import refuse_existing
+    from srdanet_simulator.files.write import file_names, room, write_days
 
     names = file_names(seed, size, tile, dates)
     facts = {"seed": seed, "size": size, "tile": str(tile), "dates": [str(date) for date in dates]}
@@ -265,7 +265,7 @@ def simulate(
 
 
 def _hold_against_the_earth(data: Path, scenes: int, out: Path | None, *, as_json: bool, overwrite: bool) -> None:
-    from srdanet.realism import check, refuse
+    from srdanet_simulator.realism import check, refuse
 
     if out is not None:
         refuse(out, overwrite=overwrite)

@@ -24,7 +24,7 @@ Told = tuple[list[str], dict[str, Any]]
 @verbose
 def demo(out: Path, seed: int, size: int, model: str, as_json: bool, overwrite: bool) -> None:
     """Run the whole line on a built-in scene with known truth: granules, scene, 250 m product, errors, picture."""
-    from srdanet.demo import run_demo
+    from srdanet_simulator.demo import run_demo
 
     with progress() as show:
         done = run_demo(out, seed=seed, size=size, model=model, overwrite=overwrite, command=typed(), progress=show)
@@ -44,7 +44,7 @@ def info(what: str | None, as_json: bool) -> None:
 def _versions() -> Told:
     from importlib.resources import files
 
-    from srdanet.outputs.provenance import software
+    from srdanet.product.record import software
 
     found = software()
     shipped = files("srdanet").joinpath("models").iterdir()
@@ -103,7 +103,7 @@ def _model(what: str) -> Told:
 
 
 def _granule(path: Path) -> Told:
-    from srdanet.products.granule import open_granule
+    from srdanet.readers.granule import open_granule
 
     granule = open_granule(path)
     layers = {

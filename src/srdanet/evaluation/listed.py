@@ -16,7 +16,7 @@ from srdanet.errors import GranuleError
 from srdanet.evaluation.rows import NO_INTERVAL
 from srdanet.evaluation.scores import Row
 from srdanet.evaluation.stations import value_at
-from srdanet.products.stations_longwave import Longwave, open_listed
+from srdanet.readers.stations_longwave import Longwave, open_listed
 
 
 def against_stations(product: Path | str, data: Path | str) -> tuple[str, tuple[Row, ...]]:

@@ -21,8 +21,8 @@ from odc.geo.geobox import GeoBox
 
 from srdanet.errors import GranuleError
 from srdanet.grid import SINUSOIDAL, geobox_of, refine
-from srdanet.products.rasters import open_raster
-from srdanet.products.resample import to_grid
+from srdanet.readers.rasters import open_raster
+from srdanet.readers.resample import to_grid
 
 Floats = NDArray[np.float32]
 

@@ -15,6 +15,8 @@ import xarray as xr
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 
+from srdanet.baselines import Downscaler
+from srdanet.energy import degrade
 from srdanet.errors import ArgumentError
 from srdanet.evaluation import rows, strata
 from srdanet.evaluation.datasets import BANDS, AsterPair, AsterSet, ImtPatch, ImtSet, When
@@ -25,8 +27,6 @@ from srdanet.evaluation.splits import Role, Splits, load_splits
 from srdanet.evaluation.strata import By, Mask
 from srdanet.evaluation.views import Both, View, at_500_and_250
 from srdanet.grid import cell_size, coarsen, coordinates, lonlat, refine
-from srdanet.physics import degrade
-from srdanet.rivals import Downscaler
 
 
 def closed_loop(

@@ -9,14 +9,14 @@ from collections.abc import Iterable, Iterator, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from srdanet.baselines import Downscaler
 from srdanet.evaluation import rows, strata
 from srdanet.evaluation.protocol import dataset
 from srdanet.evaluation.scores import Row
 from srdanet.evaluation.strata import By, Mask
 from srdanet.evaluation.views import Both, View, at_500_and_250
 from srdanet.grid import Level, Tile, cell_size, lonlat, refine
-from srdanet.rivals import Downscaler
-from srdanet.simulate import Simulation, simulate
+from srdanet_simulator import Simulation, simulate
 
 FIRST_SEED = 9000
 """Training's lands come from smaller seeds."""

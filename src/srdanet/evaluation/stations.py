@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 from pyproj import Transformer
 
+from srdanet.baselines import Downscaler
 from srdanet.errors import GranuleError
 from srdanet.evaluation.datasets import overpass_time
 from srdanet.evaluation.orleans import FACTOR
@@ -25,10 +26,9 @@ from srdanet.evaluation.rows import NO_INTERVAL
 from srdanet.evaluation.scores import Row
 from srdanet.evaluation.views import View
 from srdanet.grid import GRID_LEFT, GRID_TOP, SINUSOIDAL, Level
-from srdanet.products.rasters import open_raster
-from srdanet.products.resample import to_grid
-from srdanet.products.stations_longwave import Longwave, open_longwave
-from srdanet.rivals import Downscaler
+from srdanet.readers.rasters import open_raster
+from srdanet.readers.resample import to_grid
+from srdanet.readers.stations_longwave import Longwave, open_longwave
 
 Floats = NDArray[np.floating[Any]]
 

@@ -14,8 +14,8 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from srdanet.energy import aggregate
 from srdanet.errors import ArgumentError
-from srdanet.physics import aggregate
 
 Floats = NDArray[np.floating[Any]]
 T = TypeVar("T")

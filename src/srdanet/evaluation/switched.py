@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import xarray as xr
 
-from srdanet.ladder import downscale, fitted
+from srdanet.baselines.base import Auxiliary
+from srdanet.downscaling.rollout import downscale, fitted
 from srdanet.network.bundle import Bundle, load_model
 from srdanet.predictors.overpass import Overpass
-from srdanet.rivals.base import Auxiliary
 
 if TYPE_CHECKING:
     from srdanet.adaptation import Adaptation

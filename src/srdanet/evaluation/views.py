@@ -11,14 +11,14 @@ import xarray as xr
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 
+from srdanet.baselines import Downscaler, Interpolation
+from srdanet.baselines.base import Auxiliary
+from srdanet.energy import aggregate, degrade
 from srdanet.evaluation.orleans import FACTOR
 from srdanet.evaluation.statistics import Totals
 from srdanet.evaluation.strata import Mask, present
 from srdanet.evaluation.tally import Tally
 from srdanet.grid import coordinates
-from srdanet.physics import aggregate, degrade
-from srdanet.rivals import Downscaler, Interpolation
-from srdanet.rivals.base import Auxiliary
 
 Floats = NDArray[np.floating[Any]]
 Both = tuple[Tally, Tally]

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from srdanet.predictors.table import BY_NAME
+from srdanet.variables import BY_NAME
 
 Floats = NDArray[np.floating[Any]]
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from srdanet.physics import aggregate
+from srdanet.energy import aggregate
 
 IGBP = MappingProxyType(
     {

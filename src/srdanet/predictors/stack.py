@@ -18,12 +18,12 @@ import xarray as xr
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 
+from srdanet.energy import aggregate
 from srdanet.errors import ArgumentError, GridError
 from srdanet.grid import cell_size, geobox_of, nesting, refine
-from srdanet.physics import aggregate
 from srdanet.predictors import indices, land_cover, terrain
 from srdanet.predictors.overpass import Overpass
-from srdanet.predictors.table import BANDS, BY_NAME, WEATHER
+from srdanet.variables import BANDS, BY_NAME, WEATHER
 
 Floats = NDArray[np.float32]
 

@@ -4,6 +4,6 @@ from srdanet.prepare.act import prepare
 from srdanet.prepare.choose import choose, plan
 from srdanet.prepare.plans import Plan, Source
 from srdanet.prepare.survey import Found, RasterSpec, survey
-from srdanet.products.quality import Screening
+from srdanet.readers.quality import Screening
 
 __all__ = ["Found", "Plan", "RasterSpec", "Screening", "Source", "choose", "plan", "prepare", "survey"]

@@ -15,17 +15,17 @@ import xarray as xr
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 
-from srdanet.conform import LST_VARIABLES
+from srdanet.energy import aggregate
 from srdanet.errors import ArgumentError, SceneError
 from srdanet.grid import geobox_of, lonlat, refine
-from srdanet.physics import aggregate
 from srdanet.predictors import indices
 from srdanet.predictors.solar import solar_to_utc
 from srdanet.prepare import granules, images
 from srdanet.prepare.choose import plan as make_plan
 from srdanet.prepare.plans import Plan
-from srdanet.products.quality import Screening
+from srdanet.readers.quality import Screening
 from srdanet.scene import Scene
+from srdanet.scene.checks import LST_VARIABLES
 
 Times = NDArray[np.datetime64]
 

@@ -12,9 +12,9 @@ import numpy as np
 from srdanet.errors import ArgumentError
 from srdanet.grid import Level, Tile, lonlat
 from srdanet.predictors.solar import solar_to_utc
-from srdanet.predictors.table import BANDS, WEATHER
 from srdanet.prepare.plans import Plan, Platform, Source
 from srdanet.prepare.survey import Found, bounds_of, survey, touch
+from srdanet.variables import BANDS, WEATHER
 
 ALBEDO_DAYS = 16
 """MCD43A3 is made from 16 days; farther from its day of interest it says nothing of the scene's."""

@@ -10,13 +10,13 @@ import xarray as xr
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 
-from srdanet.conform import NO_CLASS
 from srdanet.grid import geobox_of, nesting
-from srdanet.predictors.table import BANDS
 from srdanet.prepare.plans import Source
-from srdanet.products import quality
-from srdanet.products.granule import Granule, open_granule
-from srdanet.products.quality import Screening
+from srdanet.readers import quality
+from srdanet.readers.granule import Granule, open_granule
+from srdanet.readers.quality import Screening
+from srdanet.scene.checks import NO_CLASS
+from srdanet.variables import BANDS
 
 DIFFUSE = 0.2
 """Share of diffuse light in the blue-sky albedo. LST exists under clear sky only, where the share is about

@@ -12,18 +12,18 @@ import xarray as xr
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 
-from srdanet.conform import NO_CLASS
 from srdanet.errors import GridError, SceneError
 from srdanet.grid import SINUSOIDAL, cell_size, coordinates, nesting, refine, same_crs
 from srdanet.prepare.granules import Read, valid_share
 from srdanet.prepare.plans import Source
 from srdanet.prepare.survey import RasterSpec, bounds_of, touch
-from srdanet.products import quality
-from srdanet.products.checksum import digest
-from srdanet.products.elevation import inspect_elevation, open_elevation
-from srdanet.products.meteorology import at_overpass, open_era5, open_stations
-from srdanet.products.quality import Screening
-from srdanet.products.rasters import open_raster, place_of, suggest_grid, to_grid
+from srdanet.readers import quality
+from srdanet.readers.checksum import digest
+from srdanet.readers.elevation import inspect_elevation, open_elevation
+from srdanet.readers.meteorology import at_overpass, open_era5, open_stations
+from srdanet.readers.quality import Screening
+from srdanet.readers.rasters import open_raster, place_of, suggest_grid, to_grid
+from srdanet.scene.checks import NO_CLASS
 
 FINEST = 4
 """Fine cells along a coarse cell: rasters finer than that are averaged (1 km to 250 m)."""

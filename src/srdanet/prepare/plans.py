@@ -10,8 +10,8 @@ from typing import Any, Literal
 import numpy as np
 
 from srdanet.grid import Tile
-from srdanet.predictors.table import BANDS, WEATHER
 from srdanet.prepare.survey import RasterSpec
+from srdanet.variables import BANDS, WEATHER
 
 Platform = Literal["terra", "aqua"]
 

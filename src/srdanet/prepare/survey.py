@@ -19,11 +19,11 @@ from affine import Affine
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 
-from srdanet.conform import LST_VARIABLES
 from srdanet.errors import ArgumentError, SrdanetError
 from srdanet.grid import Tile, lonlat
-from srdanet.predictors.table import BY_NAME
-from srdanet.products.names import identify
+from srdanet.readers.filenames import identify
+from srdanet.scene.checks import LST_VARIABLES
+from srdanet.variables import BY_NAME
 
 Kind = Literal["granule", "elevation", "meteorology", "stations", "raster", "other"]
 Bounds = tuple[float, float, float, float]
@@ -214,14 +214,14 @@ def _by_name(path: Path) -> Found:
 
 
 def _extent(path: Path) -> Bounds:
-    from srdanet.products.elevation import inspect_elevation
+    from srdanet.readers.elevation import inspect_elevation
 
     tile = inspect_elevation(path)
     return bounds_of(GeoBox(tile.shape, tile.affine, tile.crs))
 
 
 def _weather(path: Path) -> Found:
-    from srdanet.products.era5_files import read_fields
+    from srdanet.readers.era5_files import read_fields
 
     seen: list[tuple[NDArray[Any], NDArray[Any], NDArray[Any]]] = []
 
@@ -239,7 +239,7 @@ def _weather(path: Path) -> Found:
 
 
 def _stations(path: Path) -> Found:
-    from srdanet.products.meteorology import open_stations
+    from srdanet.readers.meteorology import open_stations
 
     times = open_stations(path)["time"].values
     return Found(str(path), "stations", "stations", span=(times.min(), times.max()))

@@ -12,10 +12,10 @@ from scipy.ndimage import gaussian_filter
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from srdanet.baselines.interpolation import interpolate
 from srdanet.predictors.stack import CHANNELS, CLASSES, CONTEXT, turned
-from srdanet.predictors.table import BANDS, WEATHER
-from srdanet.rivals.interpolation import interpolate
 from srdanet.training.samples import Sample
+from srdanet.variables import BANDS, WEATHER
 
 Floats = NDArray[np.float32]
 

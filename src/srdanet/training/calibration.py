@@ -10,16 +10,16 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from srdanet.energy import aggregate
 from srdanet.evaluation.coverage import WIDE
 from srdanet.evaluation.datasets import AsterPair, aster, imt
 from srdanet.evaluation.simulated import scenes
 from srdanet.evaluation.splits import load_splits
 from srdanet.network.bundle import Bundle
-from srdanet.network.widened import CASES, CELLS, Case
-from srdanet.physics import aggregate
+from srdanet.network.calibrated import CASES, CELLS, Case
 from srdanet.predictors.stack import CLASSES, CONTEXT
-from srdanet.predictors.table import WEATHER
 from srdanet.training.samples import Sample, Step, from_aster, from_imt, from_simulation
+from srdanet.variables import WEATHER
 
 Floats = NDArray[np.floating]
 SCENES, FIRST_SEED = 96, 700

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import isotonic_regression
 
-from srdanet.outputs.quicklook import save_figure
+from srdanet.product.quicklook import save_figure
 
 Columns = Mapping[str, NDArray[np.float64]]
 _COLOURS = ("#c1440e", "#2f4b6e", "#e8a33d", "#6fa8dc", "#3a7d44", "#9bc53d", "#7b4fa3", "#8a8a8a")

@@ -18,8 +18,8 @@ from torch.export import Dim
 
 from srdanet.errors import ModelError, OutputError
 from srdanet.network.bundle import FORMAT, Bundle, load_model
+from srdanet.network.calibrated import CASES, Widened
 from srdanet.network.srdanet import Architecture, SRDANet, Statistics
-from srdanet.network.widened import CASES, Widened
 from srdanet.predictors.stack import CHANNELS, CONTEXT
 
 HALO = 24

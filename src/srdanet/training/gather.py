@@ -14,9 +14,9 @@ import numpy as np
 from srdanet.evaluation.datasets import aster, imt
 from srdanet.evaluation.splits import load_splits
 from srdanet.grid import Tile
-from srdanet.simulate import simulate
 from srdanet.training.config import TrainConfig
 from srdanet.training.samples import Sample, from_aster, from_imt, from_simulation
+from srdanet_simulator import simulate
 
 log = logging.getLogger(__name__)
 

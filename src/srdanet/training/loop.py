@@ -20,7 +20,7 @@ from srdanet.errors import ConfigError
 from srdanet.network.bundle import load_model
 from srdanet.network.fusion import FUSIONS
 from srdanet.network.srdanet import SRDANet, Statistics
-from srdanet.network.trained import trained
+from srdanet.network.weights import trained
 from srdanet.predictors.stack import CHANNELS
 from srdanet.training.batches import Batch, Batches, Recipe, draw, statistics
 from srdanet.training.config import TrainConfig

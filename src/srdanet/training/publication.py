@@ -13,7 +13,7 @@ import numpy as np
 
 from srdanet.evaluation import Report, run_orleans, run_simulated, run_simulation, run_target
 from srdanet.network.bundle import Bundle
-from srdanet.network.widened import CASES, CELLS
+from srdanet.network.calibrated import CASES, CELLS
 from srdanet.training.calibration import calibration
 from srdanet.training.export import export, read_checkpoint
 

@@ -19,13 +19,13 @@ from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 from scipy.ndimage import gaussian_filter
 
+from srdanet.baselines.interpolation import interpolate
+from srdanet.energy import aggregate, degrade
 from srdanet.evaluation.datasets import AsterPair, ImtPatch, When
 from srdanet.grid import coarsen, coordinates, refine
-from srdanet.physics import aggregate, degrade
 from srdanet.predictors.overpass import Overpass
 from srdanet.predictors.stack import CHANNELS, Stack
-from srdanet.rivals.interpolation import interpolate
-from srdanet.simulate import Simulation
+from srdanet_simulator import Simulation
 
 Floats = NDArray[np.float32]
 WHEN: tuple[When, ...] = ("day", "night")

@@ -1,0 +1,32 @@
+"""The demo's products and the rows of two simulated scenes, as stored: a change of the code alone changes none of it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import rasterio
+from click.testing import CliRunner
+
+from srdanet.cli import cli
+
+STORED = json.loads(Path(__file__).with_name("demo.json").read_text(encoding="utf-8"))
+
+
+def test_products_of_the_demo(tmp_path: Path) -> None:
+    done = CliRunner().invoke(cli, ["demo", "-o", str(tmp_path / "demo"), "--json"])
+    assert done.exit_code == 0, done.output
+    assert json.loads(done.stdout)["rmse"] == pytest.approx(STORED["demo"]["rmse"], abs=1e-4)
+    for name, stored in STORED["demo"]["rasters"].items():
+        with rasterio.open(tmp_path / "demo" / name) as file:
+            values = file.read(1)[5::16, 3::16].astype(float)
+        np.testing.assert_allclose(values, np.array(stored, float), atol=1e-4, rtol=0)
+
+
+def test_rows_of_simulated_scenes() -> None:
+    done = CliRunner().invoke(cli, ["evaluate", "simulated", "--scenes", "2", "--json"])
+    assert done.exit_code == 0, done.output
+    for row, stored in zip(json.loads(done.stdout)["rows"], STORED["simulated"], strict=True):
+        assert [row["model"], row["bicubic"]] == pytest.approx([stored["model"], stored["bicubic"]], abs=1e-4)

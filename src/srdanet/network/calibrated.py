@@ -1,0 +1,51 @@
+"""The network with its claimed standard deviation brought to what calibration found."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import product
+from math import log2
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812
+
+from srdanet.grid import Level
+from srdanet.network.srdanet import SRDANet
+from srdanet.predictors.stack import CONTEXT
+from srdanet.variables import WEATHER
+
+CELLS = tuple(log2(step * Level.KM1.metres / 1000) for step in (2.0, 1.0, 0.5))
+"""Sizes of the step's coarse cell (log2 of km) that a factor is known for."""
+Case = tuple[float, bool, bool]
+"""What a factor is found for: one of `CELLS`, whether it is night, whether the weather is known."""
+CASES: tuple[Case, ...] = tuple(product(CELLS, (False, True), (False, True)))
+
+
+class Widened(nn.Module):
+    """One x2 step whose standard deviation is multiplied by a factor of calibration.
+
+    The factor's logarithm is linear in the coarse cell's (log2 of km) between those of `CELLS` and goes on as it is
+    beyond them; where it is unknown whether it is day or night, it is half-way between the two.
+
+    Args:
+        net: The network.
+        logarithms: Of the factor in each of `CASES`; `training.calibration` finds them.
+    """
+
+    def __init__(self, net: SRDANet, logarithms: Sequence[float] = (0.0,) * len(CASES)) -> None:
+        super().__init__()
+        self.net, self.logarithms = net, dict(zip(CASES, logarithms, strict=True))
+
+    def forward(self, lst: Tensor, channels: Tensor, context: Tensor) -> tuple[Tensor, Tensor]:
+        """As `SRDANet.forward`."""
+        fine, sigma = self.net(lst, channels, context)
+        cell, day, weather = (context[:, [CONTEXT.index(name)]] for name in ("cell", "day", WEATHER[0]))
+        cell = torch.nan_to_num(cell, CELLS[1]).clamp(CELLS[-1], CELLS[0])
+        night, known = 1 - torch.nan_to_num(day, 0.5), 1 - torch.isnan(weather).to(sigma.dtype)
+        total = torch.zeros_like(cell)
+        for (size, dark, told), value in self.logarithms.items():
+            share = torch.relu(1 - torch.abs(cell - size))
+            share = share * (night if dark else 1 - night) * (known if told else 1 - known)
+            total = total + value * share
+        return fine, sigma * F.interpolate(torch.exp(total), scale_factor=2, mode="nearest")

@@ -1,0 +1,80 @@
+"""Cloud-optimised GeoTIFFs, written window by window.
+
+Tiles of 512, DEFLATE with the floating point predictor, overviews down to one
+tile. The result's arrays may be larger than memory (memory-mapped): one strip of
+tiles is held at a time, and GDAL's cache is bounded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+from odc.geo.geobox import GeoBox
+
+from srdanet.errors import OutputError
+from srdanet.product.layers import Raster
+
+BLOCK = 512
+"""Side of a tile (cells)."""
+_CACHE = 64 * 1024 * 1024
+
+
+def strips(data: xr.DataArray, dtype: str) -> Iterator[tuple[slice, NDArray[np.generic]]]:
+    """The rows of `data` (y, x) in strips of `BLOCK`, each with its place, as `dtype`."""
+    for top in range(0, data.shape[0], BLOCK):
+        rows = slice(top, min(top + BLOCK, data.shape[0]))
+        yield rows, np.asarray(data[rows].values, dtype)
+
+
+def write_cog(path: Path, data: xr.DataArray, raster: Raster, geobox: GeoBox, tags: Mapping[str, str]) -> None:
+    """Write one layer as a COG; the file is neither checked nor fsynced here.
+
+    Args:
+        path: A name in a staging folder; a scratch file appears beside it and goes again.
+        data: (y, x) on `geobox`, in the row's unit.
+        raster: The row of the layer table.
+        geobox: The grid.
+        tags: Dataset tags; layer tags (units, long_name, CF flags) are added to them.
+
+    Raises:
+        OutputError: when GDAL cannot write it.
+    """
+    import rasterio
+    from rasterio._err import CPLE_BaseError
+    from rasterio.errors import RasterioError
+    from rasterio.shutil import copy
+
+    scratch = path.with_suffix(".scratch")
+    height, width = data.shape
+    profile = {"driver": "GTiff", "dtype": raster.dtype, "count": 1, "height": height, "width": width}
+    profile |= {"crs": geobox.crs.to_wkt() if geobox.crs is not None else None, "transform": geobox.affine}
+    profile |= {"nodata": raster.nodata, "tiled": True, "blockxsize": BLOCK, "blockysize": BLOCK}
+    options = {"compress": "DEFLATE", "blocksize": BLOCK, "level": 6, "bigtiff": "IF_SAFER", "num_threads": 2}
+    try:
+        with rasterio.Env(GDAL_CACHEMAX=_CACHE):
+            with rasterio.open(scratch, "w", **profile) as file:
+                file.update_tags(**tags)
+                file.update_tags(1, **layer_tags(data, raster))
+                file.set_band_description(1, raster.variable)
+                file.set_band_unit(1, raster.unit)
+                for rows, values in strips(data, raster.dtype):
+                    window = rasterio.windows.Window(0, rows.start, width, rows.stop - rows.start)
+                    file.write(values, 1, window=window)
+            copy(scratch, path, driver="COG", **options, **raster.creation)
+    except (RasterioError, CPLE_BaseError) as error:
+        todo = "check the free space, the quota and the permissions there"
+        raise OutputError(f"GDAL cannot write it ({error})", where=path.name, todo=todo) from error
+    scratch.unlink()
+
+
+def layer_tags(data: xr.DataArray, raster: Raster) -> dict[str, str]:
+    """The band's own tags: unit, name and, for a flag layer, CF `flag_masks` and `flag_meanings`."""
+    tags = {"units": raster.unit, "long_name": raster.long_name}
+    masks, meanings = data.attrs.get("flag_masks"), data.attrs.get("flag_meanings")
+    if masks is not None and meanings is not None:
+        tags |= {"flag_masks": " ".join(str(int(m)) for m in np.atleast_1d(masks)), "flag_meanings": str(meanings)}
+    return tags

@@ -1,0 +1,114 @@
+"""From a scene to its product: downscale in bounded memory, write, record."""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+import os
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from srdanet.atomic import hidden_folder
+from srdanet.downscaling.rollout import Progress, downscale_scene, fitted
+from srdanet.errors import OutputError
+from srdanet.grid import Tile, cell_size
+from srdanet.network.bundle import Bundle, load_model
+from srdanet.predictors.overpass import Overpass
+from srdanet.product.product import ProductFiles, check_outputs, write_product
+from srdanet.scene import Scene
+
+if TYPE_CHECKING:
+    from srdanet.adaptation import Adaptation
+
+_BYTES = 26
+"""Disk bytes for a cell of the finest level: working files, then the product, as if it did not compress."""
+
+
+def stem_of(tile: Tile | None, time: np.datetime64 | dt.date | None, day: bool, platform: str | None = None) -> str:
+    """What a product's file names begin with: `lst_h18v04_2020197_day`, or `..._day_aqua` to tell it from Terra's."""
+    date = None if time is None else np.datetime64(str(time), "D").item()
+    part = "day" if day else "night"
+    origin = "aqua" if platform == "aqua" else ""
+    parts = ("lst", str(tile) if tile else "", date.strftime("%Y%j") if date else "", part, origin)
+    return "_".join(part for part in parts if part)
+
+
+def levels_of(cell: float, to: int) -> list[int]:
+    """Nominal cell sizes (m) of the steps from cells of `cell` metres down to `to`: [500, 250] for 926.6 and 250."""
+    return [to * 2**k for k in reversed(range(max(1, round(math.log2(cell / to)))))]
+
+
+def produce(
+    scene: Scene,
+    directory: str | os.PathLike[str],
+    to: int = 250,
+    *,
+    model: str | Path | Bundle = "default",
+    conserve: bool = False,
+    adapt: bool | Adaptation = False,
+    block: int = 256,
+    command: Sequence[str] = (),
+    progress: Progress | None = None,
+    overwrite: bool = False,
+) -> ProductFiles:
+    """Downscale a scene and write its product; memory is bounded by a window, not by the scene.
+
+    Args:
+        scene: The scene.
+        directory: Where the product goes; working files lie there too, in a hidden folder, while it runs.
+        to: Nominal cell size (m) of the finest level.
+        model: As of `downscale`.
+        conserve: As of `downscale`.
+        adapt: As of `downscale`; the record then says how, and what came of it.
+        block: As of `downscale`.
+        command: What was typed, for the record.
+        progress: Called with a step's name, windows done and windows in all.
+        overwrite: Replace files of the same names.
+
+    Raises:
+        OutputError: when a file exists, there is too little room, or writing fails; nothing is left behind.
+        ArgumentError: when an argument is out of range.
+        ModelError: when the model cannot be loaded.
+        MissingExtraError, SceneError: as of `ladder.fitted`, when `adapt` is asked for.
+    """
+    bundle = model if isinstance(model, Bundle) else load_model(model)
+    folder, stem = Path(directory), stem_of(scene.tile, scene.time, scene.day, scene.provenance.get("platform"))
+    levels = levels_of(cell_size(scene.geobox), to)
+    check_outputs(folder, stem, levels, overwrite=overwrite)
+    bundle = fitted(bundle, adapt, scene.lst["lst"], scene.auxiliary, Overpass.of(scene.time, scene.day), progress)
+    origin = _origin(scene, bundle, {"to": to, "conserve": conserve, "block": block}, command)
+    with hidden_folder(folder, f"{stem}_work") as work:
+        _check_room(work, scene.lst["lst"].size * 4 ** len(levels))
+        steps = downscale_scene(
+            scene, to, model=bundle, conserve=conserve, block=block, workdir=work, progress=progress
+        )
+        return write_product(dict(steps), folder, stem, provenance=origin, coarse=scene.lst["lst"], overwrite=overwrite)
+
+
+def _origin(scene: Scene, bundle: Bundle, options: dict[str, Any], command: Sequence[str]) -> dict[str, Any]:
+    """What went in."""
+    source = dict(scene.provenance)
+    return {
+        "tile": str(scene.tile) if scene.tile else None,
+        "time": scene.when,
+        "day": scene.day,
+        "command": list(command),
+        "options": options,
+        "model": {"name": bundle.name, "version": bundle.version, "sha256": bundle.sha256}
+        | ({"adapted": dict(bundle.adapted)} if bundle.adapted else {}),
+        "inputs": source.pop("inputs", []),
+        "auxiliary": {"present": list(scene.present), "missing": list(scene.missing)},
+        "scene": source,
+    }
+
+
+def _check_room(folder: Path, cells: int) -> None:
+    """Refuse before an hour of work rather than after it; a mapped file on a full disk would kill the process."""
+    free, need = shutil.disk_usage(folder).free, cells * _BYTES
+    if free < need:
+        what = f"has {free / 1e6:.0f} MB free, {need / 1e6:.0f} MB are needed"
+        raise OutputError(what, where=folder.parent, todo="make room, or write elsewhere with -o")

@@ -1,0 +1,187 @@
+"""One product: every level's rasters and picture, and the record that completes it."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import xarray as xr
+
+from srdanet.atomic import publish, refuse_existing, staged
+from srdanet.errors import ArgumentError, GridError
+from srdanet.grid import Level, cell_size, geobox_of
+from srdanet.product.cog import write_cog
+from srdanet.product.layers import RASTERS
+from srdanet.product.quicklook import headline, part_of_day, write_quicklook
+from srdanet.product.record import measure, record, software
+from srdanet.product.validate import validate_cog, validate_png
+from srdanet.readers.checksum import digest
+
+Results = xr.Dataset | Mapping[int, xr.Dataset]
+
+
+@dataclass(frozen=True)
+class ProductFiles:
+    """Where the files of a product are."""
+
+    rasters: Mapping[int, Mapping[str, Path]]
+    """Per level (m), per variable (`lst`, `lst_uncertainty`, `quality`), the COG."""
+    pictures: Mapping[int, Path]
+    """Per level (m), the quick look."""
+    provenance: Path
+    """The record; written last: where it stands, the product is whole."""
+
+    def __iter__(self) -> Iterator[Path]:
+        """All files, the record last."""
+        for level, rasters in self.rasters.items():
+            yield from rasters.values()
+            yield self.pictures[level]
+        yield self.provenance
+
+
+def product_files(directory: str | os.PathLike[str], stem: str, levels: Iterable[int]) -> ProductFiles:
+    """The names a product will have: `<stem>_<level>m[_uncertainty|_quality].tif`, `….png`, `<stem>_provenance.json`.
+
+    Raises:
+        ArgumentError: when `stem` is no plain file name.
+    """
+    if not re.fullmatch(r"[\w][\w.+-]*", stem):
+        raise ArgumentError(f"{stem!r} is no plain file name", where="stem", todo="use letters, digits, _ . + -")
+    folder, levels = Path(directory), list(levels)
+    rasters = {n: {r.variable: folder / f"{stem}_{n}m{r.suffix}.tif" for r in RASTERS} for n in levels}
+    pictures = {n: folder / f"{stem}_{n}m.png" for n in levels}
+    return ProductFiles(rasters, pictures, folder / f"{stem}_provenance.json")
+
+
+def check_outputs(
+    directory: str | os.PathLike[str], stem: str, levels: Iterable[int], *, overwrite: bool = False
+) -> ProductFiles:
+    """The names a product will have, refused before any work is done when one is taken.
+
+    Raises:
+        OutputError: when one exists and `overwrite` is off.
+        ArgumentError: when `stem` is no plain file name.
+    """
+    files = product_files(directory, stem, levels)
+    refuse_existing(list(files), overwrite=overwrite)
+    return files
+
+
+def write_product(
+    result: Results,
+    directory: str | os.PathLike[str],
+    stem: str,
+    *,
+    provenance: Mapping[str, Any],
+    coarse: xr.DataArray | None = None,
+    overwrite: bool = False,
+) -> ProductFiles:
+    """Write a result so that it is whole or absent, one level at a time in bounded memory.
+
+    Each file is written in a hidden folder beside its place, checked against the array it came from, then all
+    are renamed, the record last.
+
+    Args:
+        result: One level or {level in m: level}; each with `lst` (y, x) float32 K, NaN = missing, and where
+            present `lst_uncertainty` (K) and `quality` (uint8, CF flags), with coordinates and CRS.
+            Arrays may be memory-mapped.
+        directory: Made when absent.
+        stem: What all file names begin with.
+        provenance: What went in, JSON-able (see `record`); `tile`, `time`, `day`, `model` also go into the tags.
+        coarse: The LST it was made from, for the closure error; (y, x) K on a grid in which each level nests.
+        overwrite: Replace files of the same names.
+
+    Raises:
+        OutputError: when a file exists, cannot be written or fails its validation; nothing is left behind.
+        GridError: when a level has no grid.
+        ArgumentError: when `result` lacks `lst`, or `provenance` holds what JSON cannot.
+    """
+    levels = _levels(result)
+    final = check_outputs(directory, stem, levels, overwrite=overwrite)
+    before = _listed(final.provenance)
+    facts: dict[str, dict[str, Any]] = {}
+    kept: dict[int, dict[str, Path]] = {}
+    with staged(Path(directory), stem) as folder:
+        waiting = []
+        for level, dataset in levels.items():
+            about = measure(dataset, coarse)
+            files = _write_rasters(dataset, folder, final.rasters[level], provenance)
+            picture = folder / final.pictures[level].name
+            write_quicklook(picture, dataset, level=level, about=provenance, facts=about)
+            validate_png(picture)
+            waiting += [*files.values(), picture]
+            kept[level] = {variable: final.rasters[level][variable] for variable in files}
+            listed = [*files.values(), picture]
+            facts[str(level)] = about | {"files": {f.name: {"sha256": digest(f)} for f in listed}}
+        note = folder / final.provenance.name
+        text = json.dumps(record(provenance, facts), indent=2, ensure_ascii=False)
+        note.write_text(text + "\n", encoding="utf-8")
+        publish([*waiting, note], Path(directory), overwrite=overwrite)
+        for name in before - {path.name for path in waiting}:
+            (Path(directory) / name).unlink(missing_ok=True)
+    return ProductFiles(kept, final.pictures, final.provenance)
+
+
+def _listed(note: Path) -> set[str]:
+    """Names of the files that an earlier record of the same product lists; they go when it goes."""
+    try:
+        levels = json.loads(note.read_text(encoding="utf-8"))["levels"]
+        return {Path(name).name for level in levels.values() for name in level["files"]}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return set()
+
+
+def _write_rasters(
+    dataset: xr.Dataset, folder: Path, names: Mapping[str, Path], provenance: Mapping[str, Any]
+) -> dict[str, Path]:
+    """Write and check the rasters that the level has."""
+    geobox = geobox_of(dataset)
+    tags = _tags(provenance)
+    files = {}
+    for raster in RASTERS:
+        if raster.variable not in dataset:
+            continue
+        path = folder / names[raster.variable].name
+        data = dataset[raster.variable]
+        write_cog(path, data, raster, geobox, tags)
+        validate_cog(path, data, raster, geobox)
+        files[raster.variable] = path
+    return files
+
+
+def _tags(provenance: Mapping[str, Any]) -> dict[str, str]:
+    """What a picture of the earth never travels without, for the file's own header."""
+    model = provenance.get("model") or {}
+    tags = {
+        "title": headline(provenance),
+        "time": provenance.get("time"),
+        "tile": provenance.get("tile"),
+        "day": part_of_day(provenance),
+        "model": model.get("name"),
+        "model_sha256": model.get("sha256"),
+        "software": f"srdanet {software()['srdanet']}",
+    }
+    return {key: str(value) for key, value in tags.items() if value}
+
+
+def _levels(result: Results) -> dict[int, xr.Dataset]:
+    """{level: dataset}, coarse to fine; each with an `lst` of dimensions (y, x)."""
+    if isinstance(result, xr.Dataset):
+        metres = cell_size(geobox_of(result))
+        nominal = (int(level) for level in Level if abs(metres - level.metres) < 1)
+        result = {next(nominal, round(metres)): result}
+    levels = dict(sorted(result.items(), reverse=True))
+    for level, dataset in levels.items():
+        if "lst" not in dataset:
+            raise ArgumentError("the result has no variable lst", where=f"{level} m")
+        for name in (r.variable for r in RASTERS if r.variable in dataset):
+            if dataset[name].dims != ("y", "x"):
+                raise GridError(f"dimensions are {dataset[name].dims}, not (y, x)", where=f"{level} m, {name}")
+    if not levels:
+        raise ArgumentError("the result has no level", todo="give {level in metres: dataset}")
+    return levels

@@ -1,0 +1,122 @@
+"""Checksums: of what was read (SHA-256), and the provider's own where they are known.
+
+A damaged HDF4 file may decode to wrong numbers without an error, so the provider's
+checksum is the only full proof. It stands in the `.xml` that comes with a granule;
+a `.met` beside it has none, but says which granule it belongs to.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import xml.etree.ElementTree as ElementTree
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from srdanet.errors import ArgumentError, GranuleError
+from srdanet.readers import odl
+
+_CHUNK = 1 << 20
+_REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
+_HASHES = ("md5", "sha1", "sha256", "sha512")
+
+
+@dataclass(frozen=True)
+class Expected:
+    """A checksum that a file should have."""
+
+    algorithm: str
+    """md5, sha1, sha256, sha512 or cksum (the POSIX CRC the archive uses)."""
+    value: str
+    source: str
+    """Where it is from, for the message."""
+
+    @classmethod
+    def parse(cls, text: str, source: str = "the checksum argument") -> Expected:
+        """Read `algorithm:value`, such as `md5:9e107d9d372bb6826bd81d3542a419d6`.
+
+        Raises:
+            ArgumentError: when the algorithm is not known or the value is missing.
+        """
+        algorithm, _, value = text.partition(":")
+        algorithm, value = algorithm.strip().lower().replace("-", ""), value.strip().lower()
+        if algorithm not in (*_HASHES, "cksum") or not value:
+            known = ", ".join((*_HASHES, "cksum"))
+            raise ArgumentError(f"{text!r} is no checksum", todo=f"write algorithm:value; algorithms: {known}")
+        return cls(algorithm, value, source)
+
+    def verify(self, path: Path) -> None:
+        """Compare a file with this checksum.
+
+        Raises:
+            GranuleError: when they differ.
+        """
+        found = digest(path, self.algorithm)
+        if found != self.value:
+            what = f"its {self.algorithm} is {found}, but {self.source} says {self.value}"
+            raise GranuleError(what, where=path, todo="the file is damaged or another version: download it again")
+
+
+def digest(path: Path, algorithm: str = "sha256") -> str:
+    """The checksum of a file as text: hexadecimal, or decimal for cksum."""
+    if algorithm == "cksum":
+        return _cksum(path)
+    state = hashlib.new(algorithm)
+    for chunk in _chunks(path):
+        state.update(chunk)
+    return state.hexdigest()
+
+
+def _cksum(path: Path) -> str:
+    """POSIX CRC (IEEE Std 1003.1, `cksum`): zlib's CRC with each byte's bits reversed, and the length appended."""
+    crc, length = 0xFFFFFFFF, 0
+    for chunk in _chunks(path):
+        crc = zlib.crc32(chunk.translate(_REVERSED), crc)
+        length += len(chunk)
+    tail = length.to_bytes((length.bit_length() + 7) // 8, "little")
+    crc = zlib.crc32(tail.translate(_REVERSED), crc)
+    return str(int(f"{crc:032b}"[::-1], 2))
+
+
+def _chunks(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK):
+            yield chunk
+
+
+def sidecars(path: Path) -> tuple[Expected | None, str | None]:
+    """What the files beside a granule say: its checksum and its LOCALGRANULEID, each if known.
+
+    Looks for `<name>.xml`, `<stem>.cmr.xml` and `<name>.met`.
+
+    Raises:
+        GranuleError: when such a file cannot be read.
+    """
+    expected = granule = None
+    for side in (path.with_name(f"{path.name}.xml"), path.with_name(f"{path.stem}.cmr.xml")):
+        if side.is_file() and expected is None:
+            expected = _from_xml(side, path.name)
+    met = path.with_name(f"{path.name}.met")
+    if met.is_file():
+        value = odl.parse(met.read_text(encoding="latin-1"), met).value("LOCALGRANULEID")
+        granule = str(value) if value is not None else None
+    return expected, granule
+
+
+def _from_xml(side: Path, name: str) -> Expected | None:
+    """The checksum in an ECS (`ChecksumType`, `Checksum`) or ECHO10 (`Checksum` / `Algorithm`, `Value`) file."""
+    try:
+        root = ElementTree.parse(side).getroot()
+    except (ElementTree.ParseError, OSError) as error:
+        todo = "delete it or download it again"
+        raise GranuleError(f"the file beside the granule is no XML ({error})", where=side, todo=todo) from error
+    for holder in root.iter():
+        parts = {child.tag.rpartition("}")[2].lower(): child for child in holder}
+        algorithm, value = parts.get("checksumtype", parts.get("algorithm")), parts.get("checksum", parts.get("value"))
+        said = parts.get("distributedfilename")
+        if algorithm is None or value is None or (said is not None and said.text and said.text.strip() != name):
+            continue
+        if algorithm.text and value.text and value.text.strip():
+            return Expected.parse(f"{algorithm.text}:{value.text}", side.name)
+    return None

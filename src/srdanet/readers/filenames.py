@@ -1,0 +1,72 @@
+"""Granule names: product, date, tile and collection, read from the name alone."""
+
+from __future__ import annotations
+
+import calendar
+import datetime as dt
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from srdanet.errors import ArgumentError, GranuleError, ProductError
+from srdanet.grid import Tile
+from srdanet.readers.tables import COLLECTIONS, PRODUCTS
+
+_NAME = re.compile(
+    r"(?P<product>[A-Z0-9]+)\.A(?P<year>\d{4})(?P<doy>\d{3})\.(?P<tile>h\d\dv\d\d)\.(?P<collection>\d{3})"
+    r"\.(?P<produced>\d{13})(?:[._-]\w+| ?\(\d+\))*?\.hdf",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True)
+class GranuleName:
+    """What a granule's name says."""
+
+    product: str
+    """Short name, such as MOD11A1."""
+    date: dt.date
+    """Day of acquisition (first day of a period; the day of interest of MCD43A3)."""
+    tile: Tile
+    collection: str
+    """Collection of three digits, such as 061."""
+    produced: str = ""
+    """When the provider made it: year, day of year, hour, minute, second."""
+
+    def __str__(self) -> str:
+        stem = f"{self.product}.A{self.date:%Y%j}.{self.tile}.{self.collection}"
+        return f"{stem}.{self.produced}.hdf" if self.produced else stem
+
+
+def identify(path: str | Path) -> GranuleName:
+    """What the name of a granule says, without opening it.
+
+    Names look like `MOD11A1.A2020197.h26v05.061.2020198093245.hdf`; marks that tools add before
+    the extension (`.CROPPED`, ` (1)`) are allowed.
+
+    Raises:
+        GranuleError: when the name is not a granule's name, or its day or tile does not exist.
+        ProductError: when the product or the collection is not known.
+    """
+    name = Path(path).name
+    match = _NAME.fullmatch(name)
+    if match is None:
+        todo = "granules are named like MOD11A1.A2020197.h26v05.061.2020198093245.hdf; keep the provider's name"
+        raise GranuleError("this is not the name of a MODIS granule", where=path, todo=todo)
+    product, collection = match["product"].upper(), match["collection"]
+    if product not in PRODUCTS:
+        raise ProductError(f"product {product} is not known", where=path, todo=f"known: {', '.join(PRODUCTS)}")
+    if collection not in COLLECTIONS:
+        todo = f"download collection {COLLECTIONS[-1]}"
+        known = " and ".join(COLLECTIONS)
+        raise ProductError(f"collection {collection} is not known, only {known}", where=path, todo=todo)
+    year, day = int(match["year"]), int(match["doy"])
+    days = 365 + calendar.isleap(year)
+    if not (year and 1 <= day <= days):
+        raise GranuleError(f"day {day} of {year} in its name does not exist", where=path)
+    try:
+        tile = Tile.parse(match["tile"])
+    except ArgumentError as error:
+        raise GranuleError(f"the tile in its name does not exist: {error.what}", where=path) from error
+    date = dt.date(year, 1, 1) + dt.timedelta(days=day - 1)
+    return GranuleName(product, date, tile, collection, match["produced"])

@@ -1,0 +1,275 @@
+"""HDF4 files read in a child process, which may die without harm.
+
+The HDF4 library crashes on some damaged files, or never comes back. So a persistent
+child (`_child.py`) reads; it is started at the first file, used for all, and started
+anew after it died or the library reported an error, after which it is not to be
+trusted. Every way a file can fail ends here in one `GranuleError`.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import json
+import os
+import signal
+import struct
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from srdanet.errors import GranuleError, MissingExtraError
+
+TIMEOUT = 120.0
+"""Seconds one file may take before its reader is ended."""
+_AGAIN = "download it again"
+_LONGEST = 1 << 26
+_MAGIC = b"\x0e\x03\x13\x01"
+_OTHERS = (
+    (b"\x89HDF\r\n\x1a\n", "an HDF5 file, not HDF4", "this product comes as HDF4 (.hdf) from the provider"),
+    (b"CDF", "a NetCDF file, not HDF4", "open it as a raster"),
+    (b"II*\0", "a TIFF file, not HDF4", "open it as a raster"),
+    (b"MM\0*", "a TIFF file, not HDF4", "open it as a raster"),
+    (b"PK\x03\x04", "a ZIP archive, not HDF4", "unpack it"),
+    (b"\x1f\x8b", "a gzip file, not HDF4", "unpack it"),
+)
+
+
+@dataclass(frozen=True)
+class Description:
+    """What a file says of itself."""
+
+    fields: Mapping[str, tuple[tuple[int, ...], str]]
+    """Scientific data set to shape and numpy type."""
+    texts: Mapping[str, str]
+    """The metadata texts, by attribute (`StructMetadata.0`, ...)."""
+
+    def text(self, stem: str) -> str:
+        """A metadata text, its parts (`.0`, `.1`, ...) joined; empty where absent."""
+        parts = [key for key in self.texts if key.rpartition(".")[0] == stem and key.rpartition(".")[2].isdigit()]
+        ordered = sorted(parts, key=lambda key: int(key.rpartition(".")[2]))
+        return "".join(self.texts[key].partition("\0")[0] for key in ordered)
+
+
+def check_magic(path: Path) -> None:
+    """Refuse at once what is no HDF4 file by its first bytes.
+
+    Raises:
+        GranuleError: when it is absent, no file, empty, unreadable or of another format.
+    """
+    if not path.exists():
+        raise GranuleError("there is no such file", where=path)
+    if not path.is_file():
+        raise GranuleError("it is a folder or device, not a file", where=path, todo="give the path of one granule")
+    try:
+        with path.open("rb") as file:
+            head = file.read(512)
+    except OSError as error:
+        raise GranuleError(f"it cannot be read: {error.strerror}", where=path) from error
+    if not head:
+        raise GranuleError("the file is empty", where=path, todo=f"the download failed: {_AGAIN}")
+    if head.startswith(_MAGIC):
+        return
+    for magic, what, todo in _OTHERS:
+        if head.startswith(magic):
+            raise GranuleError(f"it is {what}", where=path, todo=todo)
+    if head.lstrip()[:1] == b"<":
+        todo = "the server sent a page, often its login page: check the account and download it again"
+        raise GranuleError("it is a web page or XML text, not HDF4", where=path, todo=todo)
+    raise GranuleError("it is no HDF4 file: its first bytes are wrong", where=path, todo=_AGAIN)
+
+
+def describe(path: Path, timeout: float = TIMEOUT) -> Description:
+    """What the file says of itself: its fields and metadata texts.
+
+    Raises:
+        GranuleError: when the file cannot be read.
+    """
+    check_magic(path)
+    reply, _ = _request({"do": "describe", "path": str(path)}, path, timeout, {})
+    fields = {name: (tuple(shape), dtype) for name, (shape, dtype) in reply["fields"].items()}
+    return Description(fields, reply["texts"])
+
+
+def read(
+    path: Path, wanted: Mapping[str, tuple[tuple[int, ...], str]], timeout: float = TIMEOUT
+) -> dict[str, tuple[NDArray[Any], dict[str, Any]]]:
+    """Read fields as stored.
+
+    Args:
+        path: The file.
+        wanted: Field to expected shape and numpy type.
+        timeout: Seconds the reading may take.
+
+    Returns:
+        Field to counts and attributes.
+
+    Raises:
+        GranuleError: when the file cannot be read, or a field is of another shape or type.
+    """
+    check_magic(path)
+    fields = {name: [list(shape), dtype] for name, (shape, dtype) in wanted.items()}
+    reply, arrays = _request({"do": "read", "path": str(path), "fields": fields}, path, timeout, wanted)
+    return {name: (arrays[name], reply["attributes"][name]) for name in wanted}
+
+
+class _Reader:
+    """A child process and the pipes to it."""
+
+    def __init__(self) -> None:
+        script = Path(__file__).with_name("hdf4_worker.py")
+        env = {**os.environ, "PYTHONPATH": os.pathsep.join(p or os.getcwd() for p in sys.path)}
+        pipe = subprocess.PIPE
+        command = [sys.executable, "-P", str(script)]
+        self.process = subprocess.Popen(
+            command, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL, bufsize=0, env=env, close_fds=True
+        )
+        ready = self.receive()
+        if ready is None or "error" in ready:
+            what = ready["error"] if ready else f"it ended with code {self.process.wait()}"
+            self.end()
+            todo = "pip install --force-reinstall pyhdf"
+            raise MissingExtraError(f"the HDF4 reader does not start: {what}", todo=todo)
+
+    @property
+    def pipes(self) -> tuple[IO[bytes], IO[bytes]]:
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        return self.process.stdin, self.process.stdout
+
+    def send(self, message: dict[str, Any]) -> bool:
+        """Send a request; False when the child is gone."""
+        data = json.dumps(message).encode("ascii")
+        rest = memoryview(struct.pack("<Q", len(data)) + data)
+        try:
+            while rest:
+                rest = rest[self.pipes[0].write(rest) :]
+        except OSError:
+            return False
+        return True
+
+    def receive(self) -> dict[str, Any] | None:
+        """The next reply; None when the child is gone."""
+        head = bytearray(8)
+        if not self.fill(memoryview(head)):
+            return None
+        length = struct.unpack("<Q", head)[0]
+        if length > _LONGEST:  # the library overwrote the child's memory
+            return None
+        data = bytearray(length)
+        return dict(json.loads(data)) if self.fill(memoryview(data)) else None
+
+    def fill(self, buffer: memoryview) -> bool:
+        """Fill a buffer with raw bytes; False when the child is gone."""
+        while buffer:
+            count = self.pipes[1].readinto(buffer)  # type: ignore[attr-defined]
+            if not count:
+                return False
+            buffer = buffer[count:]
+        return True
+
+    def end(self) -> int:
+        """End the process for good; its exit code."""
+        self.process.kill()
+        code = self.process.wait()
+        for pipe in self.pipes:
+            pipe.close()
+        return code
+
+    def abandon(self) -> None:
+        """In a forked copy: drop the pipes, leave the process to its owner."""
+        for pipe in self.pipes:
+            with contextlib.suppress(OSError):
+                pipe.close()
+        self.process.returncode = 0  # no warning that it still runs: it is not ours
+
+
+_lock = threading.Lock()
+_reader: _Reader | None = None
+
+
+def _request(
+    message: dict[str, Any], path: Path, timeout: float, wanted: Mapping[str, tuple[tuple[int, ...], str]]
+) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+    """One request to the child, started or started anew as needed."""
+    global _reader
+    message = {**message, "seconds": int(timeout) + 5}
+    with _lock:
+        reader = _reader
+        if reader is None or reader.process.poll() is not None or not reader.send(message):
+            if reader is not None:
+                reader.end()
+            _reader = reader = _Reader()
+            reader.send(message)
+        late = threading.Event()
+
+        def stop() -> None:
+            late.set()
+            reader.process.kill()
+
+        watch = threading.Timer(timeout, stop)
+        watch.daemon = True
+        watch.start()
+        arrays = {}
+        try:
+            reply = reader.receive()
+            if reply is not None and "error" not in reply:
+                for name, (shape, dtype) in wanted.items():
+                    arrays[name] = np.empty(shape, dtype)
+                    if not reader.fill(arrays[name].data.cast("B")):
+                        reply = None
+                        break
+        except BaseException:  # an interrupt in the middle of a reply leaves the pipe useless
+            reader.end()
+            _reader = None
+            raise
+        finally:
+            watch.cancel()
+            watch.join()  # it either never ran or is done: `late` is settled
+        if reply is None or late.is_set():
+            _reader = None
+            raise _death(path, reader.end(), timeout if late.is_set() else None)
+        if "error" in reply:  # the library does not recover: it then refuses good files too
+            _reader = None
+            reader.end()
+    if "error" in reply:
+        raise GranuleError(f"it cannot be read as HDF4: {reply['error']}", where=path, todo=f"damaged: {_AGAIN}")
+    return reply, arrays
+
+
+def _death(path: Path, code: int, timeout: float | None) -> GranuleError:
+    if timeout is not None:
+        todo = f"the file is damaged ({_AGAIN}) or the disk is slow (allow a longer timeout)"
+        return GranuleError(f"reading it did not end within {timeout:g} s", where=path, todo=todo)
+    try:
+        cause = signal.Signals(-code).name if code < 0 else f"exit code {code}"
+    except ValueError:
+        cause = f"exit code {code}"
+    todo = f"the file is very likely damaged: {_AGAIN}; if others fail too, check the memory left"
+    return GranuleError(f"the HDF4 library crashed on it ({cause})", where=path, todo=todo)
+
+
+def _after_fork() -> None:
+    """A forked copy starts its own child: two processes must not share one pipe."""
+    global _lock, _reader
+    _lock = threading.Lock()
+    if _reader is not None:
+        _reader.abandon()
+        _reader = None
+
+
+@atexit.register
+def _at_exit() -> None:
+    if _reader is not None:
+        _reader.end()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

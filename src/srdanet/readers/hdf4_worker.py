@@ -1,0 +1,115 @@
+"""The process that touches HDF4 files, so that a damaged file can crash it and nothing else.
+
+Run as a script by `hdf4.py`, never imported by the package: it imports nothing of
+the package, so that it starts fast and knows nothing. Messages are a length (8 bytes,
+little-endian), that many bytes of JSON and, after a reply to "read", the arrays' raw
+bytes. The first message says whether pyhdf could be loaded.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import struct
+import sys
+from typing import Any, BinaryIO
+
+_TYPES = {20: "int8", 21: "uint8", 22: "int16", 23: "uint16", 24: "int32", 25: "uint32", 5: "float32", 6: "float64"}
+
+
+def main() -> None:
+    """Answer requests until the parent closes the pipe."""
+    replies = os.fdopen(os.dup(1), "wb", buffering=0)
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what the HDF4 library prints must not reach the pipe
+    _widen(replies)
+    requests = sys.stdin.buffer
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which then ends this process
+    try:
+        from pyhdf.SD import SD
+    except ImportError as error:
+        _send(replies, {"error": f"pyhdf cannot be loaded: {error}"})
+        return
+    _limit_core()
+    _send(replies, {"ready": True})
+    while (head := requests.read(8)) and len(head) == 8:
+        request = json.loads(requests.read(struct.unpack("<Q", head)[0]))
+        if hasattr(signal, "alarm"):  # ends this process even inside the library, should the parent be gone
+            signal.alarm(request["seconds"])
+        try:
+            reply, arrays = _answer(SD, request)
+        except Exception as error:  # whatever the library raises is told to the parent
+            reply, arrays = {"error": f"{type(error).__name__}: {error}"[:500]}, []
+        _send(replies, reply)
+        for array in arrays:
+            _write(replies, memoryview(array).cast("B"))
+        if hasattr(signal, "alarm"):
+            signal.alarm(0)
+
+
+def _answer(sd: Any, request: dict[str, Any]) -> tuple[dict[str, Any], list[Any]]:
+    """Describe the file, or read some of its fields."""
+    file = sd(request["path"])
+    try:
+        if request["do"] == "describe":
+            fields = {name: [list(row[1]), _TYPES.get(row[2], str(row[2]))] for name, row in file.datasets().items()}
+            texts = {key: str(value) for key, value in file.attributes().items() if "Metadata." in key}
+            return {"fields": fields, "texts": texts}, []
+        return _read(file, request["fields"])
+    finally:
+        file.end()
+
+
+def _read(file: Any, wanted: dict[str, list[Any]]) -> tuple[dict[str, Any], list[Any]]:
+    """Fields whose shape and type are as expected, so that a damaged header cannot ask for endless memory."""
+    import numpy as np
+
+    attributes: dict[str, Any] = {}
+    arrays = []
+    for name, (shape, dtype) in wanted.items():
+        field = file.select(name)
+        try:
+            _, _, found, kind, _ = field.info()
+            if list(np.atleast_1d(found)) != shape or _TYPES.get(kind) != dtype:
+                raise ValueError(f"{name} is {found} of type {_TYPES.get(kind, kind)}, not {shape} of {dtype}")
+            attributes[name] = field.attributes()
+            array = np.ascontiguousarray(field.get())
+        finally:
+            field.endaccess()
+        if list(array.shape) != shape or array.dtype != np.dtype(dtype):
+            raise ValueError(f"{name} was read as {array.shape} of {array.dtype}")
+        arrays.append(array)
+    return {"attributes": attributes}, arrays
+
+
+def _send(pipe: BinaryIO, message: dict[str, Any]) -> None:
+    data = json.dumps(message, default=str).encode("ascii")
+    _write(pipe, memoryview(struct.pack("<Q", len(data)) + data))
+
+
+def _write(pipe: BinaryIO, data: memoryview) -> None:
+    while data:
+        data = data[pipe.write(data) :]
+
+
+def _widen(pipe: BinaryIO) -> None:
+    """A wider pipe where the system lets us (Linux): fewer switches between the two processes."""
+    try:
+        import fcntl
+
+        fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, 1 << 20)
+    except (ImportError, AttributeError, OSError):
+        return
+
+
+def _limit_core() -> None:
+    """No core dump for every damaged file."""
+    try:
+        import resource
+    except ImportError:
+        return
+    resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,5 @@
+"""One image with its place, time and predictors: the carrier that every part of the package gives and takes."""
+
+from srdanet.scene.scene import Scene, open_scene
+
+__all__ = ["Scene", "open_scene"]

@@ -1,0 +1,160 @@
+"""Arrays from anywhere, made to conform: known names, physical ranges, grids that nest.
+
+The checks and small repairs between what a caller hands over and what a `Scene` holds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from affine import Affine
+from numpy.typing import NDArray
+from odc.geo.geobox import GeoBox
+
+from srdanet.errors import ArgumentError, GridError, SceneError
+from srdanet.grid import Nesting, coordinates, nesting
+from srdanet.scene.storage import plain
+from srdanet.variables import BY_NAME, LST_RANGE
+
+NO_CLASS = 255
+"""The missing value of `land_cover`."""
+
+LST_VARIABLES: Mapping[str, tuple[str, str]] = {
+    "lst": ("K", "land surface temperature"),
+    "lst_error": ("K", "upper bound of the LST's own error class"),
+    "view_angle": ("degree", "view zenith angle; negative where the sensor looks from the east"),
+    "view_time": ("h", "local solar time of the observation"),
+    "qc": ("1", "quality control word of the LST"),
+}
+"""Variables a scene's coarse dataset may hold, with units and meaning."""
+
+Arrays = xr.DataArray | xr.Dataset
+"""What a caller may hand over."""
+
+_HALF = 0.5
+
+
+def named(
+    auxiliary: Arrays | Iterable[Arrays] | Mapping[str, xr.DataArray] | None,
+) -> Iterator[tuple[str, xr.DataArray]]:
+    """Each auxiliary variable with its name, from any of the forms a caller may choose."""
+    if auxiliary is None:
+        return
+    if isinstance(auxiliary, xr.Dataset) or (
+        isinstance(auxiliary, Mapping) and not isinstance(auxiliary, xr.DataArray)
+    ):
+        yield from ((str(name), array) for name, array in auxiliary.items())
+        return
+    for one in [auxiliary] if isinstance(auxiliary, xr.DataArray) else auxiliary:
+        if isinstance(one, xr.Dataset):
+            yield from ((str(name), array) for name, array in one.data_vars.items())
+        elif isinstance(one, xr.DataArray):
+            yield str(one.name), one
+        else:
+            raise ArgumentError(f"auxiliary data must be xarray arrays, not {type(one).__name__}")
+
+
+def check_name(name: str, seen: set[str]) -> None:
+    """Refuse a name that is not in the table, or given before."""
+    if name not in BY_NAME:
+        raise SceneError(f"unknown auxiliary variable {name!r}", todo=f"name it one of: {', '.join(BY_NAME)}")
+    if name in seen:
+        raise SceneError(f"{name} is given twice", todo="give each variable once, on one grid")
+
+
+def check_type(name: str, array: xr.DataArray) -> None:
+    """Refuse an array that is not (y, x) or whose type the files cannot hold."""
+    if array.dims != ("y", "x"):
+        raise SceneError(f"dimensions are {array.dims}, not ('y', 'x')", where=name)
+    if array.dtype.kind not in "iu" and array.dtype not in (np.float32, np.float64):
+        raise SceneError(f"type {array.dtype} cannot be stored", where=name, todo="use float32")
+
+
+def within(coarse: GeoBox, fine: GeoBox, name: str) -> Nesting:
+    """How `fine` nests in `coarse`; the two must share ground."""
+    try:
+        nest = nesting(coarse, fine)
+    except GridError as error:
+        raise GridError(error.what, where=f"{name}: {error.where}" if error.where else name, todo=error.todo) from error
+    starts, stops = (nest.row, nest.col), (coarse.shape[0] * nest.factor, coarse.shape[1] * nest.factor)
+    if any(s >= n or s + c <= 0 for s, c, n in zip(starts, stops, fine.shape, strict=True)):
+        raise GridError("lies beside the LST grid", where=name, todo="give data of the same place")
+    return nest
+
+
+def nested(coarse: GeoBox, nest: Nesting, shape: tuple[int, int]) -> GeoBox:
+    """The fine grid computed from the coarse one, so that their edges agree to the last bit."""
+    affine = coarse.affine * Affine.scale(1 / nest.factor) * Affine.translation(-nest.col, -nest.row)
+    return GeoBox(shape, affine, coarse.crs)
+
+
+def on_grid(held: Mapping[str, xr.DataArray], geobox: GeoBox) -> xr.Dataset:
+    """A dataset of arrays on one grid, with that grid's CF coordinates."""
+    arrays = {name: (("y", "x"), array.values, array.attrs) for name, array in held.items()}
+    return plain(xr.Dataset(arrays, coords=coordinates(geobox)))
+
+
+def as_lst(name: str, array: xr.DataArray, dropped: dict[str, int]) -> xr.DataArray:
+    """A coarse variable in its unit; LST out of range becomes missing and is counted in `dropped`."""
+    if name not in LST_VARIABLES:
+        raise SceneError(f"unknown coarse variable {name!r}", todo=f"one of {', '.join(LST_VARIABLES)}")
+    unit, meaning = LST_VARIABLES[name]
+    attrs = {"long_name": meaning, **array.attrs, "units": unit}
+    if name == "lst":
+        attrs.setdefault("standard_name", "surface_temperature")
+        array = _in_range(name, _as_float(name, array), *LST_RANGE, "K", dropped)
+    elif name != "qc":
+        array = _as_float(name, array)
+    return xr.DataArray(array.values, dims=array.dims, attrs=attrs)
+
+
+def as_predictor(name: str, array: xr.DataArray, dropped: dict[str, int]) -> xr.DataArray:
+    """An auxiliary variable in the table's unit; values out of range become missing, counted in `dropped`."""
+    row = BY_NAME[name]
+    if name == "land_cover":
+        return _as_classes(array, dropped)
+    array = _in_range(name, _as_float(name, array), row.low, row.high, row.unit, dropped)
+    return xr.DataArray(
+        array.values, dims=array.dims, attrs={"long_name": row.long_name, **array.attrs, "units": row.unit}
+    )
+
+
+def _as_float(name: str, array: xr.DataArray) -> xr.DataArray:
+    """Floats stay as they are; whole numbers become float32."""
+    if array.dtype.kind not in "iuf":
+        raise SceneError(f"holds no numbers ({array.dtype})", where=name)
+    return array if array.dtype in (np.float32, np.float64) else array.astype(np.float32)
+
+
+def _in_range(
+    name: str, array: xr.DataArray, low: float, high: float, unit: str, dropped: dict[str, int]
+) -> xr.DataArray:
+    values: NDArray[Any] = array.values
+    beyond = (values < low) | (values > high)
+    count = int(beyond.sum())
+    if not count:
+        return array
+    if count > _HALF * int(np.isfinite(values).sum()):
+        middle = float(np.median(values[np.isfinite(values)]))
+        todo = "kelvin, not Celsius or counts" if name == "lst" else "scale it; give physical units, NaN = missing"
+        raise SceneError(
+            f"most values lie outside {low:g} to {high:g} {unit} (median {middle:.4g})", where=name, todo=todo
+        )
+    dropped[name] = count
+    return array.copy(data=np.where(beyond, np.nan, values).astype(values.dtype))
+
+
+def _as_classes(array: xr.DataArray, dropped: dict[str, int]) -> xr.DataArray:
+    row = BY_NAME["land_cover"]
+    values: NDArray[Any] = array.values
+    good = (values >= row.low) & (values <= row.high)
+    known = good if array.dtype.kind == "f" else good | (values == NO_CLASS)
+    beyond = ~known & ~np.isnan(values) if array.dtype.kind == "f" else ~known
+    if beyond.any():
+        dropped["land_cover"] = int(beyond.sum())
+    classes = np.where(good, values, NO_CLASS).astype(np.uint8)
+    attrs = {"long_name": row.long_name, **array.attrs, "units": "1"}
+    return xr.DataArray(classes, dims=array.dims, attrs=attrs)

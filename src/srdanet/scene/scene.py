@@ -1,0 +1,263 @@
+"""One place at one overpass: the coarse LST, its quality, and whatever auxiliary data there is.
+
+A scene is a plain immutable value. Every auxiliary product may be missing; the
+scene says which. Each auxiliary variable stays on its provider's own grid, which
+must nest in the LST grid; bringing them to one grid is `predictors.stack`'s work.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+import xarray as xr
+from odc.geo.geobox import GeoBox
+
+from srdanet.errors import GridError, SceneError
+from srdanet.grid import Nesting, Tile, geobox_of, lonlat, tile_of
+from srdanet.scene import storage
+from srdanet.scene.checks import (
+    LST_VARIABLES,
+    NO_CLASS,
+    Arrays,
+    as_lst,
+    as_predictor,
+    check_name,
+    check_type,
+    named,
+    nested,
+    on_grid,
+    within,
+)
+from srdanet.variables import BASE, BY_NAME
+
+_FILL = {"land_cover": NO_CLASS}
+
+
+@dataclass(frozen=True, eq=False)
+class Scene:
+    """One place, one overpass. Build it with `Scene.from_arrays` or `srdanet.prepare`.
+
+    Raises:
+        SceneError: when `lst` is absent, a name is unknown or given twice, or a type cannot be stored.
+        GridError: when a grid is missing or does not nest in the LST grid, or lies beside it.
+    """
+
+    lst: xr.Dataset
+    """(y, x) on the coarse grid: `lst` (float, K, NaN = missing) and any of `LST_VARIABLES`."""
+    auxiliary: tuple[xr.Dataset, ...] = ()
+    """One dataset (y, x) per native grid; variables are names of `predictors.table`, in its units."""
+    time: np.datetime64 | None = None
+    """Overpass of the scene's centre, UTC, to the second; midnight exactly: the date is known, the hour is not."""
+    day: bool = True
+    """Whether the overpass was by day."""
+    tile: Tile | None = None
+    """The MODIS tile that holds the scene, if one does."""
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+    """What the scene was made from; holds only what JSON can."""
+
+    def __post_init__(self) -> None:
+        if "lst" not in self.lst.data_vars:
+            raise SceneError("the coarse dataset has no variable `lst`")
+        unknown = sorted(str(v) for v in self.lst.data_vars if v not in LST_VARIABLES)
+        if unknown:
+            raise SceneError(f"unknown coarse variables: {', '.join(unknown)}", todo=f"one of {list(LST_VARIABLES)}")
+        seen: set[str] = set()
+        for dataset in self.auxiliary:
+            for name, array in dataset.data_vars.items():
+                check_name(str(name), seen)
+                seen.add(str(name))
+                check_type(str(name), array)
+            within(self.geobox, geobox_of(dataset, name="auxiliary"), ", ".join(map(str, dataset.data_vars)))
+        for name, array in self.lst.data_vars.items():
+            check_type(str(name), array)
+        if self.time is not None:
+            object.__setattr__(self, "time", _second(self.time))
+
+    @classmethod
+    def from_arrays(
+        cls,
+        lst: Arrays,
+        auxiliary: Arrays | Iterable[Arrays] | Mapping[str, xr.DataArray] | None = None,
+        *,
+        time: np.datetime64 | str | None = None,
+        day: bool | None = None,
+        provenance: Mapping[str, Any] | None = None,
+    ) -> Self:
+        """Make a scene from arrays that know their grid.
+
+        Args:
+            lst: (y, x) float, K, NaN = missing; or a dataset with `lst` and others of `LST_VARIABLES`.
+                Coordinates `y`, `x` are cell centres in metres, rows from north to south, with a CRS.
+            auxiliary: DataArrays named after `predictors.table`, or datasets of them, each grid nesting in the
+                LST's. Values beyond the table's range become missing. `land_cover` may be integer (255 = missing).
+            time: UTC of the overpass; midnight exactly stands for "this date, hour unknown".
+            day: Whether by day; None asks the local solar time, and without `time` says day.
+            provenance: What is known of the origin; must be JSON-able.
+
+        Raises:
+            SceneError: a name is unknown or given twice, or more than half of the values are out of range.
+            GridError: a grid is missing, in degrees, or does not nest in the LST grid.
+        """
+        coarse = lst.to_dataset(name="lst") if isinstance(lst, xr.DataArray) else lst
+        if "lst" not in coarse.data_vars:
+            raise SceneError("the coarse dataset has no variable `lst`")
+        geobox = geobox_of(coarse, name="lst")
+        dropped: dict[str, int] = {}
+        held = {str(n): as_lst(str(n), a, dropped) for n, a in coarse.data_vars.items()}
+        grids: dict[tuple[Nesting, tuple[int, int]], dict[str, xr.DataArray]] = {}
+        seen: set[str] = set()
+        for name, array in named(auxiliary):
+            check_name(name, seen)
+            seen.add(name)
+            fine = geobox_of(array, name=name)
+            key = (within(geobox, fine, name), (int(fine.shape[0]), int(fine.shape[1])))
+            grids.setdefault(key, {})[name] = as_predictor(name, array, dropped)
+        about = dict(provenance or {})
+        if dropped:
+            about["out_of_range"] = {**about.get("out_of_range", {}), **dropped}
+        when = None if time is None else _second(time)
+        return cls(
+            lst=on_grid(held, geobox),
+            auxiliary=tuple(on_grid(v, nested(geobox, *key)) for key, v in grids.items()),
+            time=when,
+            day=_by_day(geobox, when) if day is None else bool(day),
+            tile=tile_of(geobox),
+            provenance=about,
+        )
+
+    @property
+    def geobox(self) -> GeoBox:
+        """The coarse grid."""
+        return geobox_of(self.lst, name="lst")
+
+    @property
+    def when(self) -> str | None:
+        """The overpass (UTC) as text, the date alone where its hour is not known; None without a time."""
+        if self.time is None:
+            return None
+        day = self.time.astype("datetime64[D]")
+        return str(day if day == self.time else self.time)
+
+    @property
+    def present(self) -> tuple[str, ...]:
+        """Names of the auxiliary variables held, in the table's order."""
+        held = {str(name) for dataset in self.auxiliary for name in dataset.data_vars}
+        return tuple(name for name in BY_NAME if name in held)
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """Names of the base variables that are not held."""
+        return tuple(p.name for p in BASE if p.name not in self.present)
+
+    def variable(self, name: str) -> xr.DataArray:
+        """One variable, coarse or auxiliary, on its own grid.
+
+        Raises:
+            SceneError: when the scene does not hold it.
+        """
+        for dataset in (self.lst, *self.auxiliary):
+            if name in dataset.data_vars:
+                return dataset[name]
+        raise SceneError(f"holds no {name!r}", todo=f"it holds {', '.join((*map(str, self.lst), *self.present))}")
+
+    def load(self) -> Self:
+        """Read every value into memory, which also checks every block of a stored scene.
+
+        Raises:
+            SceneError: when a block of the file is damaged.
+        """
+        try:
+            for dataset in (self.lst, *self.auxiliary):
+                dataset.load()
+        except (OSError, RuntimeError, ValueError) as error:
+            raise SceneError(f"is damaged: {error}", todo="prepare it again") from error
+        return self
+
+    def identical(self, other: Scene) -> bool:
+        """Whether both hold the same: values bit by bit (NaN equals NaN), types, coordinates, attributes."""
+        same = (self.time, self.day, self.tile) == (other.time, other.day, other.tile)
+        if not same or self.provenance != other.provenance or len(self.auxiliary) != len(other.auxiliary):
+            return False
+        pairs = zip((self.lst, *self.auxiliary), (other.lst, *other.auxiliary), strict=True)
+        return all(a.identical(b) and all(a[n].dtype == b[n].dtype for n in a.variables) for a, b in pairs)
+
+    def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
+        """Write the scene without loss: NetCDF-4, or Zarr 3 when the name ends in `.zarr`.
+
+        Raises:
+            OutputError: when the file exists (and `overwrite` is not said) or cannot be written.
+            SceneError: when `provenance` holds what JSON cannot.
+        """
+        try:
+            origin = json.dumps(self.provenance, ensure_ascii=False, allow_nan=False)
+        except (TypeError, ValueError) as error:
+            raise SceneError(f"provenance cannot be written as JSON: {error}") from error
+        about = {"title": "MODIS land surface temperature scene", "day": str(int(self.day)), "provenance": origin}
+        about |= {"time": str(self.time)} if self.time is not None else {}
+        about |= {"tile": str(self.tile)} if self.tile is not None else {}
+        groups = {"lst": storage.plain(self.lst)}
+        groups |= {f"auxiliary_{i}": storage.plain(dataset) for i, dataset in enumerate(self.auxiliary, start=1)}
+        return storage.write(path, groups, about, fill=_FILL, overwrite=overwrite)
+
+    def close(self) -> None:
+        """Close the files behind an opened scene; harmless on any other."""
+        for dataset in (self.lst, *self.auxiliary):
+            dataset.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, what: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+
+def open_scene(path: str | os.PathLike[str]) -> Scene:
+    """Open a scene that `Scene.save` wrote; values are read from the file when asked for.
+
+    Use it in a `with` statement, or `close()` it; `load()` reads everything at once.
+
+    Raises:
+        SceneError: when there is no such file, or it is no scene, damaged, or of another version.
+    """
+    about, groups = storage.read(path)
+    coarse, *auxiliary = groups.values()
+    try:
+        return Scene(
+            lst=coarse,
+            auxiliary=tuple(auxiliary),
+            time=np.datetime64(about["time"]) if "time" in about else None,
+            day=about["day"] == "1",
+            tile=Tile.parse(about["tile"]) if "tile" in about else None,
+            provenance=json.loads(about["provenance"]),
+        )
+    except (KeyError, ValueError, SceneError, GridError) as error:
+        for dataset in groups.values():
+            dataset.close()
+        raise SceneError(f"is damaged: {error}", where=path, todo="prepare it again") from error
+
+
+def _second(time: np.datetime64 | str) -> np.datetime64:
+    try:
+        moment: np.datetime64 = np.datetime64(time).astype("datetime64[s]")
+    except ValueError as error:
+        raise SceneError(f"time {time!r} cannot be read", todo="give UTC such as 2020-07-15T10:40") from error
+    if np.isnat(moment):
+        raise SceneError("time is NaT", todo="leave it out when it is unknown")
+    return moment
+
+
+def _by_day(geobox: GeoBox, time: np.datetime64 | None) -> bool:
+    """Day lasts from 6 to 18 h local solar time at the grid's centre; so does a date without an hour."""
+    if time is None or time == time.astype("datetime64[D]"):
+        return True
+    height, width = geobox.shape
+    lon, _ = lonlat(geobox[height // 2 : height // 2 + 1, width // 2 : width // 2 + 1])
+    hours = float((time - time.astype("datetime64[D]")) / np.timedelta64(3600, "s"))
+    return bool(6.0 <= (hours + float(lon[0, 0]) / 15.0) % 24.0 < 18.0)

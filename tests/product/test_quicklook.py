@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import xarray as xr
+from matplotlib.image import imread
+from small_results import ABOUT, level, truth
+
+from srdanet.grid import geobox_of, lonlat
+from srdanet.product import quicklook
+from srdanet.product.quicklook import headline, position, shared_range, thumbnail, write_quicklook
+
+
+def _nanmean(values: np.ndarray, n: int) -> np.ndarray:
+    """Slow: means of n x n cells, the last ones of what is there."""
+    height, width = (-(-side // n) for side in values.shape)
+    out = np.full((height, width), np.nan)
+    for i in range(height):
+        for j in range(width):
+            part = values[i * n : (i + 1) * n, j * n : (j + 1) * n]
+            if np.isfinite(part).any():
+                out[i, j] = np.nanmean(part)
+    return out
+
+
+@pytest.mark.parametrize(("shape", "largest", "factor"), [((301, 97), 100, 4), ((5, 700), 100, 7), ((40, 30), 40, 1)])
+def test_thumbnail_is_a_masked_mean(shape: tuple[int, int], largest: int, factor: int) -> None:
+    values = truth(*shape)
+    image, found = thumbnail(xr.DataArray(values, dims=("y", "x")), largest)
+    assert found == factor
+    assert max(image.shape) <= largest
+    np.testing.assert_allclose(image, _nanmean(values, factor), rtol=1e-6)
+
+
+def test_range_is_shared_and_never_empty() -> None:
+    cold, warm = np.full((50, 50), 271.3, np.float32), np.full((50, 50), 299.6, np.float32)
+    assert shared_range(cold, warm) == (271.0, 300.0)
+    assert shared_range(cold) == (270.0, 273.0)
+    low, high = shared_range(np.full((3, 3), np.nan, np.float32))
+    assert low < high
+
+
+def test_headline_says_what_is_known() -> None:
+    assert headline(ABOUT) == "tile h18v04, 2020-07-15 10:32 UTC, day"
+    assert headline({"day": False}) == "night"
+    assert headline({}) == ""
+
+
+def test_position_is_the_middle() -> None:
+    fine = level(250, 41, 21)
+    lon, lat = (part[20, 10] for part in lonlat(geobox_of(fine)))
+    assert position(fine) == f"{lat:.2f}° N {lon:.2f}° E"
+
+
+@pytest.mark.parametrize(("width", "bar"), [(1112.0, 200.0), (44.4, 5.0), (0.93, 0.1), (10.0, 2.0)])
+def test_scale_bars_are_round(width: float, bar: float) -> None:
+    assert quicklook._round_length(width / 5) == pytest.approx(bar)
+
+
+@pytest.mark.parametrize("shape", [(120, 90), (4, 4), (300, 12), (12, 300)])
+def test_missing_cells_are_grey_and_nothing_touches_the_rim(tmp_path: Path, shape: tuple[int, int]) -> None:
+    fine = level(250, *shape)
+    path = tmp_path / "a.png"
+    write_quicklook(path, fine, level=250, about=ABOUT, facts={"valid_share": 0.9, "uncertainty_mean": 0.7})
+    picture = imread(path)[..., :3]
+    for rim in (picture[0], picture[-1], picture[:, 0], picture[:, -1]):
+        assert (rim == 1).all()  # a text that is cut would reach it
+    grey = np.isclose(picture, 217 / 255, atol=2e-3).all(axis=-1)
+    colour = np.ptp(picture, axis=-1) > 0.05
+    # The colour bar is coloured too, and the scale bar covers some: hence the width of the bounds.
+    assert 0.02 < grey.sum() / (grey.sum() + colour.sum()) < 0.2
+
+
+def test_all_missing_still_makes_a_picture(tmp_path: Path) -> None:
+    fine = level(250, 8, 8)
+    fine["lst"][:] = np.nan
+    write_quicklook(tmp_path / "a.png", fine, level=250, about={}, facts={})
+    assert (tmp_path / "a.png").stat().st_size > 1000
