@@ -8,6 +8,7 @@ west to east. Source of the constants: MODIS Land sinusoidal grid, as in the
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -31,6 +32,9 @@ TILE_SIDE = 1111950.5196666666
 """Side of a MODIS tile (m)."""
 GRID_LEFT, GRID_TOP = -20015109.354, 10007554.677
 """Upper-left corner of tile h00v00 (m)."""
+
+METRES_PER_DEGREE = SPHERE_RADIUS * math.pi / 180
+"""Of latitude; of longitude at the equator."""
 
 _TOLERANCE = 1e-3
 """Share of a fine cell by which two grids may miss each other and still count as nested."""

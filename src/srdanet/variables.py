@@ -1,4 +1,4 @@
-"""What the network may be given: each predictor's name, unit, range and source, as a table.
+"""The variables of this package as tables: what a scene and the network hold, with name, unit, range and source.
 
 A scene and the `auxiliary` argument of `srdanet.downscale` hold *base* variables
 (what providers deliver). `predictors.stack` derives the rest and brings all to a
@@ -7,7 +7,9 @@ step's target grid. Missing values are NaN everywhere; land cover's is 255.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 
 @dataclass(frozen=True)
@@ -70,3 +72,29 @@ DERIVED: tuple[Predictor, ...] = (
 """What is computed from the base; a user may also give it ready made."""
 
 BY_NAME: dict[str, Predictor] = {p.name: p for p in (*BASE, *DERIVED)}
+
+NO_CLASS = 255
+"""The missing value of `land_cover`, the one variable that is not a float."""
+
+LST_VARIABLES: Mapping[str, tuple[str, str]] = {
+    "lst": ("K", "land surface temperature"),
+    "lst_error": ("K", "upper bound of the LST's own error class"),
+    "view_angle": ("degree", "view zenith angle; negative where the sensor looks from the east"),
+    "view_time": ("h", "local solar time of the observation"),
+    "qc": ("1", "quality control word of the LST"),
+}
+"""Variables a scene's coarse dataset may hold, with units and meaning."""
+
+Platform = Literal["terra", "aqua"]
+
+VIEW_HOURS: Mapping[tuple[Platform, bool], float] = {
+    ("terra", True): 10.75,
+    ("terra", False): 22.25,
+    ("aqua", True): 13.25,
+    ("aqua", False): 1.75,
+}
+"""Usual local solar hour of a view by platform and by day, where no product says it.
+
+The equator is crossed at 10:30 and 22:30 (Terra), 13:30 and 1:30 (Aqua); at middle latitudes of the northern hemisphere
+descending passes are seen later, ascending ones earlier.
+"""

@@ -1,4 +1,4 @@
-"""The demo's products and the rows of two simulated scenes, as stored: a change of the code alone changes none of it."""
+"""The products of the demo and the rows of two simulated scenes, as stored: new code changes none of them."""
 
 from __future__ import annotations
 

@@ -26,14 +26,14 @@ from odc.geo.geobox import GeoBox
 
 from srdanet.errors import GranuleError
 from srdanet.grid import SINUSOIDAL, Level, Tile, lonlat
-from srdanet.predictors.overpass import TERRA_DAY, TERRA_NIGHT
+from srdanet.variables import VIEW_HOURS
 
 Floats = NDArray[np.float32]
 When = Literal["day", "night"]
 
 TILE = Tile(18, 4)
 """Both sets lie in this tile (Western and Central Europe, Alps, Northern Italy)."""
-OVERPASS: Mapping[str, float] = {"day": TERRA_DAY, "night": TERRA_NIGHT}
+OVERPASS: Mapping[str, float] = {"day": VIEW_HOURS["terra", True], "night": VIEW_HOURS["terra", False]}
 """Terra's usual view time, local solar hours; the sets hold no view time of their own."""
 BANDS = ("red", "nir", "swir2")
 """Reflectance bands of the IMT patches; MOD13A2 calls its band at 2.1 um "MIR"."""

@@ -12,9 +12,8 @@ from odc.geo.geobox import GeoBox
 from srdanet.errors import ArgumentError
 from srdanet.grid import lonlat
 from srdanet.predictors import orbit, solar
+from srdanet.variables import VIEW_HOURS
 
-TERRA_DAY, TERRA_NIGHT = 10.75, 22.25
-"""Usual local solar hour of a Terra view, where a date comes without a clock time."""
 USUAL_DECLINATION = 10.0
 """Declination (degrees, towards the scene's hemisphere) of a usual clear day, where no date is known."""
 
@@ -77,7 +76,7 @@ class Overpass:
         lon, lat = lonlat(box)
         if self.time is not None and not self.dated_only:
             return solar.sun_at(self.time, lon, lat)
-        hour = TERRA_NIGHT if self.day is False else TERRA_DAY
+        hour = VIEW_HOURS["terra", self.day is not False]
         if self.time is not None:
             return solar.sun_at_local_time(solar.declination(self.time), hour, lat)
         return solar.sun_at_local_time(np.copysign(USUAL_DECLINATION, lat), hour, lat)

@@ -25,7 +25,7 @@ from srdanet.prepare.choose import plan as make_plan
 from srdanet.prepare.plans import Plan
 from srdanet.readers.quality import Screening
 from srdanet.scene import Scene
-from srdanet.scene.checks import LST_VARIABLES
+from srdanet.variables import LST_VARIABLES
 
 Times = NDArray[np.datetime64]
 

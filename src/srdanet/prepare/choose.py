@@ -14,12 +14,10 @@ from srdanet.grid import Level, Tile, lonlat
 from srdanet.predictors.solar import solar_to_utc
 from srdanet.prepare.plans import Plan, Platform, Source
 from srdanet.prepare.survey import Found, bounds_of, survey, touch
-from srdanet.variables import BANDS, WEATHER
+from srdanet.variables import BANDS, VIEW_HOURS, WEATHER
 
 ALBEDO_DAYS = 16
 """MCD43A3 is made from 16 days; farther from its day of interest it says nothing of the scene's."""
-VIEW_HOURS = {("terra", True): 10.5, ("terra", False): 22.5, ("aqua", True): 13.5, ("aqua", False): 1.5}
-"""Usual local solar hour of a view, by platform and day; the granule itself says it exactly."""
 _BELT_HOURS = 1.2
 """How far view times lie from the usual ones: half of the time that a swath spans."""
 

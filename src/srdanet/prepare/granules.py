@@ -15,8 +15,7 @@ from srdanet.prepare.plans import Source
 from srdanet.readers import quality
 from srdanet.readers.granule import Granule, open_granule
 from srdanet.readers.quality import Screening
-from srdanet.scene.checks import NO_CLASS
-from srdanet.variables import BANDS
+from srdanet.variables import BANDS, NO_CLASS
 
 DIFFUSE = 0.2
 """Share of diffuse light in the blue-sky albedo. LST exists under clear sky only, where the share is about

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 
 from srdanet.errors import GridError, SceneError
-from srdanet.grid import SINUSOIDAL, cell_size, coordinates, nesting, refine, same_crs
+from srdanet.grid import METRES_PER_DEGREE, SINUSOIDAL, cell_size, coordinates, nesting, refine, same_crs
 from srdanet.prepare.granules import Read, valid_share
 from srdanet.prepare.plans import Source
 from srdanet.prepare.survey import RasterSpec, bounds_of, touch
@@ -23,13 +23,13 @@ from srdanet.readers.elevation import inspect_elevation, open_elevation
 from srdanet.readers.meteorology import at_overpass, open_era5, open_stations
 from srdanet.readers.quality import Screening
 from srdanet.readers.rasters import open_raster, place_of, suggest_grid, to_grid
-from srdanet.scene.checks import NO_CLASS
+from srdanet.variables import NO_CLASS
 
 FINEST = 4
 """Fine cells along a coarse cell: rasters finer than that are averaged (1 km to 250 m)."""
 _NEARLY = 0.75
 """A raster whose cells are at most 1 / 0.75 of a level's counts as that level."""
-_METRES_PER_DEGREE = 111_195.0
+
 _WRONG_SIGN = -0.5
 _NOT_PRODUCED = 255
 
@@ -113,7 +113,7 @@ def fit(image: xr.DataArray, coarse: GeoBox) -> tuple[xr.DataArray, str]:
     if image.dtype.kind in "iu":
         image = image.where(image != NO_CLASS)
     geographic = place.crs is not None and place.crs.geographic
-    ratio = cell_size(coarse) / (abs(place.affine.e) * (_METRES_PER_DEGREE if geographic else 1))
+    ratio = cell_size(coarse) / (abs(place.affine.e) * (METRES_PER_DEGREE if geographic else 1))
     factor = next((f for f in (4, 2) if ratio >= _NEARLY * f), 1)
     target = refine(coarse, factor)
     finer = ratio >= _NEARLY * factor

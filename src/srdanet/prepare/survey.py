@@ -22,8 +22,7 @@ from odc.geo.geobox import GeoBox
 from srdanet.errors import ArgumentError, SrdanetError
 from srdanet.grid import Tile, lonlat
 from srdanet.readers.filenames import identify
-from srdanet.scene.checks import LST_VARIABLES
-from srdanet.variables import BY_NAME
+from srdanet.variables import BY_NAME, LST_VARIABLES
 
 Kind = Literal["granule", "elevation", "meteorology", "stations", "raster", "other"]
 Bounds = tuple[float, float, float, float]

@@ -17,19 +17,7 @@ from odc.geo.geobox import GeoBox
 from srdanet.errors import ArgumentError, GridError, SceneError
 from srdanet.grid import Nesting, coordinates, nesting
 from srdanet.scene.storage import plain
-from srdanet.variables import BY_NAME, LST_RANGE
-
-NO_CLASS = 255
-"""The missing value of `land_cover`."""
-
-LST_VARIABLES: Mapping[str, tuple[str, str]] = {
-    "lst": ("K", "land surface temperature"),
-    "lst_error": ("K", "upper bound of the LST's own error class"),
-    "view_angle": ("degree", "view zenith angle; negative where the sensor looks from the east"),
-    "view_time": ("h", "local solar time of the observation"),
-    "qc": ("1", "quality control word of the LST"),
-}
-"""Variables a scene's coarse dataset may hold, with units and meaning."""
+from srdanet.variables import BY_NAME, LST_RANGE, LST_VARIABLES, NO_CLASS
 
 Arrays = xr.DataArray | xr.Dataset
 """What a caller may hand over."""

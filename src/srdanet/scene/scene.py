@@ -23,8 +23,6 @@ from srdanet.errors import GridError, SceneError
 from srdanet.grid import Nesting, Tile, geobox_of, lonlat, tile_of
 from srdanet.scene import storage
 from srdanet.scene.checks import (
-    LST_VARIABLES,
-    NO_CLASS,
     Arrays,
     as_lst,
     as_predictor,
@@ -35,7 +33,7 @@ from srdanet.scene.checks import (
     on_grid,
     within,
 )
-from srdanet.variables import BASE, BY_NAME
+from srdanet.variables import BASE, BY_NAME, LST_VARIABLES, NO_CLASS
 
 _FILL = {"land_cover": NO_CLASS}
 
