@@ -12,8 +12,8 @@ from click.testing import CliRunner
 from stand_ins import BICUBIC
 
 from srdanet.cli import cli
-from srdanet.errors import OutputError
 from srdanet.downscaling import run
+from srdanet.errors import OutputError
 from srdanet_simulator import simulate
 from srdanet_simulator.demo import run_demo
 
