@@ -18,8 +18,8 @@ import onnx
 import xarray as xr
 
 import srdanet
-from srdanet.baselines.interpolation import interpolate
 from srdanet.grid import Tile, coordinates, refine
+from srdanet.interpolation import interpolate
 
 
 def seconds(job: Callable[[], object]) -> float:

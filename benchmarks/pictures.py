@@ -18,11 +18,11 @@ from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 
 import srdanet
-from srdanet.baselines.interpolation import interpolate
 from srdanet.evaluation.datasets import aster
 from srdanet.evaluation.orleans import orleans
 from srdanet.evaluation.splits import load_splits
 from srdanet.grid import coordinates, refine
+from srdanet.interpolation import interpolate
 from srdanet.product.comparison import write_comparison
 
 HERE = Path(__file__).resolve().parents[1] / "docs" / "img"

@@ -10,7 +10,7 @@ import xarray as xr
 
 import srdanet
 from srdanet import flags
-from srdanet.downscaling.rollout import downscale_scene
+from srdanet.downscaling.run import downscale_scene
 from srdanet.energy import degrade
 from srdanet.errors import ArgumentError, GridError, ModelError
 from srdanet.grid import Tile, coordinates, geobox_of, refine
@@ -132,7 +132,7 @@ def test_a_projected_grid_that_is_not_modis() -> None:
 @pytest.mark.parametrize(
     ("change", "error", "message"),
     [
-        ({"factor": 3}, ArgumentError, "climbs by x2"),
+        ({"factor": 3}, ArgumentError, "Each step is x2"),
         ({"factor": 2, "to": 250}, ArgumentError, "both factor and to"),
         ({"to": 1000}, ArgumentError, "not finer"),
         ({"to": 330}, ArgumentError, "halve"),

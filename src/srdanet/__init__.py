@@ -10,8 +10,8 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from srdanet.downscaling.rollout import downscale as downscale
-    from srdanet.downscaling.rollout import downscale_scene as downscale_scene
+    from srdanet.downscaling.run import downscale as downscale
+    from srdanet.downscaling.run import downscale_scene as downscale_scene
     from srdanet.energy import conserve as conserve
     from srdanet.energy import degrade as degrade
     from srdanet.grid import Level as Level

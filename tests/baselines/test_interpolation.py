@@ -10,9 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from odc.geo.geobox import GeoBox
 
-from srdanet.baselines import Interpolation, interpolate
+from srdanet.baselines import Interpolation
 from srdanet.errors import ArgumentError
 from srdanet.grid import SINUSOIDAL, coordinates, geobox_of, refine
+from srdanet.interpolation import interpolate
 
 KINDS = ("nearest", "bilinear", "bicubic")
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
-from srdanet.baselines.interpolation import interpolate
 from srdanet.grid import Level, Tile, coordinates
+from srdanet.interpolation import interpolate
 from srdanet.network.bundle import Bundle
 from srdanet.scene import Scene
 

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from srdanet.baselines.interpolation import interpolate
 from srdanet.errors import ArgumentError
 from srdanet.evaluation.coverage import Coverage
 from srdanet.evaluation.datasets import AsterSet, ImtSet
 from srdanet.evaluation.protocol import closed_loop, target
 from srdanet.evaluation.tally import Tally, combine
 from srdanet.grid import coordinates, geobox_of, refine
+from srdanet.interpolation import interpolate
 
 
 def _claims(size: int, factor: float = 1.0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

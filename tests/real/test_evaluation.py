@@ -8,13 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from srdanet.baselines import Interpolation, interpolate
+from srdanet.baselines import Interpolation
 from srdanet.energy import degrade
 from srdanet.evaluation import run_orleans, run_simulation, run_target
 from srdanet.evaluation.datasets import AsterSet, ImtSet, aster, imt
 from srdanet.evaluation.orleans import orleans
 from srdanet.evaluation.protocol import closed_loop
 from srdanet.evaluation.splits import load_splits
+from srdanet.interpolation import interpolate
 from srdanet.variables import BY_NAME
 
 pytestmark = pytest.mark.real

@@ -13,9 +13,9 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from srdanet.baselines.interpolation import interpolate
 from srdanet.energy import degrade
 from srdanet.errors import ConfigError, ModelError
+from srdanet.interpolation import interpolate
 from srdanet.network.bundle import load_model
 from srdanet.network.calibrated import CASES
 from srdanet.network.weights import trained

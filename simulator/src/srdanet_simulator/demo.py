@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 
 from srdanet.atomic import refuse_existing
-from srdanet.baselines.interpolation import interpolate
 from srdanet.downscaling.rollout import Progress
 from srdanet.grid import Level, coordinates, geobox_of, nesting, refine
+from srdanet.interpolation import interpolate
 from srdanet.prepare import prepare
 from srdanet.product.comparison import write_comparison
 from srdanet.product.produce import levels_of, produce, stem_of

@@ -1,6 +1,5 @@
-"""Other methods behind one Protocol."""
+"""Methods that every result is compared with."""
 
-from srdanet.baselines.base import Auxiliary, Downscaler
-from srdanet.baselines.interpolation import Interpolation, interpolate
+from srdanet.baselines.interpolation import BICUBIC, Interpolation
 
-__all__ = ["Auxiliary", "Downscaler", "Interpolation", "interpolate"]
+__all__ = ["BICUBIC", "Interpolation"]

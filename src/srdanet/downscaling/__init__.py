@@ -1,5 +1,16 @@
 """From a coarse image to a finer one, step by step, window by window."""
 
-from srdanet.downscaling.rollout import downscale, downscale_scene
+from srdanet.downscaling.plan import ProductFiles, RunPlan
+from srdanet.downscaling.run import downscale, downscale_scene
+from srdanet.downscaling.rollout import Estimate, StepModel, advance, rollout
 
-__all__ = ["downscale", "downscale_scene"]
+__all__ = [
+    "Estimate",
+    "ProductFiles",
+    "RunPlan",
+    "StepModel",
+    "advance",
+    "downscale",
+    "downscale_scene",
+    "rollout",
+]

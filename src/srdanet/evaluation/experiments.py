@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import get_args
 
 from srdanet.baselines import Downscaler, Interpolation
-from srdanet.baselines.interpolation import Kind
 from srdanet.evaluation import listed, protocol, simulated, stations
 from srdanet.evaluation.datasets import When, aster, imt
 from srdanet.evaluation.scores import Report
 from srdanet.evaluation.splits import Role
 from srdanet.evaluation.strata import By
+from srdanet.interpolation import Kind
 
 WHEN: tuple[When, ...] = ("day", "night")
 _STRUCTURE = ("ssim", "spectral ratio", "edge sharpness")
@@ -115,7 +115,7 @@ def method(model: str | Path | Downscaler) -> tuple[str, Downscaler]:
         return str(getattr(model, "name", getattr(model, "kind", "method"))), model
     if model in get_args(Kind):
         return str(model), Interpolation(model)  # type: ignore[arg-type]
-    from srdanet.downscaling.rollout import downscale
+    from srdanet.downscaling.run import downscale
     from srdanet.network.bundle import load_model
 
     bundle = load_model(model)

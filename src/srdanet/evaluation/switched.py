@@ -10,7 +10,7 @@ import numpy as np
 import xarray as xr
 
 from srdanet.baselines.base import Auxiliary
-from srdanet.downscaling.rollout import downscale, fitted
+from srdanet.downscaling.run import downscale, fitted
 from srdanet.network.bundle import Bundle, load_model
 from srdanet.predictors.overpass import Overpass
 

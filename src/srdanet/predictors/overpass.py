@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 
+from srdanet.arrays import parse_utc
 from srdanet.errors import ArgumentError
 from srdanet.grid import lonlat
 from srdanet.predictors import orbit, solar
@@ -45,7 +46,7 @@ class Overpass:
         """
         if day is not None and not isinstance(day, bool | np.bool_):
             raise ArgumentError(f"day is {day!r}", todo="say day=True for a day view, day=False for a night view")
-        moment = None if time is None else _moment(time)
+        moment = None if time is None else parse_utc(time)
         return cls(moment, None if day is None else bool(day))
 
     def at(self, box: GeoBox) -> Self:
@@ -107,13 +108,3 @@ class Overpass:
             out |= {"season_sin": strength * np.sin(phase), "season_cos": strength * np.cos(phase)}
             out["sun_elevation"] = np.maximum(0.0, 90 - zenith)
         return out
-
-
-def _moment(time: object) -> np.datetime64:
-    try:
-        moment: np.datetime64 = np.asarray(time, "datetime64[s]").reshape(1)[0]
-    except (ValueError, TypeError) as error:
-        raise ArgumentError(f"time is {time!r}", todo="give a UTC time such as 2020-07-15T10:40") from error
-    if np.isnat(moment):
-        raise ArgumentError("time is NaT", todo="leave it out when it is unknown")
-    return moment

@@ -9,7 +9,7 @@ is carried (repeated) and marked so.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import gcd
 
@@ -20,7 +20,7 @@ from odc.geo.geobox import GeoBox
 
 from srdanet.energy import aggregate
 from srdanet.errors import ArgumentError, GridError
-from srdanet.grid import cell_size, geobox_of, nesting, refine
+from srdanet.grid import Nesting, cell_size, geobox_of, nesting, refine
 from srdanet.predictors import indices, land_cover, terrain
 from srdanet.predictors.overpass import Overpass
 from srdanet.variables import BANDS, BY_NAME, WEATHER
@@ -130,21 +130,29 @@ class Stack:
         auxiliary: Datasets on grids that nest in `root`, with variables named as in `predictors.table`; where
             several hold the same one, the finest serves.
         overpass: Time of the view, for season and illumination.
+        nestings: How each dataset nests in `root`, where the caller knows it; told from the coordinates otherwise.
 
     Raises:
         GridError: when a dataset's grid does not nest.
         ArgumentError: when a variable is not in the predictor table.
     """
 
-    def __init__(self, root: GeoBox, auxiliary: Iterable[xr.Dataset], overpass: Overpass) -> None:
+    def __init__(
+        self,
+        root: GeoBox,
+        auxiliary: Sequence[xr.Dataset],
+        overpass: Overpass,
+        nestings: Sequence[Nesting] | None = None,
+    ) -> None:
         self.root = root
         self.overpass = overpass.at(root)
         self._sources: dict[str, _Source] = {}
-        for dataset in auxiliary:
-            self._add(dataset)
+        if nestings is None:
+            nestings = [nesting(root, geobox_of(dataset, name="auxiliary")) for dataset in auxiliary]
+        for dataset, place in zip(auxiliary, nestings, strict=True):
+            self._add(dataset, place)
 
-    def _add(self, dataset: xr.Dataset) -> None:
-        place = nesting(self.root, geobox_of(dataset, name="auxiliary"))
+    def _add(self, dataset: xr.Dataset, place: Nesting) -> None:
         for name in map(str, dataset.data_vars):
             if name not in BY_NAME:
                 todo = f"known: {', '.join(BY_NAME)}; rename it or drop it"

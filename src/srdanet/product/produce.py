@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import datetime as dt
-import math
 import os
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
+from srdanet.arrays import Progress
 from srdanet.atomic import hidden_folder
-from srdanet.downscaling.rollout import Progress, downscale_scene, fitted
+from srdanet.downscaling.plan import RunPlan, stem_of
+from srdanet.downscaling.run import Run, adapted
 from srdanet.errors import OutputError
-from srdanet.grid import Tile, cell_size
-from srdanet.network.bundle import Bundle, load_model
-from srdanet.predictors.overpass import Overpass
+from srdanet.network.bundle import Bundle
 from srdanet.product.product import ProductFiles, check_outputs, write_product
 from srdanet.scene import Scene
 
@@ -28,26 +24,12 @@ _BYTES = 26
 """Disk bytes for a cell of the finest level: working files, then the product, as if it did not compress."""
 
 
-def stem_of(tile: Tile | None, time: np.datetime64 | dt.date | None, day: bool, platform: str | None = None) -> str:
-    """What a product's file names begin with: `lst_h18v04_2020197_day`, or `..._day_aqua` to tell it from Terra's."""
-    date = None if time is None else np.datetime64(str(time), "D").item()
-    part = "day" if day else "night"
-    origin = "aqua" if platform == "aqua" else ""
-    parts = ("lst", str(tile) if tile else "", date.strftime("%Y%j") if date else "", part, origin)
-    return "_".join(part for part in parts if part)
-
-
-def levels_of(cell: float, to: int) -> list[int]:
-    """Nominal cell sizes (m) of the steps from cells of `cell` metres down to `to`: [500, 250] for 926.6 and 250."""
-    return [to * 2**k for k in reversed(range(max(1, round(math.log2(cell / to)))))]
-
-
 def produce(
     scene: Scene,
     directory: str | os.PathLike[str],
     to: int = 250,
     *,
-    model: str | Path | Bundle = "default",
+    model: Model = "default",
     conserve: bool = False,
     adapt: bool | Adaptation = False,
     block: int = 256,
@@ -75,21 +57,19 @@ def produce(
         ModelError: when the model cannot be loaded.
         MissingExtraError, SceneError: as of `ladder.fitted`, when `adapt` is asked for.
     """
-    bundle = model if isinstance(model, Bundle) else load_model(model)
-    folder, stem = Path(directory), stem_of(scene.tile, scene.time, scene.day, scene.provenance.get("platform"))
-    levels = levels_of(cell_size(scene.geobox), to)
+    loaded = adapted(model, scene, adapt, progress)
+    plan = RunPlan.of(scene.geobox, to=to, block=block)
+    folder, stem = Path(directory), stem_of(scene.tile, scene.time, scene.day, scene.platform)
+    levels = list(plan.levels.values())
     check_outputs(folder, stem, levels, overwrite=overwrite)
-    bundle = fitted(bundle, adapt, scene.lst["lst"], scene.auxiliary, Overpass.of(scene.time, scene.day), progress)
-    origin = _origin(scene, bundle, {"to": to, "conserve": conserve, "block": block}, command)
+    origin = _origin(scene, loaded, {"to": to, "conserve": conserve, "block": block}, command)
     with hidden_folder(folder, f"{stem}_work") as work:
         _check_room(work, scene.lst["lst"].size * 4 ** len(levels))
-        steps = downscale_scene(
-            scene, to, model=bundle, conserve=conserve, block=block, workdir=work, progress=progress
-        )
-        return write_product(dict(steps), folder, stem, provenance=origin, coarse=scene.lst["lst"], overwrite=overwrite)
+        run = Run.of(scene, plan, loaded, conserve=conserve, workdir=work, progress=progress)
+        return write_product(dict(run), folder, stem, provenance=origin, coarse=scene.lst["lst"], overwrite=overwrite)
 
 
-def _origin(scene: Scene, bundle: Bundle, options: dict[str, Any], command: Sequence[str]) -> dict[str, Any]:
+def _origin(scene: Scene, model: StepModel, options: dict[str, Any], command: Sequence[str]) -> dict[str, Any]:
     """What went in."""
     source = dict(scene.provenance)
     return {

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-import re
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import xarray as xr
 
 from srdanet.atomic import publish, refuse_existing, staged
+from srdanet.downscaling.plan import ProductFiles
 from srdanet.errors import ArgumentError, GridError
 from srdanet.grid import Level, cell_size, geobox_of
 from srdanet.product.cog import write_cog
@@ -25,39 +24,6 @@ from srdanet.readers.checksum import digest
 Results = xr.Dataset | Mapping[int, xr.Dataset]
 
 
-@dataclass(frozen=True)
-class ProductFiles:
-    """Where the files of a product are."""
-
-    rasters: Mapping[int, Mapping[str, Path]]
-    """Per level (m), per variable (`lst`, `lst_uncertainty`, `quality`), the COG."""
-    pictures: Mapping[int, Path]
-    """Per level (m), the quick look."""
-    provenance: Path
-    """The record; written last: where it stands, the product is whole."""
-
-    def __iter__(self) -> Iterator[Path]:
-        """All files, the record last."""
-        for level, rasters in self.rasters.items():
-            yield from rasters.values()
-            yield self.pictures[level]
-        yield self.provenance
-
-
-def product_files(directory: str | os.PathLike[str], stem: str, levels: Iterable[int]) -> ProductFiles:
-    """The names a product will have: `<stem>_<level>m[_uncertainty|_quality].tif`, `….png`, `<stem>_provenance.json`.
-
-    Raises:
-        ArgumentError: when `stem` is no plain file name.
-    """
-    if not re.fullmatch(r"[\w][\w.+-]*", stem):
-        raise ArgumentError(f"{stem!r} is no plain file name", where="stem", todo="use letters, digits, _ . + -")
-    folder, levels = Path(directory), list(levels)
-    rasters = {n: {r.variable: folder / f"{stem}_{n}m{r.suffix}.tif" for r in RASTERS} for n in levels}
-    pictures = {n: folder / f"{stem}_{n}m.png" for n in levels}
-    return ProductFiles(rasters, pictures, folder / f"{stem}_provenance.json")
-
-
 def check_outputs(
     directory: str | os.PathLike[str], stem: str, levels: Iterable[int], *, overwrite: bool = False
 ) -> ProductFiles:
@@ -67,7 +33,7 @@ def check_outputs(
         OutputError: when one exists and `overwrite` is off.
         ArgumentError: when `stem` is no plain file name.
     """
-    files = product_files(directory, stem, levels)
+    files = ProductFiles.of(directory, stem, list(levels))
     refuse_existing(list(files), overwrite=overwrite)
     return files
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 
 from srdanet.errors import ArgumentError, GridError, SceneError
-from srdanet.grid import Nesting, coordinates, nesting
+from srdanet.grid import Nesting, cell_size, coordinates, geobox_of, nesting
 from srdanet.scene.storage import plain
 from srdanet.variables import BY_NAME, LST_RANGE, LST_VARIABLES, NO_CLASS
 
@@ -43,6 +43,29 @@ def named(
             yield str(one.name), one
         else:
             raise ArgumentError(f"auxiliary data must be xarray arrays, not {type(one).__name__}")
+
+
+def finest_of_each(auxiliary: xr.Dataset | Iterable[xr.Dataset] | None) -> tuple[xr.Dataset, ...]:
+    """The datasets, each variable from the finest grid that holds it, with dimensions (y, x).
+
+    Raises:
+        GridError: when a variable has other dimensions, or a grid cannot be read.
+        ArgumentError: when a variable is not in the table of predictors.
+    """
+    given = () if auxiliary is None else (auxiliary,) if isinstance(auxiliary, xr.Dataset) else tuple(auxiliary)
+    sizes = [cell_size(geobox_of(dataset, name="auxiliary")) for dataset in given]
+    owner: dict[str, int] = {}
+    for i, dataset in enumerate(given):
+        for name, array in dataset.data_vars.items():
+            if name not in BY_NAME:
+                todo = f"Rename it or drop it. Known are {', '.join(BY_NAME)}."
+                raise ArgumentError(f"auxiliary variable {name!r} is unknown", todo=todo)
+            if set(array.dims) != {"y", "x"}:
+                raise GridError(f"dimensions are {array.dims}, not (y, x)", where=f"auxiliary {name}")
+            if str(name) not in owner or sizes[i] < sizes[owner[str(name)]]:
+                owner[str(name)] = i
+    chosen = (dataset[[n for n, k in owner.items() if k == i]] for i, dataset in enumerate(given))
+    return tuple(dataset.transpose("y", "x", ...) for dataset in chosen if dataset.data_vars)
 
 
 def check_name(name: str, seen: set[str]) -> None:
@@ -79,9 +102,12 @@ def nested(coarse: GeoBox, nest: Nesting, shape: tuple[int, int]) -> GeoBox:
     return GeoBox(shape, affine, coarse.crs)
 
 
-def on_grid(held: Mapping[str, xr.DataArray], geobox: GeoBox) -> xr.Dataset:
-    """A dataset of arrays on one grid, with that grid's CF coordinates."""
-    arrays = {name: (("y", "x"), array.values, array.attrs) for name, array in held.items()}
+def on_grid(layers: Mapping[str, xr.DataArray | NDArray[Any]], geobox: GeoBox) -> xr.Dataset:
+    """A dataset of arrays (y, x) on one grid, with that grid's CF coordinates."""
+    arrays = {
+        name: (("y", "x"), array.values, array.attrs) if isinstance(array, xr.DataArray) else (("y", "x"), array)
+        for name, array in layers.items()
+    }
     return plain(xr.Dataset(arrays, coords=coordinates(geobox)))
 
 

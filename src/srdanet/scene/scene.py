@@ -1,8 +1,8 @@
-"""One place at one overpass: the coarse LST, its quality, and whatever auxiliary data there is.
+"""One place at one overpass: the coarse LST, its quality, and whatever predictors there are.
 
-A scene is a plain immutable value. Every auxiliary product may be missing; the
-scene says which. Each auxiliary variable stays on its provider's own grid, which
-must nest in the LST grid; bringing them to one grid is `predictors.stack`'s work.
+A scene is a plain immutable value, checked once, when it is made. Every auxiliary product may be missing; the
+scene says which. Each auxiliary variable stays on its provider's own grid, which must nest in the LST grid;
+bringing them to one grid is the work of `predictors.stack`.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import InitVar, dataclass, field
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -19,8 +20,10 @@ import numpy as np
 import xarray as xr
 from odc.geo.geobox import GeoBox
 
+from srdanet.arrays import has_hour, parse_utc
 from srdanet.errors import GridError, SceneError
 from srdanet.grid import Nesting, Tile, geobox_of, lonlat, tile_of
+from srdanet.predictors.overpass import Overpass
 from srdanet.scene import storage
 from srdanet.scene.checks import (
     Arrays,
@@ -36,11 +39,15 @@ from srdanet.scene.checks import (
 from srdanet.variables import BASE, BY_NAME, LST_VARIABLES, NO_CLASS
 
 _FILL = {"land_cover": NO_CLASS}
+_NO_LST = "the coarse dataset has no variable `lst`"
 
 
 @dataclass(frozen=True, eq=False)
 class Scene:
-    """One place, one overpass. Build it with `Scene.from_arrays` or `srdanet.prepare`.
+    """One place, one overpass: the carrier that every part of the package gives and takes.
+
+    Arrays must conform already (units, names, cells north up). `Scene.from_arrays` makes arrays from elsewhere conform
+    first; `srdanet.prepare` makes a scene from files.
 
     Raises:
         SceneError: when `lst` is absent, a name is unknown or given twice, or a type cannot be stored.
@@ -50,33 +57,43 @@ class Scene:
     lst: xr.Dataset
     """(y, x) on the coarse grid: `lst` (float, K, NaN = missing) and any of `LST_VARIABLES`."""
     auxiliary: tuple[xr.Dataset, ...] = ()
-    """One dataset (y, x) per native grid; variables are names of `predictors.table`, in its units."""
+    """One dataset (y, x) per native grid; variables are names of `srdanet.variables`, in its units."""
     time: np.datetime64 | None = None
     """Overpass of the scene's centre, UTC, to the second; midnight exactly: the date is known, the hour is not."""
-    day: bool = True
-    """Whether the overpass was by day."""
+    day: bool | None = True
+    """Whether the overpass was by day; None when unknown."""
     tile: Tile | None = None
     """The MODIS tile that holds the scene, if one does."""
     provenance: Mapping[str, Any] = field(default_factory=dict)
     """What the scene was made from; holds only what JSON can."""
+    geobox: GeoBox = field(init=False)
+    """The coarse grid."""
+    nestings: tuple[Nesting, ...] = field(init=False)
+    """How each of `auxiliary` nests in it."""
+    boxes: InitVar[tuple[GeoBox, ...] | None] = None
+    """Grids of `lst` and of each of `auxiliary`, where the caller has them; read from the coordinates otherwise."""
 
-    def __post_init__(self) -> None:
+    def __post_init__(self, boxes: tuple[GeoBox, ...] | None) -> None:
         if "lst" not in self.lst.data_vars:
-            raise SceneError("the coarse dataset has no variable `lst`")
+            raise SceneError(_NO_LST)
         unknown = sorted(str(v) for v in self.lst.data_vars if v not in LST_VARIABLES)
         if unknown:
-            raise SceneError(f"unknown coarse variables: {', '.join(unknown)}", todo=f"one of {list(LST_VARIABLES)}")
+            raise SceneError(f"unknown coarse variables: {', '.join(unknown)}", todo=f"Use {', '.join(LST_VARIABLES)}.")
+        coarse, *grids = boxes or (geobox_of(self.lst), *(geobox_of(d, name="auxiliary") for d in self.auxiliary))
         seen: set[str] = set()
-        for dataset in self.auxiliary:
+        nestings = []
+        for dataset, grid in zip(self.auxiliary, grids, strict=True):
             for name, array in dataset.data_vars.items():
                 check_name(str(name), seen)
                 seen.add(str(name))
                 check_type(str(name), array)
-            within(self.geobox, geobox_of(dataset, name="auxiliary"), ", ".join(map(str, dataset.data_vars)))
+            nestings.append(within(coarse, grid, ", ".join(map(str, dataset.data_vars))))
         for name, array in self.lst.data_vars.items():
             check_type(str(name), array)
         if self.time is not None:
-            object.__setattr__(self, "time", _second(self.time))
+            object.__setattr__(self, "time", parse_utc(self.time))
+        object.__setattr__(self, "geobox", coarse)
+        object.__setattr__(self, "nestings", tuple(nestings))
 
     @classmethod
     def from_arrays(
@@ -93,7 +110,7 @@ class Scene:
         Args:
             lst: (y, x) float, K, NaN = missing; or a dataset with `lst` and others of `LST_VARIABLES`.
                 Coordinates `y`, `x` are cell centres in metres, rows from north to south, with a CRS.
-            auxiliary: DataArrays named after `predictors.table`, or datasets of them, each grid nesting in the
+            auxiliary: DataArrays named after `srdanet.variables`, or datasets of them, each grid nesting in the
                 LST's. Values beyond the table's range become missing. `land_cover` may be integer (255 = missing).
             time: UTC of the overpass; midnight exactly stands for "this date, hour unknown".
             day: Whether by day; None asks the local solar time, and without `time` says day.
@@ -105,7 +122,7 @@ class Scene:
         """
         coarse = lst.to_dataset(name="lst") if isinstance(lst, xr.DataArray) else lst
         if "lst" not in coarse.data_vars:
-            raise SceneError("the coarse dataset has no variable `lst`")
+            raise SceneError(_NO_LST)
         geobox = geobox_of(coarse, name="lst")
         dropped: dict[str, int] = {}
         held = {str(n): as_lst(str(n), a, dropped) for n, a in coarse.data_vars.items()}
@@ -120,28 +137,35 @@ class Scene:
         about = dict(provenance or {})
         if dropped:
             about["out_of_range"] = {**about.get("out_of_range", {}), **dropped}
-        when = None if time is None else _second(time)
+        when = None if time is None else parse_utc(time)
+        boxes = (geobox, *(nested(geobox, *key) for key in grids))
         return cls(
             lst=on_grid(held, geobox),
-            auxiliary=tuple(on_grid(v, nested(geobox, *key)) for key, v in grids.items()),
+            auxiliary=tuple(on_grid(v, box) for v, box in zip(grids.values(), boxes[1:], strict=True)),
             time=when,
             day=_by_day(geobox, when) if day is None else bool(day),
             tile=tile_of(geobox),
             provenance=about,
+            boxes=boxes,
         )
 
+    @cached_property
+    def overpass(self) -> Overpass:
+        """Time of the view, as the predictors need it."""
+        return Overpass(self.time, self.day)
+
     @property
-    def geobox(self) -> GeoBox:
-        """The coarse grid."""
-        return geobox_of(self.lst, name="lst")
+    def platform(self) -> str | None:
+        """`terra` or `aqua`, where it is known."""
+        found = self.provenance.get("platform")
+        return None if found is None else str(found)
 
     @property
     def when(self) -> str | None:
         """The overpass (UTC) as text, the date alone where its hour is not known; None without a time."""
         if self.time is None:
             return None
-        day = self.time.astype("datetime64[D]")
-        return str(day if day == self.time else self.time)
+        return str(self.time if has_hour(self.time) else self.time.astype("datetime64[D]"))
 
     @property
     def present(self) -> tuple[str, ...]:
@@ -197,7 +221,8 @@ class Scene:
             origin = json.dumps(self.provenance, ensure_ascii=False, allow_nan=False)
         except (TypeError, ValueError) as error:
             raise SceneError(f"provenance cannot be written as JSON: {error}") from error
-        about = {"title": "MODIS land surface temperature scene", "day": str(int(self.day)), "provenance": origin}
+        about = {"title": "MODIS land surface temperature scene", "provenance": origin}
+        about |= {"day": str(int(self.day))} if self.day is not None else {}
         about |= {"time": str(self.time)} if self.time is not None else {}
         about |= {"tile": str(self.tile)} if self.tile is not None else {}
         groups = {"lst": storage.plain(self.lst)}
@@ -231,7 +256,7 @@ def open_scene(path: str | os.PathLike[str]) -> Scene:
             lst=coarse,
             auxiliary=tuple(auxiliary),
             time=np.datetime64(about["time"]) if "time" in about else None,
-            day=about["day"] == "1",
+            day=about["day"] == "1" if "day" in about else None,
             tile=Tile.parse(about["tile"]) if "tile" in about else None,
             provenance=json.loads(about["provenance"]),
         )
@@ -241,19 +266,9 @@ def open_scene(path: str | os.PathLike[str]) -> Scene:
         raise SceneError(f"is damaged: {error}", where=path, todo="prepare it again") from error
 
 
-def _second(time: np.datetime64 | str) -> np.datetime64:
-    try:
-        moment: np.datetime64 = np.datetime64(time).astype("datetime64[s]")
-    except ValueError as error:
-        raise SceneError(f"time {time!r} cannot be read", todo="give UTC such as 2020-07-15T10:40") from error
-    if np.isnat(moment):
-        raise SceneError("time is NaT", todo="leave it out when it is unknown")
-    return moment
-
-
 def _by_day(geobox: GeoBox, time: np.datetime64 | None) -> bool:
     """Day lasts from 6 to 18 h local solar time at the grid's centre; so does a date without an hour."""
-    if time is None or time == time.astype("datetime64[D]"):
+    if time is None or not has_hour(time):
         return True
     height, width = geobox.shape
     lon, _ = lonlat(geobox[height // 2 : height // 2 + 1, width // 2 : width // 2 + 1])

@@ -12,7 +12,7 @@ from scipy.ndimage import gaussian_filter
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from srdanet.baselines.interpolation import interpolate
+from srdanet.interpolation import interpolate
 from srdanet.predictors.stack import CHANNELS, CLASSES, CONTEXT, turned
 from srdanet.training.samples import Sample
 from srdanet.variables import BANDS, WEATHER

@@ -19,10 +19,10 @@ from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 from scipy.ndimage import gaussian_filter
 
-from srdanet.baselines.interpolation import interpolate
 from srdanet.energy import aggregate, degrade
 from srdanet.evaluation.datasets import AsterPair, ImtPatch, When
 from srdanet.grid import coarsen, coordinates, refine
+from srdanet.interpolation import interpolate
 from srdanet.predictors.overpass import Overpass
 from srdanet.predictors.stack import CHANNELS, Stack
 from srdanet_simulator import Simulation

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from srdanet.baselines.interpolation import interpolate
 from srdanet.energy import aggregate, degrade
+from srdanet.interpolation import interpolate
 
 Floats = NDArray[np.floating[Any]]
 Doubles = NDArray[np.float64]

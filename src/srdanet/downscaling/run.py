@@ -1,0 +1,287 @@
+"""Downscaling whole images: steps of x2, window by window.
+
+Each step reads a window of LST and predictors with a halo, runs the model, keeps the inner part. The halo covers what
+a cell's result depends on, and the model has no other memory of its window, so neither the size nor the place of the
+windows shows in the result.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+from scipy.ndimage import minimum_filter
+
+from srdanet import flags
+from srdanet.arrays import Float32, Mask, Progress, repeat
+from srdanet.downscaling.plan import RunPlan
+from srdanet.downscaling.rollout import Estimate, StepModel, advance, rollout
+from srdanet.energy import CONSERVE_REACH
+from srdanet.energy import conserve as conserve_exitance
+from srdanet.errors import ArgumentError
+from srdanet.grid import Window, coordinates, geobox_of, refine, windows
+from srdanet.network.bundle import Bundle, load_model
+from srdanet.predictors.overpass import Overpass
+from srdanet.predictors.stack import Fields, Stack
+from srdanet.scene import Scene
+from srdanet.scene.checks import finest_of_each, on_grid
+
+if TYPE_CHECKING:
+    from srdanet.adaptation import Adaptation
+
+Allocate = Callable[[tuple[int, int], Any], NDArray[Any]]
+Model = str | Path | StepModel
+"""A shipped model's name, the folder of a bundle, or any model for x2 steps."""
+
+COLDEST, HOTTEST = 150.0, 1310.7
+"""Valid range of MOD11's LST (K). Fires and errors exceed 400 K in single cells."""
+USUALLY_BELOW = 400.0
+"""The median of a scene in kelvin is colder than this (K); counts and other units are not."""
+
+
+def downscale(
+    lst: xr.DataArray,
+    auxiliary: xr.Dataset | Iterable[xr.Dataset] | None = None,
+    *,
+    factor: int | None = None,
+    to: int | None = None,
+    time: object = None,
+    day: bool | None = None,
+    model: Model = "default",
+    conserve: bool = False,
+    adapt: bool | Adaptation = False,
+    block: int = 256,
+) -> xr.Dataset:
+    """Land surface temperature on a finer grid, with its uncertainty and quality.
+
+    Args:
+        lst: (y, x) coarse LST, K, NaN = missing; cell centres in metres and a CRS.
+        auxiliary: Any of the variables of `srdanet.variables` on any grid that nests in `lst`'s (or several
+            Datasets, each on its own). What can be derived is derived, what is absent is masked.
+        factor: 2, 4, 8, ...: how many times finer; 4 when neither `factor` nor `to` is given.
+        to: Nominal cell size of the result in metres (500, 250), instead of `factor`.
+        time: UTC time of the view (anything `numpy.datetime64` reads); a bare date means Terra's usual hour.
+        day: True for a day view, False for a night view, None when unknown.
+        model: A shipped model's name, the folder of a bundle, or a loaded one.
+        conserve: Apply a residual correction so that `degrade(result) == lst` to 1e-3 K. It helps within one
+            sensor and costs a little against another (`docs/beware.md`).
+        adapt: Fit the model to this image first, as `adapted` does. It was measured not to help.
+        block: Coarse cells along a window of each step; it bounds memory and does not change the result.
+
+    Returns:
+        `lst` (K), `lst_uncertainty` (K, one standard deviation; absent when the model states none) and `quality`
+        (bits, CF flags), (y, x) on the finer grid; missing exactly where the coarse cell is.
+
+    Raises:
+        GridError: when a grid is missing, in degrees, or does not nest.
+        ArgumentError: when an argument or a variable is of the wrong kind, or `lst` is not in kelvin.
+        ModelError: when the model cannot be loaded.
+        MissingExtraError, SceneError: same as in `adapted`, when `adapt` is on.
+    """
+    overpass = Overpass.of(time, day)
+    root = geobox_of(lst)
+    coarse = on_grid({"lst": kelvin(lst)}, root)
+    scene = Scene(coarse, finest_of_each(auxiliary), overpass.time, overpass.day)
+    run = Run.of(scene, RunPlan.of(root, factor=factor, to=to, block=block), model, conserve=conserve, adapt=adapt)
+    return deque(run, maxlen=1).pop()[1]
+
+
+def downscale_scene(
+    scene: Scene,
+    to: int = 250,
+    *,
+    model: Model = "default",
+    conserve: bool = False,
+    adapt: bool | Adaptation = False,
+    block: int = 256,
+    workdir: Path | None = None,
+    progress: Progress | None = None,
+) -> Iterator[tuple[int, xr.Dataset]]:
+    """The results of each step for a scene: (nominal metres, Dataset as in `downscale`).
+
+    With `workdir` the results lie in memory-mapped files there, so that memory does not grow with the scene.
+    """
+    plan = RunPlan.of(scene.geobox, to=to, block=block)
+    return iter(Run.of(scene, plan, model, conserve=conserve, adapt=adapt, workdir=workdir, progress=progress))
+
+
+def adapted(model: Model, scene: Scene, adapt: bool | Adaptation = True, progress: Progress | None = None) -> StepModel:
+    """A model, loaded, and fitted to one scene unless `adapt` is False (True: with the usual settings).
+
+    Raises:
+        ModelError: when the model cannot be loaded.
+        ArgumentError: when it is not a bundle, which alone can be fitted.
+        MissingExtraError: when torch is not installed.
+        SceneError: when the image has too few valid cells to learn from.
+    """
+    loaded = load_model(model) if isinstance(model, str | Path) else model
+    if adapt is False:
+        return loaded
+    if not isinstance(loaded, Bundle):
+        raise ArgumentError("only a bundle can be adapted", where="adapt", todo="Leave adapt out.")
+    from srdanet import adaptation
+
+    settings = None if adapt is True else adapt
+    lst = kelvin(scene.lst["lst"])
+    return adaptation.adapt(loaded, lst, scene.geobox, scene.auxiliary, scene.overpass, settings, progress)
+
+
+@dataclass(frozen=True)
+class Run:
+    """One scene, one model, one plan; iterating gives (nominal metres, result) of each level."""
+
+    plan: RunPlan
+    lst: Float32
+    """(y, x) K on the coarse grid, NaN = missing."""
+    uncertain: Mask
+    """(y, x): the product gives this cell an error above 1 K."""
+    stack: Stack
+    model: StepModel
+    conserve: bool = False
+    allocate: Allocate = np.empty
+    progress: Progress | None = None
+
+    @classmethod
+    def of(
+        cls,
+        scene: Scene,
+        plan: RunPlan,
+        model: Model,
+        *,
+        conserve: bool = False,
+        adapt: bool | Adaptation = False,
+        workdir: Path | None = None,
+        progress: Progress | None = None,
+    ) -> Run:
+        """Put together what a run needs; arguments as in `downscale_scene`."""
+        lst = kelvin(scene.lst["lst"])
+        error = scene.lst["lst_error"].values if "lst_error" in scene.lst else np.zeros(lst.shape)
+        stack = Stack(scene.geobox, scene.auxiliary, scene.overpass, scene.nestings)
+        loaded = adapted(model, scene, adapt, progress)
+        allocate = np.empty if workdir is None else _mapped(workdir)
+        return cls(plan, lst, np.asarray(error > 1), stack, loaded, conserve, allocate, progress)
+
+    def __iter__(self) -> Iterator[tuple[int, xr.Dataset]]:
+        estimates = rollout(self._advance, self.lst, self.plan.levels)
+        for (factor, level), estimate in zip(self.plan.levels.items(), estimates, strict=True):
+            yield level, self._dataset(factor, estimate)
+
+    def _advance(self, before: Estimate, factor: int) -> Estimate:
+        """One step of the whole image, window by window, from `factor / 2` cells per coarse cell to `factor`."""
+        half = factor // 2
+        shape = (self.lst.shape[0] * factor, self.lst.shape[1] * factor)
+        lst, quality = self.allocate(shape, np.float32), self.allocate(shape, np.uint8)
+        uncertainty: Float32 | None = self.allocate(shape, np.float32)
+        cuts = list(self.plan.windows(factor, self.model.halo))
+        for done, window in enumerate(cuts):
+            self._report(f"{factor}x", done, len(cuts))
+            inner, crop = window.scaled(factor).inner, window.scaled(factor).crop
+            if np.isnan(self.lst[window.inner]).all():
+                # Many tiles are mostly sea or cloud.
+                lst[inner], quality[inner] = np.nan, flags.NO_INPUT.mask
+                if uncertainty is not None:
+                    uncertainty[inner] = np.nan
+                continue
+            fields = self.stack.read(*window.outer, factor)
+            below = window.scaled(half).outer
+            known = None if before.uncertainty is None else before.uncertainty[below]
+            result = advance(self.model, Estimate(before.lst[below], known), fields)
+            lst[inner] = result.lst[crop]
+            quality[inner] = self._quality(window, fields, factor)[crop]
+            if result.uncertainty is None:
+                uncertainty = None
+            elif uncertainty is not None:
+                uncertainty[inner] = np.where(np.isnan(result.lst), np.nan, result.uncertainty)[crop]
+        if self.conserve:
+            lst = self._conserved(before.lst, lst)
+            np.bitwise_or(quality, np.uint8(flags.CONSERVED.mask), out=quality, where=np.isfinite(lst))
+        self._report(f"{factor}x", len(cuts), len(cuts))
+        return Estimate(lst, uncertainty, quality=quality)
+
+    def _conserved(self, coarse: Float32, lst: Float32) -> Float32:
+        """A step's result after residual correction, in windows."""
+        out = self.allocate(lst.shape, np.float32)
+        for window in windows(coarse.shape, self.plan.block, CONSERVE_REACH):
+            fine = window.scaled(2)
+            out[fine.inner] = conserve_exitance(lst[fine.outer], coarse[window.outer])[fine.crop]
+        return out
+
+    def _quality(self, window: Window, fields: Fields, factor: int) -> NDArray[np.uint8]:
+        """Quality bits of a window's outer part."""
+        known = np.isfinite(self.lst[window.outer])
+        near = known & (minimum_filter(known.view(np.uint8), 3, mode="nearest") == 0)
+        some, whole = fields.some, fields.whole(day=self.stack.overpass.day)
+        states = (
+            (flags.INPUT_UNCERTAIN, repeat(known & self.uncertain[window.outer], factor)),
+            (flags.GAP_NEAR, repeat(near, factor)),
+            (flags.NO_AUXILIARY, ~some),
+            (flags.AUXILIARY_PARTIAL, some & ~whole),
+            (flags.AUXILIARY_CARRIED, fields.carried),
+        )
+        bits = np.zeros(some.shape, np.uint8)
+        for flag, where in states:
+            bits[where] |= np.uint8(flag.mask)
+        # Where there is no result nothing else is said of it, so that empty windows need not be read.
+        bits[repeat(~known, factor)] = flags.NO_INPUT.mask
+        return bits
+
+    def _dataset(self, factor: int, estimate: Estimate) -> xr.Dataset:
+        """The result as CF data."""
+        shared = {"grid_mapping": "spatial_ref"}
+        about = {"standard_name": "surface_temperature", "long_name": "land surface temperature", "units": "K"}
+        data: dict[str, Any] = {"lst": (("y", "x"), estimate.lst, {**about, **shared})}
+        if estimate.uncertainty is not None:
+            about = {"standard_name": "surface_temperature standard_error", "units": "K"}
+            about["long_name"] = "standard deviation of land surface temperature"
+            data["lst_uncertainty"] = (("y", "x"), estimate.uncertainty, {**about, **shared})
+        data["quality"] = (("y", "x"), estimate.quality, {**flags.flag_attributes(), **shared})
+        attrs = {"Conventions": "CF-1.11", **model_attributes(self.model), "conserve": int(self.conserve)}
+        attrs["auxiliary"] = " ".join(self.stack.present) or "none"
+        return xr.Dataset(data, coords=coordinates(refine(self.plan.root, factor)), attrs=attrs)
+
+    def _report(self, name: str, done: int, total: int) -> None:
+        if self.progress is not None:
+            self.progress(name, done, total)
+
+
+def model_attributes(model: StepModel) -> dict[str, str]:
+    """What a result says of its model: name and, for a bundle, version, hash, and how it was adapted."""
+    if not isinstance(model, Bundle):
+        return {"model": str(getattr(model, "name", type(model).__name__))}
+    about = {"model": model.name, "model_version": model.version, "model_sha256": model.sha256}
+    return about | ({"adapted": json.dumps(model.adapted)} if model.adapted else {})
+
+
+def kelvin(lst: xr.DataArray) -> Float32:
+    """The values (y, x), NaN = missing, after a look at whether they are kelvin.
+
+    Raises:
+        ArgumentError: when they are not, or the dimensions are not (y, x).
+    """
+    if set(lst.dims) != {"y", "x"}:
+        raise ArgumentError(f"lst has dimensions {lst.dims}, not (y, x)", todo="Select one time: lst.isel(time=0).")
+    values = np.asarray(lst.transpose("y", "x").values, np.float32)
+    known = values[np.isfinite(values)]
+    if known.size and not (known.min() >= COLDEST and known.max() <= HOTTEST and np.median(known) < USUALLY_BELOW):
+        found = f"{known.min():.4g} to {known.max():.4g}"
+        todo = "Convert it (degrees Celsius + 273.15; MOD11 counts * 0.02) and set missing cells to NaN."
+        raise ArgumentError(f"lst holds values from {found}, which are not kelvin", todo=todo)
+    return np.where(np.isfinite(values), values, np.float32(np.nan))
+
+
+def _mapped(workdir: Path) -> Allocate:
+    """Arrays in files of `workdir`, which its owner removes."""
+
+    def allocate(shape: tuple[int, int], dtype: Any) -> NDArray[Any]:
+        with tempfile.NamedTemporaryFile(dir=workdir, suffix=".dat", delete=False) as file:
+            return np.memmap(file, dtype=dtype, mode="w+", shape=shape)
+
+    return allocate
