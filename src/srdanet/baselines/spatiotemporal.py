@@ -11,6 +11,7 @@ for which they need seconds to a minute for a million cells; its size is in fine
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, NamedTuple
@@ -212,8 +213,8 @@ class Estarfm:
         sxx, syy = (sum((d**2).sum(1) for d in part) for part in (dx, dy))
         sxy = sum((a * b).sum(1) for a, b in zip(dx, dy, strict=True))
         slope = sxy / np.maximum(sxx, 1e-12)
-        freedom = 2.0 * np.arange(use.shape[1] + 1) - 2
-        critical = np.where(freedom > 0, fdtri(1, np.maximum(freedom, 1), 0.95), np.inf)
+        freedom = np.maximum(2.0 * np.arange(use.shape[1] + 1) - 2, 1)
+        critical = fdtri(1, freedom, 0.95)
         explained = slope * sxy
         unexplained = np.maximum(syy - explained, 0)
         significant = (count > 1) & (explained * freedom[count] >= critical[count] * unexplained)
@@ -470,17 +471,16 @@ def _similar_cells(
 ) -> Iterator[tuple[int, NDArray[np.intp], Float32, Mask]]:
     """For each cell, the `count` cells of its window that are the most similar to it, a row at a time.
 
-    Cells are ranked by the sum, over the images, of the difference divided by the image's threshold; of equals, the
-    nearer first. Of these, cells that differ by more than the threshold in one of the images are then left out.
+    Cells that differ by more than the threshold in one of the images are not similar. The others are ranked by the
+    sum, over the images, of the difference divided by the threshold; of equals, the nearer goes first.
 
     Yields:
         The row; (x, count) index into the flattened image with a margin of `reach` cells; (x, count) distance in
-        cells; (x, count) whether the cell is to be used. A cell itself comes first among equals.
+        cells; (x, count) whether there is such a cell.
     """
     height, width = images[0].shape
     scaled = [image / np.float32(max(limit, 1e-6)) for image, limit in zip(images, thresholds, strict=True)]
     views = [_windows(image, reach) for image in scaled]
-    flat = [_padded(image, reach).ravel() for image in scaled]
     side = 2 * reach + 1
     by_distance = np.argsort(_distances(reach).ravel(), kind="stable")
     rank = np.empty(side**2, np.uint32)
@@ -488,26 +488,23 @@ def _similar_cells(
     inside = by_distance // side * (width + 2 * reach) + by_distance % side
     far = _distances(reach).ravel()[by_distance]
     count = min(count, side**2)
-    # Floats of one sign sort as their bits do, NaN last. The last bits are given up to say which cell it is: so one
-    # integer per cell is sorted instead of a value with an index, which takes half the time.
+    # Floats of one sign sort as their bits do, infinity and NaN last. The last bits are given up to say which cell it
+    # is: so one integer per cell is sorted instead of a value with an index, which takes half the time.
     low = np.uint32((1 << int(side**2 - 1).bit_length()) - 1)
+    infinity = np.float32(np.inf).view(np.uint32)
     best = np.empty((width, count), np.uint32)
     for row in range(height):
         for _, part in _parts((1, width), reach):
-            difference = sum(
-                np.abs(view[row, part] - image[row, part, None, None]) for view, image in zip(views, scaled, strict=True)
-            )
-            keys = np.asarray(difference, np.float32).view(np.uint32).reshape(-1, side**2)
+            apart = [np.abs(v[row, part] - s[row, part, None, None]) for v, s in zip(views, scaled, strict=True)]
+            total = sum(apart[1:], start=apart[0])
+            np.copyto(total, np.inf, where=functools.reduce(np.maximum, apart) > 1)
+            keys = total.view(np.uint32).reshape(-1, side**2)
             keys &= ~low
             keys |= rank
             keys.partition(count - 1, axis=1)
             best[part] = keys[:, :count]
         which = best & low
-        cells = inside[which] + (row * (width + 2 * reach) + np.arange(width))[:, None]
-        use = np.ones(which.shape, bool)
-        for values, image in zip(flat, scaled, strict=True):
-            use &= np.abs(values[cells] - image[row][:, None]) <= 1
-        yield row, cells, far[which], use
+        yield row, inside[which] + (row * (width + 2 * reach) + np.arange(width))[:, None], far[which], best < infinity
 
 
 def _window_mean(values: Floats, reach: int) -> Float64:
