@@ -30,7 +30,7 @@ from srdanet.scene import Scene
 from srdanet.scene.checks import on_grid
 
 FACTOR = 4
-SMALL: tuple[Algorithm, ...] = (Starfm(reach=5), Estarfm(reach=6), Fsdaf(reach=5))
+ALL: tuple[Algorithm, ...] = (Starfm(), Estarfm(), Fsdaf())
 PAIRS = {"starfm": 1, "estarfm": 2, "fsdaf": 1}
 # Which of the 4 x 4 fine cells of each coarse cell are of the first class; no flip maps it to itself.
 PATTERN = np.array([[1, 1, 0, 0], [0, 1, 0, 0], [0, 0, 0, 1], [1, 0, 0, 0]], bool)
@@ -54,7 +54,7 @@ def mosaic(shape: tuple[int, int] = (6, 11), seed: int = 3) -> np.ndarray:
     return (rng.random(shares.shape[:2])[..., None] > shares[..., :2]).sum(-1)
 
 
-@pytest.mark.parametrize("algorithm", SMALL, ids=lambda a: a.name)
+@pytest.mark.parametrize("algorithm", ALL, ids=lambda a: a.name)
 def test_without_change_the_fine_image_comes_back(algorithm: Algorithm) -> None:
     known = [pair(texture()), pair(texture(seed=1) + 7)][: PAIRS[algorithm.name]]
     kept = [image.copy() for images in known for image in images]
@@ -63,7 +63,7 @@ def test_without_change_the_fine_image_comes_back(algorithm: Algorithm) -> None:
         np.testing.assert_array_equal(image, copy)
 
 
-@pytest.mark.parametrize("algorithm", SMALL[1:], ids=lambda a: a.name)
+@pytest.mark.parametrize("algorithm", ALL[1:], ids=lambda a: a.name)
 def test_a_constant_change_is_met_exactly(algorithm: Algorithm) -> None:
     fine = texture()
     known = [pair(fine), pair(fine + 1.5)][: PAIRS[algorithm.name]]
@@ -85,7 +85,7 @@ def test_starfm_takes_the_coarse_value_where_fine_and_coarse_agree() -> None:
 
 
 def test_starfm_is_what_a_plain_loop_says() -> None:
-    a = Starfm(reach=3, classes=3, distance=2.5, fine_uncertainty=0.4, coarse_uncertainty=0.3)
+    a = Starfm(window=1.5, classes=3, fine_uncertainty=0.4, coarse_uncertainty=0.3)
     dates = [pair(texture(seed=s)) for s in (0, 1)]
     now = aggregate(texture(seed=2), FACTOR) + 3
     out = a.predict(dates, now)
@@ -100,7 +100,7 @@ def test_starfm_is_what_a_plain_loop_says() -> None:
                     similar = abs(fine[j, i] - fine[y, x]) <= 2 * fine.std() / 3
                     better = s <= abs(fine[y, x] - m[y, x]) + 0.5 and t <= abs(m0[y, x] - m[y, x]) + 0.3 * 2**0.5
                     if similar and better:
-                        weight = 1 / ((s + 0.02) * (t + 0.02) * (1 + np.hypot(j - y, i - x) / 2.5))
+                        weight = 1 / ((s + 0.02) * (t + 0.02) * (1 + np.hypot(j - y, i - x) / 3))
                         total += weight * (m0[j, i] + fine[j, i] - m[j, i])
                         weights += weight
         assert out[y, x] == pytest.approx(total / weights, abs=2e-3)
@@ -155,7 +155,7 @@ def test_estarfm_replaces_absurd_temperatures() -> None:
 
 
 def test_estarfm_is_what_a_plain_loop_says() -> None:
-    a = Estarfm(reach=4, classes=2, similar=9)
+    a = Estarfm(window=2, classes=2, similar=9)
     (c1, f1), (c2, f2) = pair(texture()), pair(texture(seed=1) * 1.1 - 22)
     now = aggregate(texture(seed=2), FACTOR) + 3
     out = a.predict([(c1, f1), (c2, f2)], now)
@@ -226,7 +226,7 @@ def test_a_thin_plate_spline_meets_planes_and_the_global_spline() -> None:
     )
 
 
-@pytest.mark.parametrize("algorithm", SMALL, ids=lambda a: a.name)
+@pytest.mark.parametrize("algorithm", ALL, ids=lambda a: a.name)
 def test_gaps_stay_gaps_and_spoil_nothing(algorithm: Algorithm) -> None:
     known = [pair(texture()), pair(texture(seed=1) + 1)][: PAIRS[algorithm.name]]
     now = known[0][0] + 2
@@ -244,7 +244,7 @@ def test_gaps_stay_gaps_and_spoil_nothing(algorithm: Algorithm) -> None:
     assert np.isnan(algorithm.predict(known, nothing)).all()
 
 
-@pytest.mark.parametrize("algorithm", SMALL, ids=lambda a: a.name)
+@pytest.mark.parametrize("algorithm", ALL, ids=lambda a: a.name)
 def test_turning_the_images_turns_the_result(algorithm: Algorithm) -> None:
     known = [pair(texture()), pair(texture(seed=1) + 4)][: PAIRS[algorithm.name]]
     now = aggregate(texture(seed=2), FACTOR) + 2
@@ -254,7 +254,7 @@ def test_turning_the_images_turns_the_result(algorithm: Algorithm) -> None:
     assert np.quantile(apart, 0.95) < 1e-3
 
 
-@pytest.mark.parametrize("algorithm", SMALL, ids=lambda a: a.name)
+@pytest.mark.parametrize("algorithm", ALL, ids=lambda a: a.name)
 def test_the_detail_of_another_date_helps(algorithm: Algorithm) -> None:
     """Better than the coarse image repeated, where a class warms more than another and the weather differs."""
     labels = mosaic((9, 12), seed=6)
@@ -266,7 +266,7 @@ def test_the_detail_of_another_date_helps(algorithm: Algorithm) -> None:
     assert error < 0.35 * np.sqrt(np.mean((now.repeat(FACTOR, 0).repeat(FACTOR, 1) - truth) ** 2))
 
 
-@pytest.mark.parametrize("algorithm", SMALL, ids=lambda a: a.name)
+@pytest.mark.parametrize("algorithm", ALL, ids=lambda a: a.name)
 def test_images_that_do_not_fit_are_refused(algorithm: Algorithm) -> None:
     coarse, fine = pair(texture())
     number = PAIRS[algorithm.name]
@@ -295,7 +295,7 @@ def scene(values: Any) -> Scene:
 def test_as_a_method_it_carries_place_and_units() -> None:
     coarse, fine = pair(texture())
     images = Pair(on(BOX, coarse), on(refine(BOX, FACTOR), fine).transpose("x", "y"))
-    result = Fusion(Fsdaf(reach=5), (images,))(scene(coarse + 3), FACTOR)
+    result = Fusion(Fsdaf(), (images,))(scene(coarse + 3), FACTOR)
     assert geobox_of(result["lst"]) == refine(BOX, FACTOR)
     assert result["lst"].attrs["units"] == "K"
     np.testing.assert_allclose(result["lst"].values, fine + 3, atol=1e-3)

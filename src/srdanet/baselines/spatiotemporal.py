@@ -5,8 +5,9 @@ a frozen dataclass whose fields are its authors' settings, and whose `predict` i
 applies one of them to a scene.
 
 Two things are common to the three. A cell is similar to another when their fine values differ by no more than two
-standard deviations of the image divided by the number of classes. And all search in a square window around each cell,
-for which they need seconds to a minute for a million cells; its size is in fine cells, as in their authors' programs.
+standard deviations of the image divided by the number of classes. And all search in a square window around each cell.
+Its size is in coarse cells: at Landsat's 30 m and MODIS's 500 m, the authors' windows of 31 to 51 fine cells are 2 to 3
+coarse cells wide, and at the ratios of 2 and 4 between LST products as many fine cells would reach over other weather.
 """
 
 from __future__ import annotations
@@ -63,7 +64,7 @@ class Starfm:
     A weighted mean, over the similar cells of a window, of the fine value plus the coarse change of each. As this
     replaces a cell's own fine value by that mean, fine structure within a class is smoothed, even where both dates
     differ by a constant. A cell whose coarse value has not changed, or whose fine and coarse values agree, is
-    predicted from itself alone. There is no residual correction.
+    predicted from itself alone. Distance halves a weight at half the window. There is no residual correction.
 
     Gao, F., Masek, J., Schwaller, M., Hall, F. (2006): On the blending of the Landsat and MODIS surface reflectance.
     IEEE Transactions on Geoscience and Remote Sensing 44, 2207-2218.
@@ -71,12 +72,10 @@ class Starfm:
 
     name: ClassVar[str] = "starfm"
 
-    reach: int = 15
-    """Fine cells from a window's centre to its edge: 31 x 31."""
+    window: float = 3.0
+    """Side of the window in coarse cells: Gao's 1500 m at cells of 500 m."""
     classes: int = 4
     """Number of classes: the more, the fewer cells count as similar."""
-    distance: float = 15.0
-    """Fine cells after which distance has halved a weight (`A`)."""
     fine_uncertainty: float = 1.0
     """Standard deviation of the fine LST, K. Gao gives it for reflectance; 1 K is the specification of MODIS LST."""
     coarse_uncertainty: float = 1.0
@@ -84,7 +83,7 @@ class Starfm:
     precision: float = 0.02
     """K, added to differences before they are inverted: one count of the MODIS LST, as the program adds one count."""
     kind: Kind = "nearest"
-    """How coarse images are brought to fine cells."""
+    """How coarse images are brought to fine cells, which the authors leave open."""
 
     def predict(self, pairs: Sequence[tuple[Floats, Floats]], coarse: Floats) -> Float32:
         """The fine image of the date of `coarse`.
@@ -104,9 +103,10 @@ class Starfm:
         known, now = _on_fine_cells(pairs, coarse, self.kind)
         if not known:
             raise ArgumentError("there is no pair", where="Starfm", todo="Give the images of one other date or more.")
+        reach = _reach(self.window, now.shape[0] // coarse.shape[0])
         uncertainty = np.hypot(self.fine_uncertainty, self.coarse_uncertainty)
         total, weight, alone, own = (np.zeros(now.shape, np.float32) for _ in range(4))
-        nearness = 1 / (1 + _distances(self.reach) / self.distance)
+        nearness = 1 / (1 + _distances(reach) / reach)
         for before, fine in known:
             spectral, temporal = np.abs(fine - before), np.abs(now - before)
             predicted = np.where(np.isfinite(temporal), fine + (now - before), np.nan)
@@ -116,9 +116,9 @@ class Starfm:
             own[certain] += predicted[certain]
             closeness = 1 / ((spectral + self.precision) * (temporal + self.precision))
             images = (np.where(valid, fine, np.nan), spectral, temporal, closeness, np.where(valid, predicted, 0))
-            views = [_windows(image, self.reach) for image in images]
+            views = [_windows(image, reach) for image in images]
             threshold = _threshold(fine, self.classes)
-            for part in _parts(now.shape, self.reach):
+            for part in _parts(now.shape, reach):
                 values, s, t, c, p = (view[part] for view in views)
                 use = np.abs(values - fine[part][:, None, None]) <= threshold
                 use &= s <= (spectral[part] + uncertainty)[:, None, None]
@@ -148,8 +148,8 @@ class Estarfm:
 
     name: ClassVar[str] = "estarfm"
 
-    reach: int = 25
-    """Fine cells from a window's centre to its edge: 51 x 51."""
+    window: float = 3.0
+    """Side of the window in coarse cells: Zhu's 51 cells of 30 m at 500 m."""
     classes: int = 4
     """Number of classes: the more, the fewer cells count as similar."""
     similar: int = 20
@@ -157,7 +157,7 @@ class Estarfm:
     least_change: float = 2.0
     """Coarse change between the two dates, K, below which the conversion coefficient is 1."""
     kind: Kind = "nearest"
-    """How coarse images are brought to fine cells."""
+    """How coarse images are brought to fine cells, which the authors leave open."""
 
     def predict(self, pairs: Sequence[tuple[Floats, Floats]], coarse: Floats) -> Float32:
         """The fine image of the date of `coarse`.
@@ -178,19 +178,20 @@ class Estarfm:
         if len(known) != 2:
             todo = "Give the images of two other dates."
             raise ArgumentError(f"ESTARFM works with two pairs, not {len(known)}", where="Estarfm", todo=todo)
+        reach = _reach(self.window, now.shape[0] // coarse.shape[0])
         (c1, f1), (c2, f2) = known
         valid = np.isfinite(c1 + f1 + c2 + f2 + now)
         c1, f1, c2, f2, now = (np.where(valid, image, np.nan) for image in (c1, f1, c2, f2, now))
         dissimilarity = 0.5 * (np.abs(f1 - c1) / (f1 + c1) + np.abs(f2 - c2) / (f2 + c2))
-        regional = [_window_mean(now - before, self.reach) for before in (c1, c2)]
+        regional = [_window_mean(now - before, reach) for before in (c1, c2)]
         away = [np.abs(change) + 1e-10 for change in regional]
         share = away[1] / (away[0] + away[1])
-        take = [_padded(image, self.reach).ravel() for image in (dissimilarity, c1, f1, c2, f2, now)]
+        take = [_padded(image, reach).ravel() for image in (dissimilarity, c1, f1, c2, f2, now)]
         out = np.empty(now.shape, np.float32)
         thresholds = [_threshold(image, self.classes) for image in (f1, f2)]
-        for row, cells, far, use in _similar_cells((f1, f2), thresholds, self.reach, self.similar):
+        for row, cells, far, use in _similar_cells((f1, f2), thresholds, reach, self.similar):
             unlike, x1, y1, x2, y2, x0 = (np.where(use, image[cells], 0).astype(np.float64) for image in take)
-            weights = np.where(use, 1 / (unlike * (1 + far / self.reach) + 1e-7), 0)
+            weights = np.where(use, 1 / (unlike * (1 + far / reach) + 1e-7), 0)
             weights /= np.maximum(weights.sum(1, keepdims=True), 1e-30)
             slope = self._coefficients(x1, y1, x2, y2, use)
             first = f1[row] + slope * (weights * (x0 - x1)).sum(1)
@@ -241,8 +242,8 @@ class Fsdaf:
 
     name: ClassVar[str] = "fsdaf"
 
-    reach: int = 20
-    """Fine cells from a window's centre to its edge: 41 x 41."""
+    window: float = 2.5
+    """Side of the window in coarse cells: Zhu's 41 cells where the coarse cell is 16 times larger."""
     classes: int = 5
     """Number of classes."""
     similar: int = 20
@@ -271,29 +272,30 @@ class Fsdaf:
         before, fine, now = (np.asarray(image, np.float64) for image in (*pairs[0], coarse))
         if not np.isfinite(now - before).any() or not np.isfinite(fine).any():
             return np.full(fine.shape, np.nan, np.float32)
+        reach = _reach(self.window, factor)
         labels = classify(fine, self.classes)
         temporal = fine + np.append(class_changes(labels, now - before, self.purest), np.nan)[labels]
         residual = repeat(now - before - aggregate(temporal - fine, factor, 0), factor)
         bias = thin_plate(now, factor) - temporal
         bias[(bias > 0) != (residual > 0)] = 0
-        purity = _same_class(labels, self.reach)
+        purity = _same_class(labels, reach)
         parts = np.abs(bias) * purity + np.abs(residual) * (1 - purity) + 1e-6
         parts /= repeat(aggregate(parts, factor, 0), factor)
         parts[parts > 10] = 1
         parts /= repeat(aggregate(parts, factor, 0), factor)
         low, high = (bound([bound(now), bound(temporal)]) for bound in (np.nanmin, np.nanmax))
         change = np.clip(temporal + parts * residual, low, high) - fine
-        return self._smooth(fine, change)
+        return self._smooth(fine, change, reach)
 
-    def _smooth(self, fine: Float64, change: Float64) -> Float32:
+    def _smooth(self, fine: Float64, change: Float64, reach: int) -> Float32:
         """The fine image with the change of each cell averaged over cells similar to it."""
         images = (np.where(np.isfinite(change), fine, np.nan).astype(np.float32),)
-        values, changes = (_padded(image, self.reach).ravel() for image in (fine, change))
+        values, changes = (_padded(image, reach).ravel() for image in (fine, change))
         out = np.empty(fine.shape, np.float32)
         threshold = _threshold(images[0], self.classes)
-        for row, cells, far, use in _similar_cells(images, (threshold,), self.reach, self.similar):
+        for row, cells, far, use in _similar_cells(images, (threshold,), reach, self.similar):
             unlike = np.abs(values[cells] - fine[row][:, None]) / fine[row][:, None]
-            weights = np.where(use, 1 / ((1 + far / self.reach) * (1 + unlike)), 0)
+            weights = np.where(use, 1 / ((1 + far / reach) * (1 + unlike)), 0)
             total = (weights * np.where(use, changes[cells], 0)).sum(1)
             with np.errstate(invalid="ignore"):
                 out[row] = fine[row] + total / weights.sum(1)
@@ -441,6 +443,11 @@ def _on_fine_cells(
 def _threshold(fine: Floats, classes: int) -> float:
     """The difference up to which two cells of a fine image are similar."""
     return float(np.nanstd(fine)) * 2 / classes if np.isfinite(fine).any() else 0.0
+
+
+def _reach(window: float, factor: int) -> int:
+    """Fine cells from the centre of a window, whose side is in coarse cells, to its edge."""
+    return max(1, round(window * factor / 2))
 
 
 def _padded(image: Floats, reach: int) -> Floats:
