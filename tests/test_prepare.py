@@ -18,8 +18,7 @@ from granules import write_granule
 from srdanet.errors import ArgumentError, SceneError
 from srdanet.grid import SINUSOIDAL, Tile, coordinates, geobox_of, lonlat, refine, same_crs
 from srdanet.prepare import Screening, plan, prepare
-from srdanet.prepare.granules import spread
-from srdanet.prepare.images import fit, opposite_ndwi
+from srdanet.prepare.build import nest, opposite_ndwi, refine_mask
 from srdanet.scene import Scene, open_scene
 
 TILE, DAY = Tile(18, 4), dt.date(2020, 7, 15)
@@ -259,7 +258,7 @@ def test_lst_alone_makes_a_scene(tmp_path: Path) -> None:
     assert scene.present == ()
     assert not scene.day
     assert set(scene.provenance["missing"]) >= {"albedo", "elevation"}
-    with pytest.raises(ArgumentError, match="belong into the plan"):
+    with pytest.raises(ArgumentError, match="belong in the plan"):
         prepare(plan([tmp_path]), day=False)
 
 
@@ -286,7 +285,7 @@ def test_no_lst_left_is_an_error_that_says_why(tmp_path: Path) -> None:
         prepare([tmp_path], diffuse=2)
 
 
-def test_spread_repeats_a_mask_and_is_false_outside() -> None:
+def test_refine_mask_repeats_a_mask_and_is_false_outside() -> None:
     mask = np.array([[True, False, True], [False, True, True]])
     coarse = TILE.geobox(1000)[10:12, 20:23]
     fine = TILE.geobox(500)[19:24, 41:48]
@@ -294,7 +293,7 @@ def test_spread_repeats_a_mask_and_is_false_outside() -> None:
     for row, col in np.ndindex(5, 7):
         r, c = (19 + row) // 2 - 10, (41 + col) // 2 - 20
         expected[row, col] = 0 <= r < 2 and 0 <= c < 3 and mask[r, c]
-    np.testing.assert_array_equal(spread(mask, coarse, fine), expected)
+    np.testing.assert_array_equal(refine_mask(mask, coarse, fine), expected)
 
 
 def write_raster(path: Path, values: np.ndarray, crs: str, place: Affine, **more: Any) -> Path:
@@ -373,7 +372,7 @@ def test_a_raster_in_degrees_gets_a_grid_in_metres_and_is_screened_by_its_words(
     assert str(scene.time) == "2020-07-15T03:50:00"
 
 
-def test_fit_keeps_what_nests_and_chooses_the_nearest_level() -> None:
+def test_nest_keeps_what_nests_and_chooses_the_nearest_level() -> None:
     box = geobox_of(xr.DataArray(np.zeros(BOX.shape), dims=("y", "x"), coords=coordinates(BOX)))
 
     def image(place: Any, name: str = "red") -> xr.DataArray:
@@ -381,17 +380,17 @@ def test_fit_keeps_what_nests_and_chooses_the_nearest_level() -> None:
         return xr.DataArray(values, dims=("y", "x"), coords=coordinates(place), name=name)
 
     native = image(refine(BOX, 4))
-    assert fit(native, box)[0] is native
+    assert nest(native, box)[0] is native
     moved = refine(BOX, 4)
     moved = type(moved)(moved.shape, Affine.translation(70, 40) * moved.affine, moved.crs)
-    assert fit(image(moved), box)[1] == "mean to 231.656 m"
+    assert nest(image(moved), box)[1] == "mean to 231.656 m"
     half = refine(BOX, 2)
     half = type(half)(half.shape, Affine.translation(70, 40) * half.affine, half.crs)
-    assert fit(image(half), box)[1] == "mean to 463.313 m"
-    assert fit(image(refine(BOX, 16)), box)[1] == "mean to 231.656 m"
+    assert nest(image(half), box)[1] == "mean to 463.313 m"
+    assert nest(image(refine(BOX, 16)), box)[1] == "mean to 231.656 m"
     coarse = type(BOX)((3, 3), BOX.affine * Affine.scale(4), BOX.crs)
-    assert fit(image(coarse), box)[1] == "bilinear to 926.625 m"
-    assert fit(image(coarse, "aspect"), box)[1] == "nearest to 926.625 m"
+    assert nest(image(coarse), box)[1] == "bilinear to 926.625 m"
+    assert nest(image(coarse, "aspect"), box)[1] == "nearest to 926.625 m"
 
 
 def test_mcfeeters_ndwi_is_told_from_gaos() -> None:

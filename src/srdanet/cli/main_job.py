@@ -61,7 +61,7 @@ def prepare(
             raise ArgumentError("is no name of a scene", where=out, todo=f"let it end in {' or '.join(_SCENES)}")
     plan = _plan(files, tile, date, night, platform, time)
     if out is None or dry_run:
-        emit("\n".join(plan.lines()), plan.as_json(), as_json=as_json)
+        emit("\n".join(plan.lines()), plan.model_dump(mode="json"), as_json=as_json)
         return
     scene = _prepared(plan)
     path = scene.save(out, overwrite=overwrite)
@@ -119,7 +119,7 @@ def downscale(
         levels = levels_of(cell, int(to))
         stem = stem_of(tile, plan.date, plan.day, plan.platform)
         files = check_outputs(out, stem, levels, overwrite=overwrite)
-        data = {"plan": plan.as_json(), "model": model, "writes": [str(path) for path in files]}
+        data = {"plan": plan.model_dump(mode="json"), "model": model, "writes": [str(path) for path in files]}
         emit("\n".join([*plan.lines(), *_writes(files)]), data, as_json=as_json)
         return
     with _opened(inputs[0]) if plan is None else _prepared(plan) as scene:
@@ -168,7 +168,7 @@ def _plan(
 def _place(plan: Plan) -> tuple[Tile | None, float]:
     """The tile and the cell size (m) of the scene to come; a plain raster is opened for them."""
     from srdanet.grid import Level, cell_size, tile_of
-    from srdanet.prepare.images import coarse_grid
+    from srdanet.prepare.build import coarse_grid
 
     source = plan.source("lst")
     if source is None or source.spec is None:
