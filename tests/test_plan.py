@@ -324,21 +324,88 @@ def test_a_plan_prints_and_is_json(tmp_path: Path) -> None:
     assert {s["role"] for s in data["sources"]} == {"lst", "albedo", "raster:elevation"}
 
 
-@given(st.permutations(range(9)))
-def test_the_order_of_the_files_does_not_matter(order: list[int]) -> None:
-    files = [
-        granule("MOD11A1", produced="2020198000000"),
-        LST,
-        granule("MYD11A1"),
-        GA,
-        GQ,
-        granule("MCD43A3", DAY + dt.timedelta(3)),
-        granule("MCD43A3", DAY - dt.timedelta(3)),
-        granule("MCD12Q1", dt.date(2019, 1, 1)),
-        granule("MCD12Q1", dt.date(2021, 1, 1)),
-    ]
-    first, again = choose(files), choose([files[i] for i in order])
-    assert again.sources == first.sources
-    assert dict(again.ignored) == dict(first.ignored)
+ALL_KINDS = (
+    granule("MOD11A1", produced="2020198000000"),
+    LST,
+    LST.model_copy(update={"path": f"copy/{LST.path}"}),
+    granule("MOD11A1", tile=Tile(19, 4)),
+    granule("MYD11A1"),
+    GA,
+    GQ,
+    granule("MYD09GQ"),
+    granule("MOD09GQ", DAY + dt.timedelta(1)),
+    *(granule("MCD43A3", DAY + dt.timedelta(days)) for days in (3, -3, 5, -20)),
+    *(granule("MCD12Q1", dt.date(year, 1, 1)) for year in (2019, 2021)),
+    granule("MOD13A2"),
+    heights("N46E005.hgt", 5, 46, 6, 47),
+    heights("N45E007.hgt", 7, 45, 8, 46),
+    heights("N10E007.hgt", 7, 10, 8, 11),
+    era5("2020-07-15T00:00", "2020-07-15T12:00"),
+    era5("2020-07-15T10:00", "2020-07-15T23:00"),
+    era5("2020-07-16T00:00", "2020-07-16T23:00"),
+    raster("ndvi", date=DAY - dt.timedelta(2)),
+    raster("evi"),
+    InputFile(path="notes.doc", kind="other", reason="not a kind of file this package reads"),
+)
+
+
+@given(st.permutations(ALL_KINDS))
+def test_the_order_of_the_files_does_not_matter(order: list[InputFile]) -> None:
+    def view(made: Plan) -> object:
+        """All of a plan; files that are joined as a set, since of these the one given first goes before."""
+        joined = [s.model_copy(update={"files": frozenset(s.files)}) for s in made.sources]
+        return joined, made.missing, sorted(made.ignored), made.tile, made.date, made.platform, made.time
+
+    first, again = choose(ALL_KINDS, "h18v04"), choose(order, "h18v04")
+    assert view(again) == view(first)
     used = [p for s in again.sources for p in s.paths]
-    assert sorted(used + [p for p, _ in again.ignored]) == sorted(f.path for f in files), "each file is told once"
+    assert sorted(used + [p for p, _ in again.ignored]) == sorted(f.path for f in ALL_KINDS), "each file is told once"
+    position = {file.path: i for i, file in enumerate(order)}
+    assert [position[p] for s in again.sources if s.role == "elevation" for p in s.paths] == sorted(
+        position[p] for p in ("N46E005.hgt", "N45E007.hgt")
+    ), "files of heights stay in the order given"
+
+
+def test_each_reason_is_told_from_the_file_and_the_choice() -> None:
+    reasons = dict(choose(ALL_KINDS, "h18v04").ignored)
+    assert sorted(set(reasons.values())) == [
+        "a copy of the one used",
+        "a product that scenes do not use",
+        "an older production of the same",
+        "another date",
+        "another tile",
+        "covers 2020-07-16T00:00 to 2020-07-16T23:00 UTC, the overpass is about 2020-07-15T10:16",
+        "does not touch the tile",
+        "farther in time",
+        "more than 16 days away",
+        "not a kind of file this package reads",
+        "of the other platform",
+    ]
+
+
+def test_without_a_granule_of_lst_the_reasons_name_what_is_not_known() -> None:
+    lst = raster("lst", "lst.tif")
+    files = [lst, LST, GA, granule("MCD43A3", tile=Tile(1, 9)), era5("2020-07-15T00:00", "2020-07-15T23:00")]
+    made = choose(files)
+    assert why(made, LST) == "LST is given as a raster"
+    assert why(made, GA) == "of several tiles; name the one you want"
+    assert why(made, files[4]) == "the time of the overpass is not known; give it"
+    assert why(choose([lst, GA]), GA) == "the date of the LST is not known; give it"
+    dated = choose([lst, GA, files[4]], time="2020-07-15T10:40")
+    assert roles(dated) == {"lst": ("lst.tif",), "reflectance_500m": (GA.path,), "meteorology": (files[4].path,)}
+    assert why(choose([LST, granule("MCD43A3"), raster("albedo")]), granule("MCD43A3")) == "albedo is given as a raster"
+
+
+def test_a_name_is_given_to_one_raster_only(tmp_path: Path) -> None:
+    for first, second in (([raster("ndvi", "b.tif")], [raster("ndvi", "a.tif")]), ([raster("lst")], [raster("lst")])):
+        with pytest.raises(ArgumentError, match=r"several rasters are named (ndvi|lst)"):
+            choose([LST, *first, *second])
+    (tmp_path / "two.tif").touch()
+    with pytest.raises(ArgumentError, match="several rasters are named ndvi"):
+        plan([f"lst={tmp_path}/two.tif", f"ndvi={tmp_path}/two.tif:1", f"ndvi={tmp_path}/two.tif:2"])
+
+
+def test_a_dryness_index_is_not_asked_for(tmp_path: Path) -> None:
+    (tmp_path / "x.tif").touch()
+    made = plan([f"lst={tmp_path}/x.tif", f"tvdi={tmp_path}/x.tif"])
+    assert made.ignored[0][1].startswith("'tvdi' is not a quantity this package uses (lst, ")

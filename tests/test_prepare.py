@@ -17,8 +17,9 @@ from affine import Affine
 from granules import write_granule
 from srdanet.errors import ArgumentError, SceneError
 from srdanet.grid import SINUSOIDAL, Tile, coordinates, geobox_of, lonlat, refine, same_crs
-from srdanet.prepare import Screening, plan, prepare
+from srdanet.prepare import InputRecord, Screening, build, plan, prepare
 from srdanet.prepare.build import nest, opposite_ndwi, refine_mask
+from srdanet.readers.granule import Granule, open_granule
 from srdanet.scene import Scene, open_scene
 
 TILE, DAY = Tile(18, 4), dt.date(2020, 7, 15)
@@ -233,6 +234,34 @@ def test_heights_that_touch_the_tile_but_not_the_scene_are_left_out(tmp_path: Pa
     assert scene.provenance["left_out"] == [["dem.tif", "does not touch the LST grid"]]
 
 
+def test_only_heights_that_touch_the_scene_are_read_and_recorded(tmp_path: Path) -> None:
+    granule(tmp_path, "MOD11A1", lst_arrays())
+    write_heights(tmp_path / "far_dem.tif", top=44.0)
+    write_heights(tmp_path / "near_dem.tif")
+    scene = prepare([tmp_path])
+    assert record(scene, "elevation")["file"] == ["near_dem.tif"]
+    assert scene.provenance["left_out"] == [["far_dem.tif", "does not touch the LST grid"]]
+
+
+def test_weather_is_recorded_by_the_names_it_has(tmp_path: Path) -> None:
+    granule(tmp_path, "MOD11A1", lst_arrays())
+    write_weather(tmp_path / "whole.nc")
+    with xr.open_dataset(tmp_path / "whole.nc", engine="h5netcdf") as whole:
+        whole.drop_vars("t2m").to_netcdf(tmp_path / "era5.nc", engine="h5netcdf")
+    (tmp_path / "whole.nc").unlink()
+    entry = record(prepare([tmp_path]), "meteorology")
+    assert (entry["layers"], entry["valid"]) == (["wind"], {"wind": 1.0})
+
+
+def test_a_dryness_index_is_not_made_but_scenes_that_hold_one_open(scene: Scene, tmp_path: Path) -> None:
+    assert "tvdi" not in scene.present
+    dryness = scene.lst["lst"].copy(data=np.linspace(0, 1, 120, dtype="f4").reshape(12, 10)).rename("tvdi")
+    Scene.from_arrays(scene.lst, dryness, time=scene.time).save(tmp_path / "older.nc")
+    with open_scene(tmp_path / "older.nc") as again:
+        assert again.present == ("tvdi",)
+        np.testing.assert_array_equal(again.variable("tvdi").values, dryness.values)
+
+
 def test_provenance_names_every_input_with_its_hash(scene: Scene, folder: Path) -> None:
     assert scene.provenance["made_by"].startswith("srdanet ")
     inputs = scene.provenance["inputs"]
@@ -244,6 +273,19 @@ def test_provenance_names_every_input_with_its_hash(scene: Scene, folder: Path) 
             assert hashlib.sha256((folder / name).read_bytes()).hexdigest() == digest
     assert record(scene, "lst")["valid"] == {"lst": round(118 / 120, 6)}
     assert json.loads(json.dumps(scene.provenance)) == scene.provenance
+    for entry in inputs:
+        assert InputRecord(**entry).model_dump(mode="json", exclude_unset=True) == entry
+
+
+def test_granules_are_not_changed_by_screening(folder: Path, monkeypatch: pytest.MonkeyPatch, scene: Scene) -> None:
+    def read_only(*args: Any) -> Granule:
+        granule = open_granule(*args)
+        for layer in granule.layers.values():
+            layer.values.flags.writeable = False
+        return granule
+
+    monkeypatch.setattr(build, "open_granule", read_only)
+    assert prepare([folder]).identical(scene)
 
 
 def test_a_prepared_scene_survives_the_disk(scene: Scene, tmp_path: Path) -> None:
