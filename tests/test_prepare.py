@@ -18,7 +18,7 @@ from granules import write_granule
 from srdanet.errors import ArgumentError, SceneError
 from srdanet.grid import SINUSOIDAL, Tile, coordinates, geobox_of, lonlat, refine, same_crs
 from srdanet.prepare import InputRecord, Screening, build, plan, prepare
-from srdanet.prepare.build import nest, opposite_ndwi, refine_mask
+from srdanet.prepare.build import false_ndwi, nest, refine_mask
 from srdanet.readers.granule import Granule, open_granule
 from srdanet.scene import Scene, open_scene
 
@@ -438,7 +438,8 @@ def test_nest_keeps_what_nests_and_chooses_the_nearest_level() -> None:
 def test_mcfeeters_ndwi_is_told_from_gaos() -> None:
     ndvi = xr.DataArray(np.linspace(-0.2, 0.9, 60).reshape(6, 10))
     noise = 0.1 * np.sin(np.arange(60)).reshape(6, 10)
-    assert opposite_ndwi(0.3 - 0.8 * ndvi + noise, ndvi) < -0.9
-    assert opposite_ndwi(0.5 * ndvi - 0.1 + noise, ndvi) is None
-    assert opposite_ndwi(ndvi[:3], ndvi) is None
-    assert opposite_ndwi(ndvi * 0, ndvi) is None
+    (reason,) = false_ndwi({"ndvi": ndvi, "ndwi": 0.3 - 0.8 * ndvi + noise}).values()
+    assert reason.startswith("correlates -0.9")
+    for other in (0.5 * ndvi - 0.1 + noise, ndvi[:3], ndvi * 0):
+        assert false_ndwi({"ndvi": ndvi, "ndwi": other}) == {}
+    assert false_ndwi({"ndwi": -ndvi}) == {}

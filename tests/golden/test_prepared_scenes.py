@@ -96,11 +96,11 @@ def _measure(array: xr.DataArray) -> dict[str, Any]:
 def test_scenes_are_as_stored(case: str, shared_data: Path, tmp_path: Path) -> None:
     stored = json.loads(NUMBERS.read_text(encoding="utf-8"))[case]
     found = json.loads(json.dumps(numbers(scene_of(case, shared_data, tmp_path))))
-    # Screening is exact to the bit; regridding calls PROJ and SciPy, whose last bits differ between machines.
+    # Screening is exact to the bit; regridding depends on PROJ and on how finely positions are computed.
     exact = "rasters" not in case and "weather" not in case
     for name, array in stored["arrays"].items():
         other = found["arrays"].pop(name)
-        assert other.pop("sums") == pytest.approx(array.pop("sums"), rel=1e-6, abs=1e-9), name
+        assert other.pop("sums") == pytest.approx(array.pop("sums"), rel=1e-6 if exact else 1e-4, abs=1e-9), name
         if not exact:
             del array["sha256"], other["sha256"]
         assert other == array, name

@@ -32,7 +32,7 @@ from srdanet.grid import (
 from srdanet.predictors.solar import solar_to_utc
 from srdanet.prepare.plan import InputRecord, Plan, Source
 from srdanet.prepare.plan import plan as make_plan
-from srdanet.prepare.survey import RasterSpec, bounds_of, touch
+from srdanet.prepare.survey import bounds_of, touch
 from srdanet.readers import quality
 from srdanet.readers.checksum import digest
 from srdanet.readers.elevation import open_elevation
@@ -107,11 +107,12 @@ def prepare(
     coarse = xr.Dataset(dict(lst.arrays))
     box = geobox_of(coarse)
     times = _view_times(what, coarse, box)
+    images = [*_read_rasters(what, box, tell), *_read_granules(what, box, screening, diffuse, tell)]
     elevation, beside = _read_elevation(what, box, tell)
-    images = [*_read_rasters(what, box, tell), *_read_granules(what, box, screening, diffuse, tell), *elevation]
+    images += elevation
     images += _read_weather(what, box, times, {name for image in images for name in image.arrays}, tell)
     auxiliary = {name: array.rename(name) for image in images for name, array in image.arrays.items()}
-    doubts = _false_ndwi(auxiliary)
+    doubts = false_ndwi(auxiliary)
     provenance = {
         "made_by": f"srdanet {version('srdanet')}",
         "date": what.date.isoformat() if what.date else None,
@@ -250,12 +251,24 @@ def _read_rasters(plan: Plan, box: GeoBox, tell: Callable[[str], None]) -> Itera
 def _read_granules(
     plan: Plan, box: GeoBox, screening: Screening, diffuse: float, tell: Callable[[str], None]
 ) -> Iterator[Reading]:
-    """Reflectance, albedo and land cover, each on a grid that nests in the LST's."""
+    """Reflectance, albedo and land cover, each on a grid that nests in the LST's.
+
+    Reflectance of 500 m (MOD09GA) and 250 m (MOD09GQ) is screened by the former's 1 km state: a word stands for all
+    cells within its own. It screens the 250 m bands only when both are of one platform, since clouds move.
+    """
     readings = []
     coarse, fine = plan.source("reflectance_500m"), plan.source("reflectance_250m")
-    if coarse is not None or fine is not None:
-        tell("reflectance from " + " and ".join(s.product for s in (coarse, fine) if s is not None))
-        readings += _read_reflectance(fine, coarse, screening)
+    state: xr.DataArray | None = None
+    for source in (coarse, fine):
+        if source is None:
+            continue
+        tell(f"reflectance from {Path(source.paths[0]).name}")
+        granule = open_granule(source.paths[0], source.layers)
+        if source is coarse:
+            state = granule.layers["state"]
+        elif coarse is not None and source.product[:3] != coarse.product[:3]:
+            state = None
+        readings.append(_bands(source, granule, state, screening))
     albedo, land_cover = plan.source("albedo"), plan.source("land_cover")
     if albedo is not None:
         tell(f"albedo from {Path(albedo.paths[0]).name}")
@@ -310,7 +323,7 @@ def nest(image: xr.DataArray, coarse: GeoBox) -> tuple[xr.DataArray, str]:
 
 def _open(source: Source, date: dt.date | None) -> xr.DataArray:
     """A plain raster; of a NetCDF stack over time the image of `date`."""
-    spec: RasterSpec | None = source.spec
+    spec = source.spec
     if spec is None:
         raise ArgumentError(f"{source.role} is not a plain raster", where=source.paths[0])
     netcdf = Path(spec.path).suffix.lower() in (".nc", ".nc4", ".cdf")
@@ -325,35 +338,9 @@ def _open(source: Source, date: dt.date | None) -> xr.DataArray:
     )
 
 
-def _read_reflectance(fine: Source | None, coarse: Source | None, screening: Screening) -> list[Reading]:
-    """Surface reflectance from MOD09GQ (250 m) and MOD09GA (500 m), cloud-screened by the latter's 1 km state.
-
-    A 1 km state word stands for all its 500 m and 250 m cells. It screens the 250 m bands only
-    when both are of one platform, since clouds move.
-    """
-    readings = []
-    state: xr.DataArray | None = None
-    if coarse is not None:
-        granule = open_granule(coarse.paths[0], coarse.layers)
-        state = granule.layers["state"]
-        readings.append(_bands(coarse, granule, "qc_500m", quality.QC_500M, state, screening))
-        if fine is not None and fine.product[:3] != coarse.product[:3]:
-            state = None
-    if fine is not None:
-        granule = open_granule(fine.paths[0], fine.layers)
-        readings.append(_bands(fine, granule, "qc_250m", quality.QC_250M, state, screening))
-    return readings
-
-
-def _bands(
-    source: Source,
-    granule: Granule,
-    words: str,
-    table: quality.Table,
-    state: xr.DataArray | None,
-    screening: Screening,
-) -> Reading:
+def _bands(source: Source, granule: Granule, state: xr.DataArray | None, screening: Screening) -> Reading:
     """The bands of one granule, missing where cloud or the band's own quality forbids."""
+    words, table = ("qc_250m", quality.QC_250M) if "qc_250m" in source.layers else ("qc_500m", quality.QC_500M)
     qc = granule.layers[words]
     clear: Mask | None = None
     if state is not None:
@@ -446,29 +433,21 @@ def _read_weather(
     return readings
 
 
-def _false_ndwi(auxiliary: Mapping[str, xr.DataArray]) -> dict[str, str]:
-    """An NDWI that is another index of the same name, with the reason."""
-    if "ndwi" not in auxiliary or "ndvi" not in auxiliary:
-        return {}
-    r = opposite_ndwi(auxiliary["ndwi"], auxiliary["ndvi"])
-    if r is None:
-        return {}
-    return {"ndwi": f"correlates {r:+.2f} with NDVI: not Gao's NDWI (nir - swir), likely McFeeters' (green - nir)"}
-
-
-def opposite_ndwi(ndwi: xr.DataArray, ndvi: xr.DataArray) -> float | None:
-    """Correlation of NDWI with NDVI where it shows that this is not Gao's NDWI; else None.
+def false_ndwi(auxiliary: Mapping[str, xr.DataArray]) -> dict[str, str]:
+    """An NDWI that is another index of the same name, with the reason; empty where there is none.
 
     Gao's (nir - swir) rises with vegetation. The other index of that name, McFeeters' (green - nir),
     falls with it: in Landsat scenes around Orleans the correlation with NDVI is -0.97 to -0.98.
     """
-    if ndwi.shape != ndvi.shape:
-        return None
-    both = np.isfinite(ndwi.values) & np.isfinite(ndvi.values)
-    if both.sum() < 10 or min(ndwi.values[both].std(), ndvi.values[both].std()) == 0:
-        return None
-    r = float(np.corrcoef(ndwi.values[both], ndvi.values[both])[0, 1])
-    return r if r < _NOT_GAO else None
+    if not {"ndwi", "ndvi"} <= auxiliary.keys() or auxiliary["ndwi"].shape != auxiliary["ndvi"].shape:
+        return {}
+    ndwi, ndvi = auxiliary["ndwi"].values, auxiliary["ndvi"].values
+    both = np.isfinite(ndwi) & np.isfinite(ndvi)
+    if both.sum() < 10 or min(ndwi[both].std(), ndvi[both].std()) == 0:
+        return {}
+    r = float(np.corrcoef(ndwi[both], ndvi[both])[0, 1])
+    reason = f"correlates {r:+.2f} with NDVI: not Gao's NDWI (nir - swir), likely McFeeters' (green - nir)"
+    return {"ndwi": reason} if r < _NOT_GAO else {}
 
 
 # Screening and records.
@@ -495,36 +474,25 @@ def _valid_share(array: xr.DataArray) -> float:
 def _granule_record(
     source: Source, granule: Granule, arrays: Mapping[str, xr.DataArray], dropped: Mapping[str, int], **more: str
 ) -> InputRecord:
-    return InputRecord(
-        role=source.role,
-        product=granule.product,
-        collection=granule.collection,
-        date=granule.date,
-        distance=source.distance,
-        file=granule.name,
-        sha256=granule.sha256,
-        layers=source.layers,
-        valid={name: _valid_share(array) for name, array in arrays.items()},
-        dropped=dropped,
-        note=source.note,
-        **more,
-    )
+    known = {"collection": granule.collection, "distance": source.distance, "dropped": dropped}
+    return _record(source, arrays, file=granule.name, sha256=granule.sha256, **known, **more)
 
 
 def _raster_record(source: Source, arrays: Mapping[str, xr.DataArray], **more: Any) -> InputRecord:
+    """Of a plain raster, elevation or weather, which may be several files."""
     assumed = next(iter(arrays.values())).attrs.get("assumed", []) if arrays else []
     known = {
-        "role": source.role,
-        "product": source.product,
-        "date": source.date,
         "file": tuple(Path(path).name for path in source.paths),
         "sha256": tuple(digest(Path(path)) for path in source.paths),
-        "layers": source.layers,
-        "valid": {name: _valid_share(array) for name, array in arrays.items()},
         "assumed": "; ".join(assumed) if isinstance(assumed, list) else str(assumed),
-        "note": source.note,
     }
-    return InputRecord(**{**known, **more})
+    return _record(source, arrays, **{**known, **more})
+
+
+def _record(source: Source, arrays: Mapping[str, xr.DataArray], **more: Any) -> InputRecord:
+    known = {name: getattr(source, name) for name in ("role", "product", "date", "layers", "note")}
+    valid = {name: _valid_share(array) for name, array in arrays.items()}
+    return InputRecord(**{**known, "valid": valid, **more})
 
 
 def _thresholds(screening: Screening) -> dict[str, Any]:

@@ -361,25 +361,12 @@ def _misfit(file: InputFile, wanted: _Wanted) -> str:
     role = _role_of(file)
     if file.kind == "other":
         return file.reason
-    if file.kind == "granule":
-        return _misfit_of_granule(file, role, wanted)
-    outside = wanted.ground is not None and file.bounds is not None and not touch(file.bounds, wanted.ground)
-    if file.kind == "elevation":
-        given = "elevation is given as a raster" if "elevation" in wanted.given else ""
-        return "does not touch the tile" if outside else given
-    if wanted.overpass is None:
-        return "the time of the overpass is not known; give it"
-    if outside:
-        return "covers another place"
-    if file.span and not (file.span[0] - _BELT <= wanted.overpass <= file.span[1] + _BELT):
-        first, last, overpass = (t.astype("datetime64[m]") for t in (*file.span, wanted.overpass))
-        return f"covers {first} to {last} UTC, the overpass is about {overpass}"
-    return ""
+    if role is not None and role.name in wanted.given:
+        return f"{'LST' if role.name == 'lst' else role.name.replace('_', ' ')} is given as a raster"
+    return _misfit_of_granule(file, role, wanted) if file.kind == "granule" else _misfit_of_cover(file, wanted)
 
 
 def _misfit_of_granule(file: InputFile, role: Role | None, wanted: _Wanted) -> str:
-    if role is not None and role.name in wanted.given:
-        return f"{role.name.replace('_', ' ').replace('lst', 'LST')} is given as a raster"
     if wanted.tile is None:
         return "of several tiles; name the one you want"
     if wanted.date is None:
@@ -390,6 +377,21 @@ def _misfit_of_granule(file: InputFile, role: Role | None, wanted: _Wanted) -> s
         return "a product that scenes do not use"
     if role.window is not None and abs(_distance(role, file, wanted)) > role.window:
         return f"more than {role.window} days away" if role.window else "another date"
+    return ""
+
+
+def _misfit_of_cover(file: InputFile, wanted: _Wanted) -> str:
+    """For elevation and weather, which must cover the place and, where they have one, the time."""
+    outside = wanted.ground is not None and file.bounds is not None and not touch(file.bounds, wanted.ground)
+    if file.kind == "elevation":
+        return "does not touch the tile" if outside else ""
+    if wanted.overpass is None:
+        return "the time of the overpass is not known; give it"
+    if outside:
+        return "covers another place"
+    if file.span and not (file.span[0] - _BELT <= wanted.overpass <= file.span[1] + _BELT):
+        first, last, overpass = (t.astype("datetime64[m]") for t in (*file.span, wanted.overpass))
+        return f"covers {first} to {last} UTC, the overpass is about {overpass}"
     return ""
 
 
