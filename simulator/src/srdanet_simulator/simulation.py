@@ -14,7 +14,7 @@ from scipy import ndimage
 from srdanet.energy import aggregate, degrade
 from srdanet.grid import Level, Tile, coarsen, lonlat, refine
 from srdanet.predictors.solar import solar_to_utc, sun_at
-from srdanet.prepare.granules import DIFFUSE
+from srdanet.prepare.build import DIFFUSE
 from srdanet.readers import quality
 from srdanet_simulator.balance import reanalysis as era
 from srdanet_simulator.balance import weather as sky

@@ -180,11 +180,11 @@ class Stack:
     def read(self, rows: slice, cols: slice, factor: int) -> Fields:
         """The predictors of a window of root cells, for the step whose target has `factor` cells per root cell."""
         target = refine(self.root[rows, cols], factor)
-        own_ways = {*WEATHER, "land_cover", "elevation", "slope", "aspect"}
+        terrain_names = {"elevation", "slope"}
         layers = {
             name: _on_target(source.read(rows, cols), source.factor, factor)
             for name, source in self._sources.items()
-            if name not in own_ways
+            if name in CHANNELS and name not in terrain_names
         }
         layers |= self._land_cover(rows, cols, factor)
         # An illumination given ready made goes before the computed one, as all that is given does.
