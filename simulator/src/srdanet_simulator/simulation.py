@@ -141,7 +141,7 @@ class Simulation:
         Returns:
             Its provenance holds, under `simulated`, what makes the same simulation again.
         """
-        coarse = {
+        coarse: dict[str, NDArray[Any]] = {
             "lst": self.lst,
             "lst_error": quality.lst_error(self.qc),
             "view_angle": self.view_angle,

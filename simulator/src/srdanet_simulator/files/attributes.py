@@ -69,11 +69,8 @@ def _mod11(layer: Layer) -> Iterator[Attribute]:
     yield from _packing(layer, ("_FillValue", "text", "NA\0") if layer.fill is None else None)
     if layer.kind != "quantity":
         return
-    yield (
-        words["unpacking"],
-        "text",
-        f"{words['counts']} data * scale_factor" + (" + add_offset" if layer.offset else ""),
-    )
+    formula = f"{words['counts']} data * scale_factor" + (" + add_offset" if layer.offset else "")
+    yield words["unpacking"], "text", formula
     yield "scale_factor", "float64", layer.scale
     if layer.offset:
         yield "add_offset", "float64", layer.offset

@@ -1,7 +1,7 @@
 """Simulated granules: what each of them holds, and how it is written as HDF4-EOS, the way NASA delivers it.
 
-Granules are whole tiles of packed counts with metadata texts. Everything about a layer (name, type, packing, fill) comes from the product table that
-the readers use; the texts follow real granules of collection 6.1.
+Granules are whole tiles of packed counts with metadata texts. Everything about a layer (name, type, packing, fill)
+comes from the product table that the readers use; the texts follow real granules of collection 6.1.
 """
 
 from __future__ import annotations
