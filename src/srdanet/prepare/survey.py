@@ -27,7 +27,7 @@ from srdanet.readers.elevation import inspect_elevation
 from srdanet.readers.era5_files import read_fields
 from srdanet.readers.filenames import identify
 from srdanet.readers.meteorology import open_stations
-from srdanet.variables import BY_NAME, LST_VARIABLES
+from srdanet.variables import BY_NAME, LST_VARIABLES, UNUSED
 
 Kind = Literal["granule", "elevation", "meteorology", "stations", "raster", "other"]
 TileName = Annotated[Tile, PlainSerializer(str)]
@@ -44,7 +44,7 @@ _WEATHER = (".nc", ".nc4", ".grib", ".grb", ".grib2", ".grb2", ".zip")
 _BESIDE = (".xml", ".met", ".aux", ".txt", ".md", ".json", ".png", ".jpg", ".qml")
 _OPTIONS = ("crs", "nodata", "scale", "offset", "unit")
 # No model uses the dryness index; the table knows it only because scenes of earlier versions hold it.
-RASTER_NAMES = (*LST_VARIABLES, *(name for name in BY_NAME if name != "tvdi"))
+RASTER_NAMES = (*LST_VARIABLES, *(name for name in BY_NAME if name not in UNUSED))
 """What a plain raster may be named, in the order in which a plan lists them."""
 
 
