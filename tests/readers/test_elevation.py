@@ -172,7 +172,7 @@ def test_wrong_files_are_refused(tmp_path: Path) -> None:
     (tmp_path / "x.tif").write_text("no image")
     with pytest.raises(GranuleError, match="cannot be opened"):
         open_elevation(tmp_path / "x.tif", grid)
-    with pytest.raises(ArgumentError, match="no elevation file"):
+    with pytest.raises(ArgumentError, match="No elevation file"):
         open_elevation([], grid)
 
 

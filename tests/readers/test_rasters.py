@@ -15,7 +15,8 @@ from pyproj import CRS
 
 from srdanet.errors import ArgumentError, GranuleError, GridError
 from srdanet.grid import SINUSOIDAL, SPHERE_RADIUS, Level, Tile, same_crs
-from srdanet.readers.rasters import open_raster, place_of, suggest_grid, to_grid, to_kelvin, true_crs
+from srdanet.readers.rasters import open_raster, suggest_grid, to_kelvin, true_crs
+from srdanet.readers.resampling import to_grid
 
 DEGREES = Affine(0.01, 0, 5, 0, -0.01, 45)
 KELVIN = 280 + np.arange(56.0).reshape(7, 8) / 2
@@ -131,7 +132,7 @@ def test_sinusoidal_on_the_ellipsoid_means_the_sphere(tmp_path: Path) -> None:
     assert "taken as the MODIS sphere" in got.attrs["assumed"][0]
     assert np.allclose(to_grid(got, grid, "nearest"), KELVIN)
     stubborn = open_raster(path, name="lst", crs=GEE_WKT)
-    assert not same_crs(place_of(stubborn).crs, SINUSOIDAL)
+    assert not same_crs(geobox_of(stubborn, degrees=True).crs, SINUSOIDAL)
 
 
 def test_only_the_modis_sinusoidal_is_taken_for_it() -> None:

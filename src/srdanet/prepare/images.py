@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 
 from srdanet.errors import GridError, SceneError
-from srdanet.grid import METRES_PER_DEGREE, SINUSOIDAL, cell_size, coordinates, nesting, refine, same_crs
+from srdanet.grid import METRES_PER_DEGREE, SINUSOIDAL, cell_size, coordinates, geobox_of, nesting, refine, same_crs
 from srdanet.prepare.granules import Read, valid_share
 from srdanet.prepare.plans import Source
 from srdanet.prepare.survey import RasterSpec, bounds_of, touch
@@ -22,7 +22,8 @@ from srdanet.readers.checksum import digest
 from srdanet.readers.elevation import inspect_elevation, open_elevation
 from srdanet.readers.meteorology import at_overpass, open_era5, open_stations
 from srdanet.readers.quality import Screening
-from srdanet.readers.rasters import open_raster, place_of, suggest_grid, to_grid
+from srdanet.readers.rasters import open_raster, suggest_grid
+from srdanet.readers.resampling import to_grid
 from srdanet.variables import NO_CLASS
 
 FINEST = 4
@@ -81,7 +82,7 @@ def coarse_grid(source: Source) -> GeoBox:
 def _coarse_grid(lst: xr.DataArray) -> tuple[GeoBox, bool]:
     """The coarse grid of a plain LST raster, and whether it is the raster's own."""
     try:
-        box = place_of(lst, name="lst")
+        box = geobox_of(lst, degrees=True)
         if box.crs is not None and box.crs.projected and cell_size(box) > 0:
             return box, True
     except GridError:
@@ -104,7 +105,7 @@ def read_raster(source: Source, coarse: GeoBox, date: dt.date | None = None) -> 
 def fit(image: xr.DataArray, coarse: GeoBox) -> tuple[xr.DataArray, str]:
     """An auxiliary image on a grid that nests in `coarse`, and how it came there."""
     name = str(image.name)
-    place = place_of(image, name=name)
+    place = geobox_of(image, name=name, degrees=True)
     try:
         if nesting(coarse, place).factor <= FINEST:
             return image, "as it is"
@@ -134,7 +135,7 @@ def read_elevation(source: Source, target: GeoBox) -> Read | None:
     for path in source.paths:
         tile = inspect_elevation(path)
         if touch(bounds_of(GeoBox(tile.shape, tile.affine, tile.crs)), ground):
-            files.append(path)
+            files.append(tile)
     if not files:
         return None
     heights = open_elevation(files, target)

@@ -16,7 +16,7 @@ from odc.geo.geobox import GeoBox
 
 from srdanet.errors import ArgumentError, GranuleError
 from srdanet.readers.era5_files import read_fields
-from srdanet.readers.resample import corners
+from srdanet.readers.resampling import corners
 from srdanet.variables import BY_NAME
 
 _UNITS = {

@@ -14,7 +14,7 @@ from odc.geo.geobox import GeoBox
 from srdanet.errors import ArgumentError, SceneError
 from srdanet.grid import coordinates, lonlat
 from srdanet.readers.era5 import extent, moments, open_era5, span, step_of
-from srdanet.readers.resample import interpolate
+from srdanet.readers.resampling import interpolate
 from srdanet.readers.stations_weather import open_stations, stations_at
 from srdanet.variables import BY_NAME
 

@@ -22,11 +22,10 @@ from pyproj.exceptions import CRSError
 from srdanet.errors import ArgumentError, GranuleError, GridError
 from srdanet.grid import SINUSOIDAL, SPHERE_RADIUS, coordinates
 from srdanet.readers.raster_files import RawRaster, read_raw
-from srdanet.readers.resample import place_of, to_grid
 from srdanet.readers.suggest import repeats, suggest_grid
 from srdanet.variables import BY_NAME, LST_RANGE
 
-__all__ = ["open_raster", "place_of", "repeats", "suggest_grid", "to_grid", "to_kelvin", "true_crs"]
+__all__ = ["open_raster", "repeats", "suggest_grid", "to_kelvin", "true_crs"]
 
 _CELSIUS_RANGE = (-90.0, 75.0)
 """Surface temperatures on Earth in degrees Celsius; shares no value with `LST_RANGE`."""

@@ -12,8 +12,8 @@ from odc.geo.crs import CRS
 from odc.geo.geobox import GeoBox
 
 from srdanet.errors import ArgumentError, GridError
-from srdanet.grid import GRID_LEFT, GRID_TOP, SINUSOIDAL, SPHERE_RADIUS, Level
-from srdanet.readers.resample import corners, place_of
+from srdanet.grid import GRID_LEFT, GRID_TOP, SINUSOIDAL, SPHERE_RADIUS, Level, geobox_of
+from srdanet.readers.resampling import corners
 
 _NEAR = 0.12
 """A cell this close (relative) to a MODIS level is taken for one."""
@@ -67,7 +67,7 @@ def suggest_grid(data: xr.DataArray, *, kind: Literal["auto", "modis", "utm"] = 
     """
     if kind not in ("auto", "modis", "utm"):
         raise ArgumentError(f"kind={kind!r} is not one of auto, modis, utm")
-    place = place_of(data, name=str(data.name or "raster"))
+    place = geobox_of(data, name=str(data.name or "raster"), degrees=True)
     longitude, latitude = (float(np.nanmean(c)) for c in corners(place, CRS(4326)))
     degree = np.radians(1) * SPHERE_RADIUS
     geographic = place.crs is not None and place.crs.geographic
