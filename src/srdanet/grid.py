@@ -13,6 +13,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import lru_cache
 
 import numpy as np
 import xarray as xr
@@ -323,6 +324,11 @@ def lonlat(geobox: GeoBox) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     x, y = a.c + a.a * cols + a.b * rows, a.f + a.d * cols + a.e * rows
     if geobox.crs is None:
         raise GridError("the grid has no CRS, so its cells have no longitude and latitude")
-    projected = geobox.crs.proj
-    lon, lat = Transformer.from_crs(projected, projected.geodetic_crs, always_xy=True).transform(x, y)
+    lon, lat = _to_lonlat(geobox.crs).transform(x, y)
     return np.asarray(lon), np.asarray(lat)
+
+
+@lru_cache(maxsize=64)
+def _to_lonlat(crs: CRS) -> Transformer:
+    """Made once for each CRS: it costs milliseconds, and a scene has hundreds of grids."""
+    return Transformer.from_crs(crs.proj, crs.proj.geodetic_crs, always_xy=True)

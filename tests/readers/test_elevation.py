@@ -14,7 +14,8 @@ from odc.geo.geobox import GeoBox
 
 from srdanet.errors import ArgumentError, GranuleError, GridError, SceneError
 from srdanet.grid import SINUSOIDAL, Level, Tile, coarsen, lonlat
-from srdanet.readers.elevation import open_elevation
+from srdanet.readers import elevation
+from srdanet.readers.elevation import inspect_elevation, open_elevation
 
 
 def plane(lon: NDArray[np.floating], lat: NDArray[np.floating]) -> NDArray[np.floating]:
@@ -135,6 +136,29 @@ def test_southern_and_western_names(tmp_path: Path) -> None:
     assert np.all(got[(lat > -22.48) & (lat < -22.02) & (lon > -46.98) & (lon < -46.02)] == 34)
     assert np.all(got[(lat > -22.98) & (lat < -22.52) & (lon > -46.98) & (lon < -46.02)] == 12)
     assert np.isnan(got[(lat > -21.98) | (lat < -23.02) | (lon < -47.02) | (lon > -45.98)]).all()
+
+
+def test_the_far_side_of_the_earth_has_no_seam(tmp_path: Path) -> None:
+    paths = [hgt(tmp_path, -17, lon) for lon in (178, 179, -180)]  # posts at 180 degrees stand in two files
+    for path, west in zip(paths, (178, 179, 180), strict=True):
+        heights = plane(*np.meshgrid((west - 174) / 10 + np.arange(1201) / 12000, -16 - np.arange(1201) / 1200))
+        path.write_bytes(np.round(heights + 95_000).astype(">i2").tobytes())
+    grid = GeoBox((60, 80), Affine(250, 0, -10_000, 0, -250, -1_820_000), "+proj=tmerc +lon_0=180 +ellps=WGS84")
+    lon, lat = lonlat(grid)
+    expected = plane((np.mod(lon, 360) - 174) / 10, lat) + 95_000
+    for given in (paths, paths[::-1]):
+        got = open_elevation(given, grid)
+        assert np.abs(got.values - expected).max() < 0.6
+        assert set(got.attrs["sources"]) == {"S17E179.hgt", "S17W180.hgt"}
+
+
+def test_what_was_inspected_is_not_opened_again_for_that(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    paths = [hgt(tmp_path, 44, lon) for lon in (4, 5)]
+    grid = around(5.0, 44.5)
+    expected = open_elevation(paths, grid).values
+    tiles = [inspect_elevation(path) for path in paths]
+    monkeypatch.setattr(elevation, "inspect_elevation", None)
+    assert np.array_equal(open_elevation(tiles, grid).values, expected)
 
 
 def test_one_arc_second_and_zip(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from pyproj import CRS
 
 from srdanet.errors import ArgumentError, GranuleError, GridError
-from srdanet.grid import SINUSOIDAL, SPHERE_RADIUS, Level, Tile, same_crs
+from srdanet.grid import SINUSOIDAL, SPHERE_RADIUS, Level, Tile, geobox_of, same_crs
 from srdanet.readers.rasters import open_raster, suggest_grid, to_kelvin, true_crs
 from srdanet.readers.resampling import to_grid
 

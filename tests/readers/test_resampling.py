@@ -168,7 +168,7 @@ def test_a_cloudy_image_at_the_right_place_is_no_error() -> None:
 
 def test_place_of_wants_coordinates_crs_and_north_up() -> None:
     good = image(MIDDLE.geobox(Level.KM1)[3:9, 2:9], np.zeros((6, 7)))
-    assert geobox_of(good).affine.almost_equals(MIDDLE.geobox(Level.KM1)[3:9, 2:9].affine, 1e-6, degrees=True)
+    assert geobox_of(good, degrees=True).affine.almost_equals(MIDDLE.geobox(Level.KM1)[3:9, 2:9].affine, 1e-6)
     with pytest.raises(GridError, match="north to south"):
         geobox_of(good[::-1], degrees=True)
     with pytest.raises(GridError, match="no CRS"):

@@ -28,7 +28,7 @@ from odc.geo.geobox import GeoBox
 from srdanet.arrays import Float32, Float64
 from srdanet.errors import ArgumentError, GranuleError, GridError, SceneError
 from srdanet.grid import METRES_PER_DEGREE, coordinates, windows
-from srdanet.readers.resampling import MIN_VALID, NOWHERE, interpolate, near_corners, splits_for, sub_points
+from srdanet.readers.resampling import MIN_VALID, NOWHERE, interpolate, interpolate_within, near_corners, splits_for, sub_points
 from srdanet.variables import BY_NAME
 
 _SIDES = {2 * n * n: n for n in (1201, 3601)}
@@ -207,6 +207,13 @@ class _Piece:
     """Of each corner of the block's cells, (y + 1, x + 1), in `heights`, whose first post is 0."""
     rows: Float32
     tiles: tuple[ElevationTile, ...]
+    complete: bool
+    """Whether every point of the block lies among known heights."""
+
+    def at(self, cols: Float32, rows: Float32) -> Float32:
+        """Heights at points of the block, m, NaN = unknown."""
+        read = interpolate_within if self.complete else interpolate
+        return read(self.heights, (rows, cols))
 
 
 def _pieces(lattice: _Lattice, geobox: GeoBox, every: int) -> Iterator[_Piece]:
@@ -230,7 +237,8 @@ def _pieces(lattice: _Lattice, geobox: GeoBox, every: int) -> Iterator[_Piece]:
         cols, rows = (
             np.where(on, place - first - 0.5, NOWHERE).astype(np.float32) for place, first in ((col, col0), (row, row0))
         )
-        yield _Piece(heights, cols, rows, tuple(tile for tile, _, _ in hits))
+        complete = bool(on.all()) and not np.isnan(heights).any()
+        yield _Piece(heights, cols, rows, tuple(tile for tile, _, _ in hits), complete)
 
 
 def _mean(pieces: Sequence[_Piece], shape: tuple[int, int]) -> Float64:
@@ -240,13 +248,10 @@ def _mean(pieces: Sequence[_Piece], shape: tuple[int, int]) -> Float64:
     splits = max(2, *(splits_for(piece.cols, piece.rows, Affine.identity()) for piece in pieces))
     total, count = np.zeros(shape), np.zeros(shape, dtype=np.int32)
     for places in zip(*(sub_points(piece.cols, piece.rows, splits) for piece in pieces), strict=True):
-        height = np.full(shape, np.nan, dtype=np.float32)
-        for piece, (col, row) in zip(pieces, places, strict=True):
+        height = pieces[0].at(*places[0])
+        for piece, place in zip(pieces[1:], places[1:], strict=True):
             unknown = np.isnan(height)
-            if unknown.all():
-                height = interpolate(piece.heights, (row, col))
-            elif unknown.any():
-                height[unknown] = interpolate(piece.heights, (row[unknown], col[unknown]))
+            height[unknown] = piece.at(*(axis[unknown] for axis in place))
         known = np.isfinite(height)
         total += np.where(known, height, 0)
         count += known
@@ -262,12 +267,13 @@ def _overlaps(
 ) -> Iterator[tuple[ElevationTile, Slices, Slices]]:
     """Which part of which tile fills which part of a window of the lattice."""
     for tile, top, left in lattice.members:
-        spans = []
-        for (first, last), start, size in ((rows, top, tile.shape[0]), (cols, left, tile.shape[1])):
-            a, b = max(first, start), min(last, start + size)
-            spans.append((slice(a - start, b - start), slice(a - first, b - first), b > a))
-        if all(s[2] for s in spans):
-            yield tile, (spans[0][0], spans[1][0]), (spans[0][1], spans[1][1])
+        (first, end), (west, east) = (
+            (max(low, start), min(high, start + size))
+            for (low, high), start, size in ((rows, top, tile.shape[0]), (cols, left, tile.shape[1]))
+        )
+        if first < end and west < east:
+            source = slice(first - top, end - top), slice(west - left, east - left)
+            yield tile, source, (slice(first - rows[0], end - rows[0]), slice(west - cols[0], east - cols[0]))
 
 
 def _heights(tile: ElevationTile, part: Slices) -> NDArray[np.float32]:
@@ -280,6 +286,6 @@ def _heights(tile: ElevationTile, part: Slices) -> NDArray[np.float32]:
             raw = file.read(1, window=rasterio.windows.Window.from_slices(*part), masked=True)
     except rasterio.errors.RasterioIOError as error:
         raise GranuleError(f"heights cannot be read ({error})", where=tile.path, todo="download it again") from error
-    heights = np.asarray(raw.filled(0), dtype=np.float32)
-    void = np.ma.getmaskarray(raw) | ~((heights >= limits.low) & (heights <= limits.high))
-    return np.where(void, np.float32(np.nan), heights)
+    heights = np.asarray(raw.data, dtype=np.float32)
+    known = ~np.ma.getmaskarray(raw) & (heights >= limits.low) & (heights <= limits.high)
+    return np.where(known, heights, np.float32(np.nan))

@@ -19,9 +19,8 @@ from affine import Affine
 from numpy.typing import NDArray
 from odc.geo.crs import CRS
 from odc.geo.geobox import GeoBox
-from pyproj import Transformer
 
-from srdanet.arrays import Floats, Mask
+from srdanet.arrays import Float64, Floats, Mask
 from srdanet.errors import ArgumentError, GridError
 from srdanet.grid import coordinates, geobox_of, windows
 
@@ -36,7 +35,7 @@ NOWHERE = -1e9
 """An index outside every image, for points off the map."""
 
 
-def corners(geobox: GeoBox, crs: CRS) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def corners(geobox: GeoBox, crs: CRS) -> tuple[Float64, Float64]:
     """Cell corners of `geobox` in another CRS, each (y+1, x+1); not finite where off the map.
 
     Longitudes run on past 180 degrees rather than jump.
@@ -47,25 +46,22 @@ def corners(geobox: GeoBox, crs: CRS) -> tuple[NDArray[np.float64], NDArray[np.f
     if geobox.crs is None:
         raise GridError("the target grid has no CRS")
     if crs != geobox.crs:
-        x, y = Transformer.from_crs(geobox.crs.proj, crs.proj, always_xy=True).transform(x, y)
+        x, y = geobox.crs.transformer_to_crs(crs)(x, y)
     if crs.geographic and np.isfinite(x).any():
         centre = x[np.isfinite(x)][0]
         x = centre + np.mod(x - centre + 180, 360) - 180
     return x, y
 
 
-def near_corners(geobox: GeoBox, crs: CRS, every: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def near_corners(geobox: GeoBox, crs: CRS, every: int) -> tuple[Float64, Float64]:
     """As `corners`, with only each `every`-th corner projected and those between found linearly: far cheaper."""
     height, width = geobox.shape
-    knots = GeoBox((-(-height // every), -(-width // every)), geobox.affine * Affine.scale(every), geobox.crs)
+    knots = GeoBox((height // every + 1, width // every + 1), geobox.affine * Affine.scale(every), geobox.crs)
     x, y = corners(knots, crs)
-    if every == 1 or not (np.isfinite(x).all() and np.isfinite(y).all()):
+    if not (np.isfinite(x).all() and np.isfinite(y).all()):
         return corners(geobox, crs)
-    down, across = (
-        np.maximum(0, 1 - np.abs(np.arange(size + 1)[:, None] / every - np.arange(count + 1)))
-        for size, count in zip(geobox.shape, knots.shape, strict=True)
-    )
-    return down @ x @ across.T, down @ y @ across.T
+    places = np.broadcast_arrays(np.arange(height + 1.0)[:, None] / every, np.arange(width + 1.0) / every)
+    return interpolate_within(x, places), interpolate_within(y, places)
 
 
 def splits_for(x: Floats, y: Floats, affine: Affine) -> int:
@@ -131,8 +127,7 @@ def interpolate(values: Floats, places: Sequence[Floats]) -> Floats:
     """Linear interpolation in every axis at fractional indices, weights on valid values only.
 
     A point needs at least half of its weight on valid values, else it is NaN. The last
-    value holds for half a cell beyond its centre; farther out is NaN. (scipy's `map_coordinates`
-    does the same for whole images without gaps, at two to four times the cost.)
+    value holds for half a cell beyond its centre; farther out is NaN.
 
     Args:
         values: Any shape, float, NaN = missing.
@@ -142,44 +137,52 @@ def interpolate(values: Floats, places: Sequence[Floats]) -> Floats:
         The shape of the places.
     """
     outside = np.zeros(places[0].shape, dtype=bool)
-    index = np.zeros(places[0].shape, dtype=np.intp)
-    shares, steps = [], []
-    stride = values.size
     for place, size in zip(places, values.shape, strict=True):
-        stride //= size
         outside |= (place < -0.5) | (place > size - 0.5)
-        inner = np.clip(place, 0, size - 1)
-        low = np.minimum(inner.astype(np.intp), max(size - 2, 0))
-        shares.append(inner - low.astype(inner.dtype))
-        steps.append(stride if size > 1 else 0)
-        index += low * stride
-    flat = values.ravel()
-    out = _mixed(flat, index, shares, steps)
+    inner = [np.clip(place, 0, size - 1) for place, size in zip(places, values.shape, strict=True)]
+    padded = np.pad(values, (0, 1), mode="edge")
+    out = interpolate_within(padded, inner)
     missing = np.isnan(out) & ~outside
     if missing.any():
         # A NaN spoils its neighbours even with weight zero: do those points again, weighted.
-        some = index[missing], [share[missing] for share in shares], steps
-        total = _mixed(flat, *some, read=np.nan_to_num)
-        weight = _mixed(flat, *some, read=lambda corner: np.isfinite(corner).astype(values.dtype))
+        some = [place[missing] for place in inner]
+        total = interpolate_within(padded, some, lambda corner: np.where(np.isnan(corner), 0, corner))
+        weight = interpolate_within(padded, some, lambda corner: np.isfinite(corner).astype(values.dtype))
         enough = weight >= MIN_VALID - 1e-6
         out[missing] = np.where(enough, total / np.where(enough, weight, 1), np.nan)
     out[outside] = np.nan
     return out
 
 
-def _mixed(
-    flat: Floats,
-    index: NDArray[np.intp],
-    shares: Sequence[Floats],
-    steps: Sequence[int],
-    read: Callable[[Floats], Floats] = lambda corner: corner,
+def interpolate_within(
+    values: Floats, places: Sequence[Floats], read: Callable[[Floats], Floats] = lambda corner: corner
 ) -> Floats:
-    """Values between the corners of a box: `index` is its lowest corner, `steps` lead to the next along each axis."""
-    if not shares:
-        return read(flat[index])
-    low = _mixed(flat, index, shares[1:], steps[1:], read)
-    high = _mixed(flat, index + steps[0], shares[1:], steps[1:], read)
-    return low + shares[0] * (high - low)
+    """Linear interpolation at places that all have a next value along every axis; a NaN spoils all around it.
+
+    This is what reading heights for a whole tile spends its time on (400 million points): plain numpy in
+    single precision takes a fifth of the time of scipy's `map_coordinates`.
+
+    Args:
+        values: Any shape, float.
+        places: One array of indices for each axis, at least 0 and below its size - 1.
+        read: What is done to the values before they are mixed.
+    """
+    index = np.zeros(places[0].shape, dtype=np.intp)
+    shares = []
+    for place, size in zip(places, values.shape, strict=True):
+        low = place.astype(np.int32)
+        shares.append(place - low.astype(place.dtype))
+        index = index * size + low
+    flat = values.ravel()
+
+    def mixed(first: int, axis: int) -> Floats:
+        if axis == values.ndim:
+            return read(flat[first:].take(index))
+        low = mixed(first, axis + 1)
+        return low + shares[axis] * (mixed(first + strides[axis], axis + 1) - low)
+
+    strides = [int(np.prod(values.shape[axis + 1 :])) for axis in range(values.ndim)]
+    return mixed(0, 0)
 
 
 def to_grid(data: xr.DataArray, geobox: GeoBox, how: How = "mean") -> xr.DataArray:
