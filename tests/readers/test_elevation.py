@@ -191,7 +191,7 @@ def test_wrong_files_are_refused(tmp_path: Path) -> None:
     (tmp_path / "N44E007.hgt.zip").write_bytes(b"PK\x03\x04 cut")
     with pytest.raises(GranuleError, match="zip"):
         open_elevation(tmp_path / "N44E007.hgt.zip", grid)
-    with pytest.raises(GranuleError, match="no such"):
+    with pytest.raises(GranuleError, match="no such elevation file"):
         open_elevation(tmp_path / "N44E008.hgt", grid)
     (tmp_path / "x.tif").write_text("no image")
     with pytest.raises(GranuleError, match="cannot be opened"):

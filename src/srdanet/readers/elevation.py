@@ -28,7 +28,15 @@ from odc.geo.geobox import GeoBox
 from srdanet.arrays import Float32, Float64
 from srdanet.errors import ArgumentError, GranuleError, GridError, SceneError
 from srdanet.grid import METRES_PER_DEGREE, coordinates, windows
-from srdanet.readers.resampling import MIN_VALID, NOWHERE, interpolate, interpolate_within, near_corners, splits_for, sub_points
+from srdanet.readers.resampling import (
+    MIN_VALID,
+    NOWHERE,
+    interpolate,
+    interpolate_within,
+    near_corners,
+    splits_for,
+    sub_points,
+)
 from srdanet.variables import BY_NAME
 
 _SIDES = {2 * n * n: n for n in (1201, 3601)}
@@ -64,48 +72,48 @@ def inspect_elevation(path: str | Path) -> ElevationTile:
     """Where a file of heights lies, without reading its heights.
 
     Raises:
-        GranuleError: when it is missing, damaged, no SRTM name or size, or of several bands.
+        GranuleError: when it is missing, damaged, misnamed, of the wrong size, or of several bands.
         GridError: when it has no CRS or is rotated.
     """
     import rasterio
 
     path = Path(path)
     if not path.is_file():
-        raise GranuleError("no such elevation file", where=path)
+        raise GranuleError("There is no such elevation file.", where=path)
     target = _hgt_target(path) if path.name.lower().endswith((".hgt", ".hgt.zip")) else str(path)
     try:
         with rasterio.open(target) as file:
             affine, shape, crs, count = file.transform, file.shape, file.crs, file.count
     except rasterio.errors.RasterioIOError as error:
-        todo = "elevation is read from .hgt (or .hgt.zip) and GeoTIFF; download it again"
-        raise GranuleError(f"cannot be opened as elevation ({error})", where=path, todo=todo) from error
+        todo = "Elevation is read from .hgt (or .hgt.zip) and GeoTIFF. Download the file again."
+        raise GranuleError(f"The file cannot be opened as elevation ({error}).", where=path, todo=todo) from error
     if count != 1:
-        raise GranuleError(f"has {count} bands; a file of heights has one", where=path)
+        raise GranuleError(f"The file has {count} bands.", where=path, todo="Give a file of heights, which has one band.")
     if crs is None:
-        raise GridError("has no CRS", where=path, todo="assign one, such as gdal_edit.py -a_srs EPSG:4326")
+        raise GridError("The file has no CRS.", where=path, todo="Assign one, such as gdal_edit.py -a_srs EPSG:4326.")
     if affine.b or affine.d or affine.e > 0 or affine.a < 0:
-        raise GridError("is rotated or upside down", where=path, todo="warp it north up first")
+        raise GridError("The raster is rotated or upside down.", where=path, todo="Warp it north up first (gdalwarp).")
     return ElevationTile(target, CRS(crs.to_wkt()), affine, shape)
 
 
 def _hgt_target(path: Path) -> str:
     """What rasterio opens for a `.hgt` or `.hgt.zip`, after checking name and size."""
     if _NAME.match(path.name) is None:
-        todo = "a .hgt file holds no place; name it by its south-west corner"
-        raise GranuleError("is not named like N44E005.hgt", where=path, todo=todo)
+        todo = "A .hgt file does not say where it lies. Name it by its south-west corner."
+        raise GranuleError("The file is not named like N44E005.hgt.", where=path, todo=todo)
     target, size = str(path), path.stat().st_size
     if path.suffix.lower() == ".zip":
         try:
             with zipfile.ZipFile(path) as archive:
                 inner = [i for i in archive.infolist() if i.filename.lower().endswith(".hgt")]
         except zipfile.BadZipFile as error:
-            raise GranuleError("is no zip archive, or is cut off", where=path, todo="download it again") from error
+            raise GranuleError("The file is not a zip archive, or is cut off.", where=path, todo="Download it again.") from error
         if len(inner) != 1 or _NAME.match(inner[0].filename) is None:
-            raise GranuleError("holds no single .hgt named like N44E005.hgt", where=path)
+            raise GranuleError("The archive does not hold exactly one .hgt named like N44E005.hgt.", where=path)
         target, size = f"/vsizip/{path.resolve()}/{inner[0].filename}", inner[0].file_size
     if size not in _SIDES:
-        todo = "1 arc second files hold 3601 x 3601 values of two bytes, 3 arc seconds 1201 x 1201"
-        raise GranuleError(f"has {size} bytes; no SRTM tile has that size", where=path, todo=todo)
+        todo = "Tiles of 1 arc second have 3601 x 3601 values of two bytes, of 3 arc seconds 1201 x 1201. Download it again."
+        raise GranuleError(f"The file has {size} bytes; no SRTM tile has that size.", where=path, todo=todo)
     return target
 
 
@@ -181,7 +189,7 @@ def open_elevation(
         part = geobox[window.inner]
         pieces = [piece for lattice in lattices for piece in _pieces(lattice, part, every)]
         used |= {tile for piece in pieces for tile in piece.tiles}
-        out[window.inner] = _mean(pieces, part.shape)
+        out[window.inner] = _mean(pieces, (part.shape[0], part.shape[1]))
     if not np.isfinite(out).any():
         covered = "; ".join(f"{tile.name}: {tile.bounds}" for tile in tiles[:4])
         todo = "Give the tiles of this place."
@@ -242,7 +250,7 @@ def _pieces(lattice: _Lattice, geobox: GeoBox, every: int) -> Iterator[_Piece]:
 
 
 def _mean(pieces: Sequence[_Piece], shape: tuple[int, int]) -> Float64:
-    """Mean height of each cell of a block, m; NaN where fewer than half of its points have one. The first piece wins."""
+    """Mean height of each cell of a block, m, the first piece first; NaN where fewer than half of a cell is known."""
     if not pieces:
         return np.full(shape, np.nan)
     splits = max(2, *(splits_for(piece.cols, piece.rows, Affine.identity()) for piece in pieces))
@@ -276,7 +284,7 @@ def _overlaps(
             yield tile, source, (slice(first - rows[0], end - rows[0]), slice(west - cols[0], east - cols[0]))
 
 
-def _heights(tile: ElevationTile, part: Slices) -> NDArray[np.float32]:
+def _heights(tile: ElevationTile, part: Slices) -> Float32:
     """A part of one tile, m, voids NaN."""
     import rasterio
 
@@ -285,7 +293,7 @@ def _heights(tile: ElevationTile, part: Slices) -> NDArray[np.float32]:
         with rasterio.open(tile.path) as file:
             raw = file.read(1, window=rasterio.windows.Window.from_slices(*part), masked=True)
     except rasterio.errors.RasterioIOError as error:
-        raise GranuleError(f"heights cannot be read ({error})", where=tile.path, todo="download it again") from error
+        raise GranuleError(f"The heights cannot be read ({error}).", where=tile.path, todo="Download the file again.") from error
     heights = np.asarray(raw.data, dtype=np.float32)
     known = ~np.ma.getmaskarray(raw) & (heights >= limits.low) & (heights <= limits.high)
     return np.where(known, heights, np.float32(np.nan))

@@ -16,7 +16,6 @@ from typing import Literal
 import numpy as np
 import xarray as xr
 from affine import Affine
-from numpy.typing import NDArray
 from odc.geo.crs import CRS
 from odc.geo.geobox import GeoBox
 
@@ -44,7 +43,7 @@ def corners(geobox: GeoBox, crs: CRS) -> tuple[Float64, Float64]:
     cols, rows = np.meshgrid(np.arange(width + 1.0), np.arange(height + 1.0))
     x, y = (np.asarray(c, dtype=np.float64) for c in geobox.affine * (cols, rows))
     if geobox.crs is None:
-        raise GridError("the target grid has no CRS")
+        raise GridError("The target grid has no CRS.", todo="Give a grid with a CRS.")
     if crs != geobox.crs:
         x, y = geobox.crs.transformer_to_crs(crs)(x, y)
     if crs.geographic and np.isfinite(x).any():
@@ -53,7 +52,7 @@ def corners(geobox: GeoBox, crs: CRS) -> tuple[Float64, Float64]:
     return x, y
 
 
-def near_corners(geobox: GeoBox, crs: CRS, every: int) -> tuple[Float64, Float64]:
+def near_corners(geobox: GeoBox, crs: CRS, every: int) -> tuple[Floats, Floats]:
     """As `corners`, with only each `every`-th corner projected and those between found linearly: far cheaper."""
     height, width = geobox.shape
     knots = GeoBox((height // every + 1, width // every + 1), geobox.affine * Affine.scale(every), geobox.crs)
@@ -202,11 +201,11 @@ def to_grid(data: xr.DataArray, geobox: GeoBox, how: How = "mean") -> xr.DataArr
         (y, x) float32 on `geobox`, attributes kept; NaN where fewer than half of a cell is valid.
 
     Raises:
-        GridError: when the image has no place, or lies elsewhere.
+        GridError: when the image has no coordinates or CRS, or lies outside the target grid.
         ArgumentError: when `how` is unknown.
     """
     if how not in ("mean", "nearest", "bilinear", "mode"):
-        raise ArgumentError(f"how={how!r} is not one of mean, nearest, bilinear, mode")
+        raise ArgumentError(f"how={how!r} is not one of mean, nearest, bilinear, mode.")
     name = str(data.name or "raster")
     source = geobox_of(data, name=name, degrees=True)
     assert source.crs is not None  # geobox_of raised otherwise
@@ -229,7 +228,7 @@ def to_grid(data: xr.DataArray, geobox: GeoBox, how: How = "mean") -> xr.DataArr
     if not touched:
         box = source.boundingbox
         where = f"{name} ({box.left:.6g}, {box.bottom:.6g}, {box.right:.6g}, {box.top:.6g} in {str(source.crs)[:40]})"
-        raise GridError("lies outside the target grid", where=where, todo="check the CRS, or choose another place")
+        raise GridError("The image lies outside the target grid.", where=where, todo="Check the CRS, or choose another place.")
     attrs = {k: v for k, v in data.attrs.items() if k not in ("grid_mapping", "crs")} | {"regridded": how}
     return xr.DataArray(out, dims=("y", "x"), coords=coordinates(geobox), attrs=attrs, name=data.name)
 
