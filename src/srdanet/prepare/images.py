@@ -20,10 +20,12 @@ from srdanet.prepare.survey import RasterSpec, bounds_of, touch
 from srdanet.readers import quality
 from srdanet.readers.checksum import digest
 from srdanet.readers.elevation import inspect_elevation, open_elevation
-from srdanet.readers.meteorology import at_overpass, open_era5, open_stations
+from srdanet.readers.era5 import open_era5
+from srdanet.readers.meteorology import at_overpass
 from srdanet.readers.quality import Screening
 from srdanet.readers.rasters import open_raster, suggest_grid
 from srdanet.readers.resampling import to_grid
+from srdanet.readers.stations_weather import open_stations
 from srdanet.variables import NO_CLASS
 
 FINEST = 4

@@ -220,7 +220,7 @@ def _extent(path: Path) -> Bounds:
 
 
 def _weather(path: Path) -> Found:
-    from srdanet.readers.era5_files import read_fields
+    from srdanet.readers.era5 import read_fields
 
     seen: list[tuple[NDArray[Any], NDArray[Any], NDArray[Any]]] = []
 
@@ -238,7 +238,7 @@ def _weather(path: Path) -> Found:
 
 
 def _stations(path: Path) -> Found:
-    from srdanet.readers.meteorology import open_stations
+    from srdanet.readers.stations_weather import open_stations
 
     times = open_stations(path)["time"].values
     return Found(str(path), "stations", "stations", span=(times.min(), times.max()))

@@ -88,7 +88,9 @@ def inspect_elevation(path: str | Path) -> ElevationTile:
         todo = "Elevation is read from .hgt (or .hgt.zip) and GeoTIFF. Download the file again."
         raise GranuleError(f"The file cannot be opened as elevation ({error}).", where=path, todo=todo) from error
     if count != 1:
-        raise GranuleError(f"The file has {count} bands.", where=path, todo="Give a file of heights, which has one band.")
+        raise GranuleError(
+            f"The file has {count} bands.", where=path, todo="Give a file of heights, which has one band."
+        )
     if crs is None:
         raise GridError("The file has no CRS.", where=path, todo="Assign one, such as gdal_edit.py -a_srs EPSG:4326.")
     if affine.b or affine.d or affine.e > 0 or affine.a < 0:
@@ -107,12 +109,14 @@ def _hgt_target(path: Path) -> str:
             with zipfile.ZipFile(path) as archive:
                 inner = [i for i in archive.infolist() if i.filename.lower().endswith(".hgt")]
         except zipfile.BadZipFile as error:
-            raise GranuleError("The file is not a zip archive, or is cut off.", where=path, todo="Download it again.") from error
+            raise GranuleError(
+                "The file is not a zip archive, or is cut off.", where=path, todo="Download it again."
+            ) from error
         if len(inner) != 1 or _NAME.match(inner[0].filename) is None:
             raise GranuleError("The archive does not hold exactly one .hgt named like N44E005.hgt.", where=path)
         target, size = f"/vsizip/{path.resolve()}/{inner[0].filename}", inner[0].file_size
     if size not in _SIDES:
-        todo = "Tiles of 1 arc second have 3601 x 3601 values of two bytes, of 3 arc seconds 1201 x 1201. Download it again."
+        todo = "A tile has 3601 x 3601 (1 arc second) or 1201 x 1201 values of two bytes. Download it again."
         raise GranuleError(f"The file has {size} bytes; no SRTM tile has that size.", where=path, todo=todo)
     return target
 
@@ -293,7 +297,9 @@ def _heights(tile: ElevationTile, part: Slices) -> Float32:
         with rasterio.open(tile.path) as file:
             raw = file.read(1, window=rasterio.windows.Window.from_slices(*part), masked=True)
     except rasterio.errors.RasterioIOError as error:
-        raise GranuleError(f"The heights cannot be read ({error}).", where=tile.path, todo="Download the file again.") from error
+        raise GranuleError(
+            f"The heights cannot be read ({error}).", where=tile.path, todo="Download the file again."
+        ) from error
     heights = np.asarray(raw.data, dtype=np.float32)
     known = ~np.ma.getmaskarray(raw) & (heights >= limits.low) & (heights <= limits.high)
     return np.where(known, heights, np.float32(np.nan))

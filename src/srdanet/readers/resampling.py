@@ -228,7 +228,9 @@ def to_grid(data: xr.DataArray, geobox: GeoBox, how: How = "mean") -> xr.DataArr
     if not touched:
         box = source.boundingbox
         where = f"{name} ({box.left:.6g}, {box.bottom:.6g}, {box.right:.6g}, {box.top:.6g} in {str(source.crs)[:40]})"
-        raise GridError("The image lies outside the target grid.", where=where, todo="Check the CRS, or choose another place.")
+        raise GridError(
+            "The image lies outside the target grid.", where=where, todo="Check the CRS, or choose another place."
+        )
     attrs = {k: v for k, v in data.attrs.items() if k not in ("grid_mapping", "crs")} | {"regridded": how}
     return xr.DataArray(out, dims=("y", "x"), coords=coordinates(geobox), attrs=attrs, name=data.name)
 
