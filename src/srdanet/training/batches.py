@@ -16,22 +16,9 @@ from torch.utils.data import Dataset
 from srdanet.arrays import Float32, Mask, repeat
 from srdanet.interpolation import interpolate
 from srdanet.predictors.stack import CHANNELS, CLASSES, CONTEXT, orientation_signs
+from srdanet.training.config import Recipe
 from srdanet.training.sources import Sample
 from srdanet.variables import BANDS, WEATHER
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """How one source is drawn."""
-
-    weight: float
-    """Share of the batches."""
-    batch: int
-    """Samples in a batch."""
-    crop: int
-    """Side of the crop, coarse cells."""
-    noise: float = 0.0
-    """Noise (K) added to the coarse LST."""
 
 
 REORIENTED = 0.25
