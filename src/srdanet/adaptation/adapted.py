@@ -23,7 +23,6 @@ from srdanet.network.srdanet import SRDANet, load_network
 from srdanet.predictors.overpass import Overpass
 
 
-
 @dataclass(frozen=True)
 class Adapted(Bundle):
     """A bundle with weights of its own; name, version and hash are those of the bundle it started from."""

@@ -14,10 +14,9 @@ except ImportError as error:
     raise MissingExtraError(f"training needs {error.name}, which is not installed", todo=todo) from error
 
 from srdanet.training.config import TrainConfig, read_config
-from srdanet.training.export import publish
 from srdanet.training.loop import train_stages
 
-__all__ = ["TrainConfig", "publish", "read_config", "train"]
+__all__ = ["TrainConfig", "read_config", "train"]
 
 
 def train(config: Path | str, *, resume: bool = False, hours: float | None = None) -> Path:

@@ -17,6 +17,8 @@ from srdanet.network.srdanet import Architecture
 Term = Literal["degradation", "charbonnier", "ms_ssim"]
 TERMS: tuple[Term, ...] = get_args(Term)
 """Terms of the loss, see `network.losses`, in the order in which they are reported."""
+SIMULATED = "srdanet_simulator:scenes"
+"""Where simulated scenes come from unless a configuration says otherwise."""
 SHARED = ("data", "output", "start", "network", "held_fold")
 """What all stages of a file have in common, so that each can go on from the one before."""
 
@@ -85,7 +87,7 @@ class TrainConfig(BaseModel):
 
     A stage after the first starts from the checkpoint of the stage before it.
     """
-    simulated: str = Field("srdanet_simulator:scenes", pattern=r"^[\w.]+:\w+$")
+    simulated: str = Field(SIMULATED, pattern=r"^[\w.]+:\w+$")
     """Where simulated scenes come from, `module:function`; see `training.sources.simulated_scenes`."""
     simulated_scenes: int = Field(0, ge=0)
     held_fold: int | None = None

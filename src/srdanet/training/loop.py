@@ -246,7 +246,7 @@ def train_stages(stages: Sequence[TrainConfig], *, resume: bool = False, hours: 
     for stage, fabric in ahead:
         left = None if hours is None else hours - (time.monotonic() - start) / 3600
         checkpoint = launch(fabric, _train, stage, *gather(stage), resume, left)
-        if not is_finished(stage) or (left is not None and time.monotonic() - start > left * 3600):
+        if not is_finished(stage) or (hours is not None and time.monotonic() - start > hours * 3600):
             break
     return checkpoint
 
