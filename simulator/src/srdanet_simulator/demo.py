@@ -18,14 +18,16 @@ import xarray as xr
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 
+from srdanet.arrays import Progress
 from srdanet.atomic import refuse_existing
-from srdanet.downscaling.rollout import Progress
-from srdanet.grid import Level, coordinates, geobox_of, nesting, refine
+from srdanet.downscaling.plan import ProductFiles, RunPlan, stem_of
+from srdanet.grid import coordinates, geobox_of, nesting, refine
 from srdanet.interpolation import interpolate
 from srdanet.prepare import prepare
 from srdanet.product.comparison import write_comparison
-from srdanet.product.produce import levels_of, produce, stem_of
-from srdanet.product.product import ProductFiles, check_outputs
+from srdanet.product.produce import produce
+from srdanet.product.product import check_outputs
+from srdanet.product.record import Origin
 from srdanet.scene import Scene
 from srdanet_simulator import Simulation, simulate, write
 
@@ -91,14 +93,14 @@ def run_demo(
     refuse_existing([folder / "granules", folder / "scene.nc", picture], overwrite=overwrite)
     land = simulate(seed, size)
     stem = stem_of(land.tile, land.time, land.day)
-    check_outputs(folder, stem, levels_of(Level.KM1.metres, 250), overwrite=overwrite)
+    check_outputs(folder, stem, RunPlan.of(land.geobox, to=250).levels.values(), overwrite=overwrite)
     write(land, folder / "granules", overwrite=overwrite)
     whole = prepare([folder / "granules"], tile=land.tile, date=land.date, day=land.day)
     scene = _part(whole, land.geobox)
     scene.save(folder / "scene.nc", overwrite=overwrite)
-    files = produce(scene, folder, model=model, command=command, progress=progress, overwrite=overwrite)
-    about = {"tile": str(land.tile), "time": scene.when, "day": land.day}
-    return _compare(land, scene.lst["lst"], files, picture, about, overwrite=overwrite)
+    files = produce(scene, folder, model=model, command=command, progress=progress, overwrite=overwrite).files
+    origin = Origin(tile=str(land.tile), time=scene.when, day=land.day)
+    return _compare(land, scene.lst["lst"], files, picture, origin, overwrite=overwrite)
 
 
 def _part(scene: Scene, box: GeoBox) -> Scene:
@@ -119,7 +121,7 @@ def _compare(
     coarse: xr.DataArray,
     files: ProductFiles,
     picture: Path,
-    about: Mapping[str, Any],
+    origin: Origin,
     *,
     overwrite: bool,
 ) -> Demo:
@@ -138,6 +140,6 @@ def _compare(
     panels = {"MODIS, 1 km": coarse}
     for heading, values in (("SRDA-Net, 250 m", fine), ("truth, 250 m", land.truth)):
         panels[heading] = xr.DataArray(values, dims=("y", "x"), coords=grid)
-    write_comparison(picture, panels, about=about, overwrite=overwrite)
+    write_comparison(picture, panels, origin=origin, overwrite=overwrite)
     rasters = {level: str(paths["lst"]) for level, paths in files.rasters.items()}
     return Demo(rasters, str(picture), str(files.provenance), rmse)

@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from srdanet.cli.manners import (
+from srdanet.cli.options import (
     as_json,
     dry_run,
     emit,
-    note,
     out,
     overwrite,
     progress,
     read_dates,
     read_tile,
+    status,
     verbose,
 )
 
@@ -269,7 +269,7 @@ def _hold_against_the_earth(data: Path, scenes: int, out: Path | None, *, as_jso
 
     if out is not None:
         refuse(out, overwrite=overwrite)
-    found = check(data, scenes, note())
+    found = check(data, scenes, status())
     files = [str(path) for path in found.write(out, overwrite=overwrite)] if out else []
     facts = found.table.as_dict() | {"scenes": scenes, "files": files}
     emit("\n".join([*found.table.lines(), *files]), facts, as_json=as_json)
