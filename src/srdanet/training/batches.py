@@ -20,9 +20,8 @@ from srdanet.training.config import Recipe
 from srdanet.training.sources import Sample
 from srdanet.variables import BANDS, WEATHER
 
-
 REORIENTED = 0.25
-"""How often a sample is rotated by 180 degrees, and how often mirrored; the context says so, as MODIS is not symmetric."""
+"""How often a sample is rotated by 180 degrees, and how often mirrored; the context tells, MODIS being asymmetric."""
 
 
 class BatchStep(NamedTuple):

@@ -103,14 +103,14 @@ def results(model: StepModel, sample: Sample) -> Iterator[Estimate]:
 
 def errors(sample: Sample, estimates: Sequence[Estimate], n: int, factor_before: float | None) -> Errors:
     """Of a sample's n-th step; `factor_before` is that of the step before, if there is one."""
-    error = estimates[n].lst - sample.steps[n].truth
+    error, sigma = estimates[n].lst - sample.steps[n].truth, np.asarray(estimates[n].raw_uncertainty)
     if not sample.same_sensor:
         error = error - np.nanmean(error)
     least = np.zeros_like(error)
     if factor_before is not None:
-        least = repeat(factor_before * estimates[n - 1].raw_uncertainty, 2)
+        least = repeat(factor_before * np.asarray(estimates[n - 1].raw_uncertainty), 2)
     known = np.isfinite(error)
-    return Errors(np.abs(error[known]), estimates[n].raw_uncertainty[known], least[known])
+    return Errors(np.abs(error[known]), sigma[known], least[known])
 
 
 def _case(step: Step) -> Case:

@@ -24,7 +24,7 @@ from srdanet.predictors.stack import CHANNELS, CONTEXT
 
 
 def read_checkpoint(path: Path) -> tuple[SRDANet, dict[str, Any]]:
-    """The averaged network of a checkpoint, and its configuration, with `iteration` and what it started from in `start`.
+    """The averaged network of a checkpoint, and its configuration with `iteration` and, in `start`, where it began.
 
     Raises:
         ModelError: when the file is not a checkpoint of this package.

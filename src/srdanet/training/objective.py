@@ -54,7 +54,8 @@ class Objective(nn.Module):
         estimates = rollout(partial(advance, self, xp=torch), lst, steps)
         for i, (estimate, step, scale) in enumerate(zip(estimates, steps, scales, strict=True), start=1):
             # What the network gives is finite everywhere, as a loss needs; missing cells have no weight.
-            fine, sigma = estimate.raw_lst, estimate.raw_uncertainty
+            fine: Tensor = estimate.raw_lst  # type: ignore[assignment]
+            sigma: Tensor = estimate.raw_uncertainty  # type: ignore[assignment]
             known = ~torch.isnan(step.truth)
             valid = known.to(fine.dtype)
             truth = torch.where(known, step.truth, fine.detach())

@@ -113,31 +113,28 @@ def _labelled(config: TrainConfig) -> Iterator[tuple[str, str, LabelledScene]]:
     for source, coarse in (("imt", 2), ("imt4", 4)):
         when = [when for when in imt.WHEN if f"{source}-{when}" in config.sources]
         for labelled in imt.read(config.data, when=when, coarse=coarse) if when else ():
-            role = imt_role(labelled)
-            if role != "test":
-                yield ROLES[role], _by_time_of_day(source, labelled), labelled
+            patch_role = imt_role(labelled)
+            if patch_role != "test":
+                yield ROLES[patch_role], _by_time_of_day(source, labelled), labelled
     if not config.sources.keys().isdisjoint({"aster", "aster-self"}):
         pairs = list(aster.read(config.data))
         for pair, part in zip(pairs, aster_roles(pairs, config.held_fold), strict=True):
-            for source, view in (("aster", levelled), ("aster-self", seen_as_modis)):
+            for source, change in (("aster", levelled), ("aster-self", seen_as_modis)):
                 if part is not None and source in config.sources:
-                    yield ROLES[part], source, view(pair)
+                    yield ROLES[part], source, change(pair)
     if config.simulated_scenes:
         scenes = simulated_scenes(config.simulated)
         for role, count in (("training", config.simulated_scenes), ("validation", config.simulated_scenes // 10)):
             processes = os.cpu_count() or 1
             for labelled in scenes(count, first_seed=FIRST_SEED[role], purpose="training", processes=processes):
-                for source, view in (("simulated", _as_it_is), ("simulated2", one_level_up)):
-                    if (name := _by_time_of_day(source, labelled)) in config.sources:
-                        yield role, name, view(labelled)
+                if (source := _by_time_of_day("simulated", labelled)) in config.sources:
+                    yield role, source, labelled
+                if (source := _by_time_of_day("simulated2", labelled)) in config.sources:
+                    yield role, source, one_level_up(labelled)
 
 
 def _by_time_of_day(source: str, labelled: LabelledScene) -> str:
     return f"{source}-{'day' if labelled.scene.day else 'night'}"
-
-
-def _as_it_is(labelled: LabelledScene) -> LabelledScene:
-    return labelled
 
 
 def simulated_scenes(name: str) -> SimulatedScenes:
@@ -218,7 +215,7 @@ def levelled(pair: LabelledScene) -> LabelledScene:
 
 
 def seen_as_modis(pair: LabelledScene) -> LabelledScene:
-    """ASTER alone: its field as MODIS would see it, without noise (which each batch adds anew), with itself as truth."""
+    """ASTER alone: its field as MODIS would see it, without noise (each batch adds its own), and itself as truth."""
     fine, factor = pair.truth[pair.finest].values, pair.finest
     along = np.where(np.isnan(fine), np.float32(np.nan), _smooth(fine, (0, factor * ALONG)))
     coarse = np.asarray(degrade(along, factor, spread=POINT_SPREAD), np.float32)
