@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import shlex
 import subprocess
 import sys
 import tomllib
@@ -11,6 +12,7 @@ import zipfile
 from importlib import metadata
 from pathlib import Path
 
+import click
 import numpy as np
 import pytest
 import xarray as xr
@@ -20,12 +22,18 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 import srdanet
+from srdanet import errors
+from srdanet.cli import cli
+from srdanet.flags import FLAGS
 from srdanet.grid import Level, Tile, coordinates, refine
+from srdanet.variables import BY_NAME
 
 ROOT = Path(__file__).resolve().parents[1]
 SOURCE = Path(srdanet.__file__).parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
+MANUAL = sorted([ROOT / "README.md", *ROOT.glob("docs/*.md")])
+"""What users read; the notebook speaks of earlier versions too."""
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("simulator/docs/**/*.md")])
 
 
 def _page(path: Path) -> str:
@@ -192,19 +200,67 @@ def test_examples_run(page: Path, block: str, beside_a_demo: Path) -> None:
     assert result["lst"].shape == (48, 32)
 
 
-def test_architecture_page_names_every_part_and_none_that_is_not() -> None:
-    page = (ROOT / "docs" / "architecture.md").read_text()
-    parts = [path for path in SOURCE.iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()]
-    missing = {p.name for p in parts if f"`{p.name}{'' if p.suffix else '/'}`" not in page} - {"__init__.py"}
-    assert not missing
-    named = set(re.findall(r"`(?:\w+/)*(\w+\.py)`", page))
-    assert named <= {path.name for path in [*SOURCE.rglob("*.py"), *ROOT.glob("tests/*.py")]}
+def test_notebook_pages_are_listed() -> None:
+    folder = ROOT / "docs" / "notebook"
+    listed = set(re.findall(r"\((\d{3}-[\w-]+\.md)\)", (folder / "README.md").read_text()))
+    assert listed == {path.name for path in folder.glob("*.md")} - {"README.md"}
 
 
-def test_decisions_are_listed() -> None:
-    folder = ROOT / "docs" / "decisions"
-    listed = set(re.findall(r"\((\d{3}-[\w-]+\.md)\)", (folder / "000-how.md").read_text()))
-    assert listed == {path.name for path in folder.glob("*.md")} - {"000-how.md"}
+def test_pages_named_in_sources_exist() -> None:
+    files = [*ROOT.glob("*/**/*.py"), *ROOT.glob("configs/*.toml"), ROOT / "pyproject.toml", ROOT / "Makefile"]
+    sources = {path: path.read_text(encoding="utf-8") for path in files if ".venv" not in str(path)}
+    named = {(name, page) for name, text in sources.items() for page in re.findall(r"docs/[\w/-]+\.md", text)}
+    homes = (ROOT, ROOT / "simulator")
+    lost = [f"{_page(name)} names {page}" for name, page in named if not any((home / page).exists() for home in homes)]
+    assert named
+    assert not lost
+
+
+def test_the_manual_is_short() -> None:
+    def words(path: Path) -> int:
+        return len(path.read_text(encoding="utf-8").split())
+
+    assert sum(map(words, ROOT.glob("docs/*.md"))) <= 6000
+    assert words(ROOT / "README.md") <= 900
+
+
+def _commands() -> list[tuple[Path, str]]:
+    """Each line of a code block, or code in a text, that begins with `srdanet`."""
+    code = re.compile(r"^```\n(.*?)^```|`([^`\n]+)`", re.MULTILINE | re.DOTALL)
+    found = []
+    for page in MANUAL:
+        for block, inline in code.findall(page.read_text(encoding="utf-8")):
+            lines = [line.split("#")[0] for line in (block or inline).splitlines()]
+            found += [(page, line.strip()) for line in lines if line.startswith("srdanet ")]
+    return found
+
+
+@pytest.mark.parametrize(("page", "line"), _commands())
+def test_commands_and_their_options_exist(page: Path, line: str) -> None:
+    words = shlex.split(line.replace("…", ""))[1:]
+    command: click.Command = cli
+    while isinstance(command, click.Group) and words and words[0] in command.commands:
+        command = command.commands[words.pop(0)]
+    assert command is not cli, f"{_page(page)}: {line}"
+    options = {name for param in command.params for name in (*param.opts, *param.secondary_opts)}
+    assert {word for word in words if re.match(r"--?[a-z]", word)} <= options | {"--help"}
+
+
+@pytest.mark.parametrize("page", [ROOT / "README.md", ROOT / "docs" / "guide.md"], ids=_page)
+def test_predictors_are_named_as_in_the_table(page: Path) -> None:
+    (named,) = re.findall(r"`((?:lst )?red nir [\w\s]+)`", page.read_text())
+    assert set(named.split()) - {"lst"} == set(BY_NAME)
+
+
+def test_the_guide_lists_the_quality_flags() -> None:
+    rows = re.findall(r"^\| (\d+) \| `(\w+)` \|", (ROOT / "docs" / "guide.md").read_text(), re.MULTILINE)
+    assert rows == [(str(flag.mask), flag.name) for flag in FLAGS]
+
+
+def test_the_guide_lists_errors_that_exist() -> None:
+    rows = re.findall(r"^\| `(\w+Error)` \|", (ROOT / "docs" / "guide.md").read_text(), re.MULTILINE)
+    assert rows
+    assert all(issubclass(getattr(errors, name), errors.SrdanetError) for name in rows)
 
 
 def test_no_paths_of_one_machine() -> None:

@@ -1,7 +1,7 @@
 """The training loop: exact resume, averaged weights, one process or several, one stage after another.
 
 Processes and devices are Lightning Fabric's. Its mixed precision is not used: it casts a module's inputs too, and in
-bfloat16 neighbouring temperatures lie 2 K apart (docs/decisions/011-devices.md). `training.objective` has torch's own.
+bfloat16 neighbouring temperatures lie 2 K apart (docs/notebook/011-devices.md). `training.objective` has torch's own.
 """
 
 from __future__ import annotations

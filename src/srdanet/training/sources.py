@@ -218,7 +218,7 @@ def seen_as_modis(pair: LabelledScene) -> LabelledScene:
     """ASTER alone: its field as MODIS would see it, without noise (each batch adds its own), and itself as truth."""
     fine, factor = pair.truth[pair.finest].values, pair.finest
     along = np.where(np.isnan(fine), np.float32(np.nan), _smooth(fine, (0, factor * ALONG)))
-    coarse = np.asarray(degrade(along, factor, spread=POINT_SPREAD), np.float32)
+    coarse = np.asarray(degrade(along, factor, point_spread=POINT_SPREAD), np.float32)
     scene = _with_lst(pair.scene, coarse, pair.scene.geobox)
     return replace(pair, scene=scene, truth=_truths(pair, fine), same_sensor=True)
 
