@@ -21,8 +21,7 @@ from srdanet.evaluation import switched
 from srdanet.grid import Level, Tile, coordinates, geobox_of, refine
 from srdanet.network.bundle import Bundle
 from srdanet.network.calibrated import CASES
-from srdanet.network.srdanet import Architecture, SRDANet, Statistics
-from srdanet.network.weights import trained
+from srdanet.network.srdanet import Architecture, SRDANet, Statistics, load_network
 from srdanet.predictors.overpass import Overpass
 from srdanet.predictors.stack import CHANNELS, CONTEXT
 from srdanet.product.produce import produce
@@ -82,7 +81,7 @@ def fit(bundle: Bundle, picture: Image, settings: Adaptation) -> Adapted:
 
 def test_no_iterations_leave_the_model_as_it_is(bundle: Bundle, picture: Image) -> None:
     assert ladder.fitted(bundle, Adaptation(iterations=0), picture[0], [picture[1]], Overpass()) is bundle
-    still, start = fit(bundle, picture, Adaptation(iterations=1, rate=0.0)), trained(bundle).state_dict()
+    still, start = fit(bundle, picture, Adaptation(iterations=1, rate=0.0)), load_network(bundle).state_dict()
     assert all(torch.equal(value, start[name]) for name, value in still.net.state_dict().items())
 
 
@@ -163,13 +162,13 @@ def test_patches_of_a_large_scene_are_bounded_and_lie_in_it() -> None:
     assert all(tuple(p.truth.shape[-2:]) == tuple(p.channels.shape[-2:]) == (2 * SIDE, 2 * SIDE) for p in above)
 
 
-def test_a_turned_patch_is_the_same_turned_back() -> None:
+def test_a_reoriented_patch_is_the_same_reoriented_back() -> None:
     lst, auxiliary = image(41, 46)
     above, _ = patches(lst.values, geobox_of(lst), [auxiliary], Overpass(None, True), 0.0, 0)
     for half, mirror in ((True, False), (False, True), (True, True)):
-        once = above[0].turned(half=half, mirror=mirror)
+        once = above[0].reoriented(half=half, mirror=mirror)
         assert not torch.equal(once.truth, above[0].truth)
-        again = once.turned(half=half, mirror=mirror)
+        again = once.reoriented(half=half, mirror=mirror)
         for name in ("lst", "channels", "context", "truth"):
             torch.testing.assert_close(getattr(again, name), getattr(above[0], name), equal_nan=True)
 

@@ -51,8 +51,8 @@ CONTEXT: tuple[str, ...] = (
 )
 """What a model may be given on the step's coarse grid, in order.
 
-`lean` is the direction of the track (radians) as it lies in the array, `cell` log2 of the coarse cell in km; `east` and `south` are 1 where
-columns and rows run that way, and -1 where they run the other.
+`lean` is the direction of the track (radians) as it lies in the array, `cell` log2 of the coarse cell in km; `east` and
+`south` are 1 where columns and rows run that way, and -1 where they run the other.
 """
 
 

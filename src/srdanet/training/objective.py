@@ -22,9 +22,11 @@ class Objective(nn.Module):
     With `mixed` the network's products are taken in bfloat16; weights, kelvin and losses stay in float32.
     """
 
+    halo = SRDANet.halo
+
     def __init__(self, net: SRDANet, fusion: Fusion, terms: Sequence[Term], *, mixed: bool = False) -> None:
         super().__init__()
-        self.mixed, self.halo = mixed, net.halo
+        self.mixed = mixed
         self.net, self.fusion = net, fusion
         self.chosen = [TERMS.index(term) for term in terms]
 
