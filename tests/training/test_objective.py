@@ -78,16 +78,18 @@ def reference(objective: Objective, lst: Tensor, steps: Sequence[BatchStep], sca
         with torch.autocast("cpu", torch.bfloat16, enabled=objective.mixed):
             fine, sigma = objective.net(lst, channels, context)
         fine, sigma = fine.float(), sigma.float()
-        # Here, not after the losses: autograd adds up gradients in the order of these lines, to the last bit.
+        # Autograd adds up gradients in the order of these lines, to the last bit.
         gaps = torch.isnan(lst).repeat_interleave(2, -1).repeat_interleave(2, -2)
         lst = torch.where(gaps, torch.full_like(fine, torch.nan), fine)
         known = ~torch.isnan(truth)
         valid = known.to(fine.dtype)
         truth = torch.where(known, truth, fine.detach())
+        error = (fine - truth) / scale
         coarse, _ = degrade_exitance(fine, torch.ones_like(fine))
+        pixel = charbonnier(error, valid)
         target, counted = degrade_exitance(truth, valid)
         degradation = charbonnier((coarse - target) / scale, counted)
-        pixel, structure = charbonnier((fine - truth) / scale, valid), 1 - ms_ssim(fine, truth, valid)
+        structure = 1 - ms_ssim(fine, truth, valid)
         total = total + objective.fusion(degradation, pixel, structure)
         total = total + NLL_WEIGHT * gaussian_nll(fine - truth, sigma, valid)
     return total / len(steps)
