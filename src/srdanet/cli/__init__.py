@@ -11,10 +11,12 @@ from types import FrameType
 
 import click
 
+from srdanet.cli.demo import demo
 from srdanet.cli.main_job import downscale, prepare
 from srdanet.cli.manners import Verbs, verbose
-from srdanet.cli.science import evaluate, publish, simulate, train
-from srdanet.cli.show import demo, info
+from srdanet.cli.science import evaluate, publish, train
+from srdanet.cli.show import info
+from srdanet.cli.simulate import simulate
 
 _EPILOG = "Exit codes: 0 done, 1 failed, 2 wrongly asked. Results go to stdout, progress and messages to stderr."
 

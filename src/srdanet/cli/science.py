@@ -1,31 +1,18 @@
-"""`train`, `evaluate`, `simulate`: how a model is made, judged, and tried on a known truth."""
+"""`train`, `publish`, `evaluate`: how a model is made and judged."""
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from srdanet.cli.manners import (
-    as_json,
-    dry_run,
-    emit,
-    note,
-    out,
-    overwrite,
-    progress,
-    read_dates,
-    read_tile,
-    verbose,
-)
+from srdanet.cli.manners import as_json, emit, out, verbose
 
 if TYPE_CHECKING:
     from srdanet.baselines import Downscaler
     from srdanet.evaluation import Report
-    from srdanet.grid import Tile
 
 
 @click.command(short_help="Train a model; needs the extra [train].")
@@ -187,89 +174,3 @@ def _method(model: str, *, adapt: bool = False, conserve: bool = False) -> str |
 
 def _print(report: Report, *, as_json: bool) -> None:
     emit("\n".join(report.lines()), report.as_dict(), as_json=as_json)
-
-
-@click.command()
-@click.option(
-    "--tile", callback=read_tile, metavar="hXXvYY", default="h18v04", show_default=True, help="Where the land lies."
-)
-@click.option(
-    "--date",
-    "dates",
-    callback=read_dates,
-    multiple=True,
-    metavar="YYYY-MM-DD[..]",
-    default=("2020-07-15",),
-    show_default=True,
-    help="Day (UTC); may be repeated, or be FIRST..LAST. All days share their land.",
-)
-@click.option("--seed", type=int, default=1, show_default=True, help="Everything random follows from it.")
-@click.option(
-    "--size",
-    type=click.IntRange(4, 1200),
-    default=1200,
-    show_default=True,
-    help="1 km cells on a side; 1200 is a tile.",
-)
-@click.option("--check", is_flag=True, help="Hold simulated scenes against real ones instead: a table and a figure.")
-@click.option(
-    "--data", type=click.Path(exists=True, file_okay=False, path_type=Path), help="Real data sets, for --check."
-)
-@click.option("--scenes", type=click.IntRange(4), default=32, show_default=True, help="Lands to simulate, for --check.")
-@out("FOLDER")
-@dry_run
-@as_json
-@overwrite
-@verbose
-def simulate(
-    tile: Tile,
-    dates: tuple[dt.date, ...],
-    seed: int,
-    size: int,
-    check: bool,
-    data: Path | None,
-    scenes: int,
-    out: Path | None,
-    dry_run: bool,
-    as_json: bool,
-    overwrite: bool,
-) -> None:
-    """Invent a land with known 250 m temperature and write what satellites see of it, as real file formats.
-
-    For each day FOLDER gets granules (MOD11A1, MOD09GA, MOD09GQ, MCD43A3, MCD12Q1), SRTM tiles and ERA5; its
-    stations/ longwave radiation measured on the ground; its truth/ the true temperature of the day's and the
-    night's overpass at 1000, 500 and 250 m, as GeoTIFF and NetCDF.
-
-    With --check, tell how alike such lands are to the real scenes below --data; -o keeps the table and the figure.
-    """
-    if check:
-        if data is None:
-            raise click.UsageError("--check needs --data, the folder of the real data sets")
-        _hold_against_the_earth(data, scenes, out, as_json=as_json, overwrite=overwrite)
-        return
-    if out is None:
-        raise click.UsageError("Missing option '-o' / '--out'.")
-    from srdanet.atomic import refuse_existing
-    from srdanet_simulator.files.write import file_names, room, write_days
-
-    names = file_names(seed, size, tile, dates)
-    facts = {"seed": seed, "size": size, "tile": str(tile), "dates": [str(date) for date in dates]}
-    if dry_run:
-        refuse_existing([out / name for name in names], overwrite=overwrite)
-        lines = [*(f"would write {out / name}" for name in names), f"about {room(names, size) / 1e6:.0f} MB"]
-        emit("\n".join(lines), facts | {"writes": [str(out / name) for name in names]}, as_json=as_json)
-        return
-    with progress() as show:
-        files = [str(path) for path in write_days(seed, size, tile, dates, out, overwrite=overwrite, progress=show)]
-    emit("\n".join(files), facts | {"files": files}, as_json=as_json)
-
-
-def _hold_against_the_earth(data: Path, scenes: int, out: Path | None, *, as_json: bool, overwrite: bool) -> None:
-    from srdanet_simulator.realism import check, refuse
-
-    if out is not None:
-        refuse(out, overwrite=overwrite)
-    found = check(data, scenes, note())
-    files = [str(path) for path in found.write(out, overwrite=overwrite)] if out else []
-    facts = found.table.as_dict() | {"scenes": scenes, "files": files}
-    emit("\n".join([*found.table.lines(), *files]), facts, as_json=as_json)

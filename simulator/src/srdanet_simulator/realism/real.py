@@ -57,9 +57,9 @@ def _patches(patches: ImtSet) -> Numbers:
     for name in SEASONS:
         some = patches.take(names == name)
         ndvi = measure.vegetation(some.reflectance[:, 0], some.reflectance[:, 1])
-        for when, lst in (("day", some.lst_day), ("night", some.lst_night)):
-            if len(some):
-                yield from measure.landscape(lst, ndvi, some.elevation, f"{when}, {name}")
+        if len(some):
+            yield from measure.landscape(some.lst_day, ndvi, some.elevation, "day", name)
+            yield from measure.landscape(some.lst_night, ndvi, some.elevation, "night", name)
     for when, lst in (("day", patches.lst_day), ("night", patches.lst_night)):
         for mosaic in _mosaics(patches, lst):
             yield from measure.wide(mosaic, when)

@@ -1,0 +1,32 @@
+"""`demo`: the whole processing chain on a synthetic scene, made by the package `srdanet_simulator`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from srdanet.cli.manners import as_json, emit, out, overwrite, progress, typed, verbose
+from srdanet.cli.simulate import simulator_installed
+
+
+@click.command(short_help="Run the whole processing chain on a synthetic scene.")
+@out("FOLDER", default=Path("demo"), show_default=True)
+@click.option("--seed", type=int, default=3, show_default=True, help="Random seed of the synthetic scene.")
+@click.option("--size", type=click.IntRange(16), default=64, show_default=True, help="1 km cells on a side.")
+@click.option("--model", default="default", show_default=True, metavar="NAME|FOLDER", help="Which model.")
+@as_json
+@overwrite
+@verbose
+def demo(out: Path, seed: int, size: int, model: str, as_json: bool, overwrite: bool) -> None:
+    """Run the whole processing chain on a synthetic scene with known ground truth.
+
+    FOLDER gets the granules, the scene prepared from them, the 250 m product, and a picture of 1 km, 250 m and truth
+    side by side. The errors against the truth are printed.
+    """
+    with simulator_installed():
+        from srdanet_simulator.demo import run_demo
+
+    with progress() as show:
+        done = run_demo(out, seed=seed, size=size, model=model, overwrite=overwrite, command=typed(), progress=show)
+    emit("\n".join(done.lines()), done.as_dict(), as_json=as_json)
