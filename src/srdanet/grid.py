@@ -13,6 +13,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import cache
 
 import numpy as np
 import xarray as xr
@@ -20,6 +21,8 @@ from affine import Affine
 from numpy.typing import NDArray
 from odc.geo.crs import CRS
 from odc.geo.geobox import GeoBox
+from odc.geo.gridspec import GridSpec
+from odc.geo.types import XY, resyx_
 from pyproj import Transformer
 from pyproj.exceptions import CRSError
 
@@ -100,10 +103,15 @@ class Tile:
         Raises:
             ArgumentError: when the level is none of `Level`.
         """
-        level = Level(level)
-        x, y = self.corner
-        affine = Affine(level.metres, 0, x, 0, -level.metres, y)
-        return GeoBox((level.cells, level.cells), affine, SINUSOIDAL)
+        # odc-geo counts tiles from the south.
+        return _tiles(Level(level))[self.h, 17 - self.v]
+
+
+@cache
+def _tiles(level: Level) -> GridSpec:
+    """The tiles of the MODIS grid at a level."""
+    resolution, origin = resyx_(-level.metres, level.metres), XY(GRID_LEFT, GRID_TOP - 18 * TILE_SIDE)
+    return GridSpec(SINUSOIDAL, (level.cells, level.cells), resolution, origin)
 
 
 def tile_of(geobox: GeoBox) -> Tile | None:
@@ -155,25 +163,19 @@ def cell_size(geobox: GeoBox) -> float:
 
 def refine(geobox: GeoBox, factor: int) -> GeoBox:
     """The same ground with cells `factor` times finer."""
-    height, width = geobox.shape
-    return GeoBox((height * factor, width * factor), _scaled(geobox.affine, 1 / factor), geobox.crs)
+    return geobox.zoom_out(1 / factor)
 
 
 def coarsen(geobox: GeoBox, factor: int) -> GeoBox:
     """The same ground with cells `factor` times coarser.
 
     Raises:
-        GridError: when the shape is not a multiple of `factor`.
+        GridError: when the shape is not a multiple of `factor`; `GeoBox.zoom_out` would pad it.
     """
     height, width = geobox.shape
     if height % factor or width % factor:
         raise GridError(f"{height} x {width} cells cannot be grouped {factor} x {factor}")
-    return GeoBox((height // factor, width // factor), _scaled(geobox.affine, factor), geobox.crs)
-
-
-def _scaled(a: Affine, by: float) -> Affine:
-    """Cells `by` times as large about the same corner."""
-    return Affine(a.a * by, a.b * by, a.c, a.d * by, a.e * by, a.f)
+    return geobox.zoom_out(factor)
 
 
 @dataclass(frozen=True)

@@ -6,12 +6,12 @@ import pytest
 from click.testing import CliRunner
 from stand_ins import BICUBIC, Bicubic, small_scene
 
-from srdanet.product import produce
+from srdanet.downscaling import run
 
 
 @pytest.fixture
 def bicubic(monkeypatch: pytest.MonkeyPatch) -> Bicubic:
-    monkeypatch.setattr(produce, "load_model", lambda model: BICUBIC)
+    monkeypatch.setattr(run, "load_model", lambda model: BICUBIC)
     return BICUBIC
 
 

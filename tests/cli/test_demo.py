@@ -12,8 +12,8 @@ from click.testing import CliRunner
 from stand_ins import BICUBIC
 
 from srdanet.cli import cli
+from srdanet.downscaling import run
 from srdanet.errors import OutputError
-from srdanet.product import produce
 from srdanet_simulator import simulate
 from srdanet_simulator.demo import run_demo
 
@@ -26,7 +26,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, obje
     words = ["demo", "-o", str(folder), "--seed", str(SEED), "--size", str(SIZE), "--json"]
     with pytest.MonkeyPatch.context() as patch:
         # What is tested here is the line, not the model; bicubic answers in its place.
-        patch.setattr(produce, "load_model", lambda model: BICUBIC)
+        patch.setattr(run, "load_model", lambda model: BICUBIC)
         result = CliRunner().invoke(cli, words)
     assert result.exit_code == 0, result.stderr
     assert result.stderr == ""

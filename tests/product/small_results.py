@@ -8,14 +8,15 @@ import xarray as xr
 from srdanet.energy import degrade
 from srdanet.flags import NO_INPUT, flag_attributes
 from srdanet.grid import Level, Tile, coarsen, coordinates
+from srdanet.product.record import ModelRecord, Origin
 
-ABOUT = {
-    "tile": "h18v04",
-    "time": "2020-07-15T10:32:00",
-    "day": True,
-    "model": {"name": "default", "version": "1", "sha256": "ab" * 32},
-    "inputs": [{"file": "MOD11A1.A2020197.h18v04.061.hdf", "sha256": "cd" * 32}],
-}
+ABOUT = Origin(
+    tile="h18v04",
+    time="2020-07-15T10:32:00",
+    day=True,
+    model=ModelRecord(name="default", version="1", sha256="ab" * 32),
+    inputs=({"file": "MOD11A1.A2020197.h18v04.061.hdf", "sha256": "cd" * 32},),
+)
 
 
 def truth(height: int, width: int) -> np.ndarray:

@@ -10,8 +10,9 @@ from matplotlib.image import imread
 from srdanet.errors import ArgumentError, GridError, OutputError
 from srdanet.grid import Level, Tile, coordinates
 from srdanet.product.comparison import busiest, write_comparison
+from srdanet.product.record import Origin
 
-ABOUT = {"tile": "h18v04", "time": "2020-07-15T10:32:00", "day": True}
+ABOUT = Origin(tile="h18v04", time="2020-07-15T10:32:00", day=True)
 
 
 def _image(level: Level, values: np.ndarray) -> xr.DataArray:
@@ -28,7 +29,7 @@ def _pair() -> tuple[xr.DataArray, xr.DataArray]:
 
 def test_panels_share_ground_and_colours(tmp_path: Path) -> None:
     coarse, fine = _pair()
-    path = write_comparison(tmp_path / "a.png", {"1 km": coarse, "250 m": fine, "same": fine}, about=ABOUT, cells=None)
+    path = write_comparison(tmp_path / "a.png", {"1 km": coarse, "250 m": fine, "same": fine}, origin=ABOUT, cells=None)
     picture = imread(path)[..., :3]
     coloured = np.ptp(picture, axis=-1) > 0.05
     columns = np.flatnonzero(coloured.mean(axis=0) > 0.5)
@@ -59,12 +60,12 @@ def test_the_part_with_most_detail_is_shown() -> None:
 def test_refusals(tmp_path: Path) -> None:
     coarse, fine = _pair()
     with pytest.raises(ArgumentError, match="no panel"):
-        write_comparison(tmp_path / "a.png", {}, about={})
+        write_comparison(tmp_path / "a.png", {}, origin=Origin())
     with pytest.raises(GridError, match="250 m: does not cover"):
-        write_comparison(tmp_path / "a.png", {"1 km": coarse, "250 m": fine[:100]}, about={})
+        write_comparison(tmp_path / "a.png", {"1 km": coarse, "250 m": fine[:100]}, origin=Origin())
     (tmp_path / "a.png").write_text("mine")
     with pytest.raises(OutputError, match="exists already"):
-        write_comparison(tmp_path / "a.png", {"1 km": coarse}, about={})
+        write_comparison(tmp_path / "a.png", {"1 km": coarse}, origin=Origin())
     assert (tmp_path / "a.png").read_text() == "mine"
-    write_comparison(tmp_path / "a.png", {"1 km": coarse}, about={}, overwrite=True)
+    write_comparison(tmp_path / "a.png", {"1 km": coarse}, origin=Origin(), overwrite=True)
     assert [p.name for p in tmp_path.iterdir()] == ["a.png"]

@@ -18,7 +18,7 @@ from small_results import level
 from srdanet import atomic
 from srdanet.errors import OutputError
 from srdanet.grid import geobox_of
-from srdanet.product import product, write_product
+from srdanet.product import Origin, product, write_product
 from srdanet.product.cog import write_cog
 from srdanet.product.layers import LST
 from srdanet.product.validate import validate_cog, validate_png
@@ -28,7 +28,7 @@ HERE = Path(__file__).parent
 
 def _writer(code: str, folder: Path) -> subprocess.Popen[str]:
     lines = [f"import sys; sys.path.insert(0, {str(HERE)!r})", "from small_results import level", code]
-    script = "\n".join([*lines, f"write_product(level(250, 600, 600), {str(folder)!r}, 'x', provenance={{}})"])
+    script = "\n".join([*lines, f"write_product(level(250, 600, 600), {str(folder)!r}, 'x', origin=Origin())"])
     return subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
@@ -36,7 +36,7 @@ def test_a_killed_writer_leaves_no_final_name_and_the_next_one_sweeps(tmp_path: 
     stuck = "\n".join(
         (
             "import time",
-            "from srdanet.product import product, write_product",
+            "from srdanet.product import Origin, product, write_product",
             "product.publish = lambda *a, **k: (print('ready', flush=True), time.sleep(600))",
         )
     )
@@ -48,14 +48,14 @@ def test_a_killed_writer_leaves_no_final_name_and_the_next_one_sweeps(tmp_path: 
     assert left.name.startswith(".x.")
 
     # While the writer lives, another one of the same name leaves its folder alone.
-    write_product(level(250, 8, 8), tmp_path, "x", provenance={})
+    write_product(level(250, 8, 8), tmp_path, "x", origin=Origin())
     assert left.exists()
 
     os.kill(writer.pid, signal.SIGKILL)
     writer.wait()
     writer.stdout.close()
     assert left.exists()
-    write_product(level(250, 8, 8), tmp_path, "x", provenance={}, overwrite=True)
+    write_product(level(250, 8, 8), tmp_path, "x", origin=Origin(), overwrite=True)
     assert not left.exists()
     assert not list(tmp_path.glob(".*"))
 
@@ -63,7 +63,7 @@ def test_a_killed_writer_leaves_no_final_name_and_the_next_one_sweeps(tmp_path: 
 def test_a_writer_killed_at_any_moment(tmp_path: Path) -> None:
     for number, delay in enumerate((0.9, 1.3, 1.7)):
         folder = tmp_path / str(number)
-        writer = _writer("from srdanet.product import write_product", folder)
+        writer = _writer("from srdanet.product import Origin, write_product", folder)
         time.sleep(delay)
         writer.kill()
         writer.communicate()
@@ -82,7 +82,7 @@ def test_a_full_disk(tmp_path: Path) -> None:
         (
             "import resource, signal",
             "from srdanet.errors import OutputError",
-            "from srdanet.product import product",
+            "from srdanet.product import Origin, product",
             "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)",
             "resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))",
             "def write_product(*a, **k):",
@@ -107,7 +107,7 @@ def test_an_error_at_any_step_leaves_nothing(tmp_path: Path, monkeypatch: pytest
 
     monkeypatch.setattr(product, step, fail)
     with pytest.raises(OutputError, match="No space left on device") as caught:
-        write_product(level(250, 8, 8), tmp_path, "x", provenance={})
+        write_product(level(250, 8, 8), tmp_path, "x", origin=Origin())
     assert calls
     assert "free space" in str(caught.value)
     assert list(tmp_path.iterdir()) == []
@@ -124,7 +124,7 @@ def test_interrupted_between_renames(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr(atomic.os, "replace", replace)
     with pytest.raises(KeyboardInterrupt):
-        write_product(level(250, 8, 8), tmp_path, "x", provenance={})
+        write_product(level(250, 8, 8), tmp_path, "x", origin=Origin())
     assert len(done) == 2
     assert list(tmp_path.iterdir()) == []
 
@@ -133,10 +133,10 @@ def test_impossible_values_are_refused(tmp_path: Path) -> None:
     fine = level(250, 12, 8)
     fine["lst"][7, 3] = 20.5  # Celsius among kelvins
     with pytest.raises(OutputError, match=r"20\.5 K are impossible"):
-        write_product(fine, tmp_path, "x", provenance={})
+        write_product(fine, tmp_path, "x", origin=Origin())
     fine["lst"][7, 3] = np.inf
     with pytest.raises(OutputError, match="inf K are impossible"):
-        write_product(fine, tmp_path, "x", provenance={})
+        write_product(fine, tmp_path, "x", origin=Origin())
     assert list(tmp_path.iterdir()) == []
 
 
@@ -178,7 +178,7 @@ def test_a_plain_geotiff_is_no_cog(tmp_path: Path) -> None:
 
 
 def test_half_a_picture(tmp_path: Path) -> None:
-    files = write_product(level(250, 8, 8), tmp_path, "x", provenance={})
+    files = write_product(level(250, 8, 8), tmp_path, "x", origin=Origin()).files
     picture = files.pictures[250]
     validate_png(picture)
     picture.write_bytes(picture.read_bytes()[:-4])
@@ -189,4 +189,4 @@ def test_half_a_picture(tmp_path: Path) -> None:
 def test_no_permission_and_no_folder(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError, match="cannot be written"):
-        write_product(level(250, 8, 8), tmp_path / "file", "x", provenance={})
+        write_product(level(250, 8, 8), tmp_path / "file", "x", origin=Origin())

@@ -13,14 +13,14 @@ from small_results import ABOUT, level
 
 from srdanet.errors import ArgumentError, GridError, OutputError
 from srdanet.grid import SINUSOIDAL, geobox_of, same_crs
-from srdanet.product import check_outputs, write_product
+from srdanet.product import Origin, check_outputs, write_product
 
 
 @pytest.fixture(scope="module")
 def written(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[int, xr.Dataset]]:
     folder = tmp_path_factory.mktemp("product")
     levels = {m: level(m, 1240, 1080) for m in (500, 250)}
-    write_product(levels, folder, "x", provenance=ABOUT, coarse=level(1000, 1240, 1080)["lst"])
+    write_product(levels, folder, "x", origin=ABOUT, coarse=level(1000, 1240, 1080)["lst"])
     return folder, levels
 
 
@@ -91,7 +91,7 @@ def test_provenance_says_what_went_in_and_what_came_out(written: tuple[Path, dic
 
     folder, levels = written
     record = json.loads((folder / "x_provenance.json").read_text())
-    assert record["inputs"] == ABOUT["inputs"]
+    assert record["inputs"] == list(ABOUT.inputs)
     assert record["model"]["sha256"] == "ab" * 32
     assert {"srdanet", "python", "platform", "packages"} <= record["software"].keys()
     assert record["created"].endswith("Z")
@@ -108,7 +108,7 @@ def test_provenance_says_what_went_in_and_what_came_out(written: tuple[Path, dic
 
 def test_closure_reports_a_product_that_does_not_close(tmp_path: Path) -> None:
     fine, coarse = level(250, 64, 48), level(1000, 64, 48)
-    write_product(fine, tmp_path, "x", provenance={}, coarse=coarse["lst"] + 0.5)
+    write_product(fine, tmp_path, "x", origin=Origin(), coarse=coarse["lst"] + 0.5)
     record = json.loads((tmp_path / "x_provenance.json").read_text())
     assert record["levels"]["250"]["closure"]["rmse"] == pytest.approx(0.5, abs=1e-3)
 
@@ -116,7 +116,7 @@ def test_closure_reports_a_product_that_does_not_close(tmp_path: Path) -> None:
 @pytest.mark.parametrize("shape", [(4, 4), (5, 3), (512, 512), (513, 8)])
 def test_any_size(tmp_path: Path, shape: tuple[int, int]) -> None:
     fine = level(250, *shape)
-    files = write_product(fine, tmp_path, "x", provenance={})
+    files = write_product(fine, tmp_path, "x", origin=Origin()).files
     with rasterio.open(files.rasters[250]["lst"]) as file:
         np.testing.assert_array_equal(file.read(1), fine["lst"].values)
 
@@ -124,7 +124,7 @@ def test_any_size(tmp_path: Path, shape: tuple[int, int]) -> None:
 def test_all_missing(tmp_path: Path) -> None:
     fine = level(250, 40, 24)
     fine["lst"][:] = np.nan
-    write_product(fine.drop_vars("lst_uncertainty"), tmp_path, "x", provenance={})
+    write_product(fine.drop_vars("lst_uncertainty"), tmp_path, "x", origin=Origin())
     about = json.loads((tmp_path / "x_provenance.json").read_text())["levels"]["250"]
     assert (about["valid_share"], about["lst"], about["uncertainty_mean"]) == (0.0, None, None)
     assert not (tmp_path / "x_250m_uncertainty.tif").exists()
@@ -135,7 +135,7 @@ def test_memory_mapped_results(tmp_path: Path) -> None:
     mapped = np.memmap(tmp_path / "a.dat", np.float32, "w+", shape=(700, 600))
     mapped[:] = fine["lst"].values
     fine["lst"] = (("y", "x"), mapped)
-    files = write_product(fine, tmp_path / "out", "x", provenance={})
+    files = write_product(fine, tmp_path / "out", "x", origin=Origin()).files
     with rasterio.open(files.rasters[250]["lst"]) as file:
         np.testing.assert_array_equal(file.read(1), mapped)
 
@@ -148,7 +148,7 @@ def test_projected_grids_of_users(tmp_path: Path) -> None:
 
     box = GeoBox((6, 9), Affine(250, 0, 500_000, 0, -250, 5_300_000), CRS("EPSG:32631"))
     fine = xr.Dataset({"lst": (("y", "x"), np.full((6, 9), 281.5, np.float32))}, coords=coordinates(box))
-    files = write_product(fine, tmp_path, "utm", provenance={})
+    files = write_product(fine, tmp_path, "utm", origin=Origin()).files
     with rasterio.open(files.rasters[250]["lst"]) as file:
         assert file.crs.to_epsg() == 32631
 
@@ -160,19 +160,19 @@ def test_existing_outputs_are_refused_and_untouched(tmp_path: Path) -> None:
         check_outputs(tmp_path, "x", [250])
     assert "overwrite" in str(caught.value)
     with pytest.raises(OutputError, match="exists already"):
-        write_product(fine, tmp_path, "x", provenance={})
+        write_product(fine, tmp_path, "x", origin=Origin())
     assert [p.name for p in tmp_path.iterdir()] == ["x_250m.png"]
     assert (tmp_path / "x_250m.png").read_text() == "mine"
-    write_product(fine, tmp_path, "x", provenance={}, overwrite=True)
+    write_product(fine, tmp_path, "x", origin=Origin(), overwrite=True)
     assert len(list(tmp_path.iterdir())) == 5
 
 
 def test_overwriting_leaves_no_file_of_the_product_before(tmp_path: Path) -> None:
     """A record must not stand beside finer files that it does not name; files of others stay."""
     both = {500: level(500, 8, 6), 250: level(250, 16, 12)}
-    write_product(both, tmp_path, "x", provenance={})
+    write_product(both, tmp_path, "x", origin=Origin())
     (tmp_path / "x_notes.txt").write_text("mine")
-    write_product({500: both[500]}, tmp_path, "x", provenance={}, overwrite=True)
+    write_product({500: both[500]}, tmp_path, "x", origin=Origin(), overwrite=True)
     assert not list(tmp_path.glob("x_250m*"))
     assert len(list(tmp_path.glob("x_500m*"))) == 4
     assert (tmp_path / "x_notes.txt").exists()
@@ -181,14 +181,14 @@ def test_overwriting_leaves_no_file_of_the_product_before(tmp_path: Path) -> Non
 @pytest.mark.parametrize("stem", ["", "../x", "a/b", ".hidden"])
 def test_stems_are_plain_names(tmp_path: Path, stem: str) -> None:
     with pytest.raises(ArgumentError, match="file name"):
-        write_product(level(250, 8, 8), tmp_path, stem, provenance={})
+        write_product(level(250, 8, 8), tmp_path, stem, origin=Origin())
 
 
 def test_results_that_are_none(tmp_path: Path) -> None:
     with pytest.raises(ArgumentError, match="no variable lst"):
-        write_product(level(250, 8, 8).drop_vars("lst"), tmp_path, "x", provenance={})
+        write_product(level(250, 8, 8).drop_vars("lst"), tmp_path, "x", origin=Origin())
     with pytest.raises(GridError, match="dimensions"):
-        write_product(level(250, 8, 8).transpose("x", "y"), tmp_path, "x", provenance={})
+        write_product(level(250, 8, 8).transpose("x", "y"), tmp_path, "x", origin=Origin())
     with pytest.raises(ArgumentError, match="JSON"):
-        write_product(level(250, 8, 8), tmp_path, "x", provenance={"inputs": {1, 2}})
+        write_product(level(250, 8, 8), tmp_path, "x", origin=Origin(scene={"x": object()}))
     assert list(tmp_path.iterdir()) == []

@@ -11,6 +11,7 @@ from small_results import ABOUT, level, truth
 from srdanet.grid import geobox_of, lonlat
 from srdanet.product import quicklook
 from srdanet.product.quicklook import headline, position, shared_range, thumbnail, write_quicklook
+from srdanet.product.record import Origin, measure
 
 
 def _nanmean(values: np.ndarray, n: int) -> np.ndarray:
@@ -44,8 +45,8 @@ def test_range_is_shared_and_never_empty() -> None:
 
 def test_headline_says_what_is_known() -> None:
     assert headline(ABOUT) == "tile h18v04, 2020-07-15 10:32 UTC, day"
-    assert headline({"day": False}) == "night"
-    assert headline({}) == ""
+    assert headline(Origin(day=False)) == "night"
+    assert headline(Origin()) == ""
 
 
 def test_position_is_the_middle() -> None:
@@ -63,7 +64,7 @@ def test_scale_bars_are_round(width: float, bar: float) -> None:
 def test_missing_cells_are_grey_and_nothing_touches_the_rim(tmp_path: Path, shape: tuple[int, int]) -> None:
     fine = level(250, *shape)
     path = tmp_path / "a.png"
-    write_quicklook(path, fine, level=250, about=ABOUT, facts={"valid_share": 0.9, "uncertainty_mean": 0.7})
+    write_quicklook(path, fine, level=250, origin=ABOUT, about=measure(fine))
     picture = imread(path)[..., :3]
     for rim in (picture[0], picture[-1], picture[:, 0], picture[:, -1]):
         assert (rim == 1).all()  # a text that is cut would reach it
@@ -76,5 +77,5 @@ def test_missing_cells_are_grey_and_nothing_touches_the_rim(tmp_path: Path, shap
 def test_all_missing_still_makes_a_picture(tmp_path: Path) -> None:
     fine = level(250, 8, 8)
     fine["lst"][:] = np.nan
-    write_quicklook(tmp_path / "a.png", fine, level=250, about={}, facts={})
+    write_quicklook(tmp_path / "a.png", fine, level=250, origin=Origin(), about=measure(fine))
     assert (tmp_path / "a.png").stat().st_size > 1000

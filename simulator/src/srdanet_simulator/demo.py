@@ -26,6 +26,7 @@ from srdanet.prepare import prepare
 from srdanet.product.comparison import write_comparison
 from srdanet.product.produce import produce
 from srdanet.product.product import check_outputs
+from srdanet.product.record import Origin
 from srdanet.scene import Scene
 from srdanet_simulator import Simulation, simulate, write
 
@@ -89,14 +90,14 @@ def run_demo(
     refuse_existing([folder / "granules", folder / "scene.nc", picture], overwrite=overwrite)
     land = simulate(seed, size)
     stem = stem_of(land.tile, land.time, land.day)
-    check_outputs(folder, stem, list(RunPlan.of(land.geobox, to=250).levels.values()), overwrite=overwrite)
+    check_outputs(folder, stem, RunPlan.of(land.geobox, to=250).levels.values(), overwrite=overwrite)
     write(land, folder / "granules", overwrite=overwrite)
     whole = prepare([folder / "granules"], tile=land.tile, date=land.date, day=land.day)
     scene = _part(whole, land.geobox)
     scene.save(folder / "scene.nc", overwrite=overwrite)
-    files = produce(scene, folder, model=model, command=command, progress=progress, overwrite=overwrite)
-    about = {"tile": str(land.tile), "time": scene.when, "day": land.day}
-    return _compare(land, scene.lst["lst"], files, picture, about, overwrite=overwrite)
+    files = produce(scene, folder, model=model, command=command, progress=progress, overwrite=overwrite).files
+    origin = Origin(tile=str(land.tile), time=scene.when, day=land.day)
+    return _compare(land, scene.lst["lst"], files, picture, origin, overwrite=overwrite)
 
 
 def _part(scene: Scene, box: GeoBox) -> Scene:
@@ -117,7 +118,7 @@ def _compare(
     coarse: xr.DataArray,
     files: ProductFiles,
     picture: Path,
-    about: Mapping[str, Any],
+    origin: Origin,
     *,
     overwrite: bool,
 ) -> Demo:
@@ -136,6 +137,6 @@ def _compare(
     panels = {"MODIS, 1 km": coarse}
     for heading, values in (("SRDA-Net, 250 m", fine), ("truth, 250 m", land.truth)):
         panels[heading] = xr.DataArray(values, dims=("y", "x"), coords=grid)
-    write_comparison(picture, panels, about=about, overwrite=overwrite)
+    write_comparison(picture, panels, origin=origin, overwrite=overwrite)
     rasters = {level: str(paths["lst"]) for level, paths in files.rasters.items()}
     return Demo(rasters, str(picture), str(files.provenance), rmse)

@@ -1,7 +1,6 @@
-"""The command `srdanet`: verbs that parse, call and print, nothing else.
+"""The command `srdanet`: a file a verb, each of which parses, calls and prints.
 
-Only click is loaded here; each verb loads what it needs when it runs, so that
-`srdanet --help` answers at once.
+Only click is loaded here; each verb loads what it needs when it runs, so that `srdanet --help` is quick.
 """
 
 from __future__ import annotations
@@ -12,13 +11,14 @@ from types import FrameType
 import click
 
 from srdanet.cli.demo import demo
-from srdanet.cli.main_job import downscale, prepare
-from srdanet.cli.manners import Verbs, verbose
+from srdanet.cli.downscale import downscale
+from srdanet.cli.info import info
+from srdanet.cli.options import Verbs, verbose
+from srdanet.cli.prepare import prepare
 from srdanet.cli.science import evaluate, publish, train
-from srdanet.cli.show import info
 from srdanet.cli.simulate import simulate
 
-_EPILOG = "Exit codes: 0 done, 1 failed, 2 wrongly asked. Results go to stdout, progress and messages to stderr."
+_EPILOG = "Exit codes: 0 done, 1 failed, 2 usage error. Results go to stdout, progress and messages to stderr."
 
 
 @click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"]}, epilog=_EPILOG)
@@ -33,7 +33,7 @@ for _verb in (prepare, downscale, train, publish, evaluate, simulate, demo, info
 
 
 def main() -> None:
-    """Entry point of the command; a polite kill ends as an interrupt does, cleaning up."""
+    """Entry point of the command; SIGTERM is handled like Ctrl-C."""
 
     def interrupt(number: int, frame: FrameType | None) -> None:
         raise KeyboardInterrupt

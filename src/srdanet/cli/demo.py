@@ -1,4 +1,4 @@
-"""`demo`: the whole processing chain on a synthetic scene, made by the package `srdanet_simulator`."""
+"""`srdanet demo`: the whole processing chain on a synthetic scene, made by the package `srdanet_simulator`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from srdanet.cli.manners import as_json, emit, out, overwrite, progress, typed, verbose
+from srdanet.cli.options import as_json, command_line, emit, out, overwrite, progress, verbose
 from srdanet.cli.simulate import simulator_installed
 
 
@@ -28,5 +28,7 @@ def demo(out: Path, seed: int, size: int, model: str, as_json: bool, overwrite: 
         from srdanet_simulator.demo import run_demo
 
     with progress() as show:
-        done = run_demo(out, seed=seed, size=size, model=model, overwrite=overwrite, command=typed(), progress=show)
+        done = run_demo(
+            out, seed=seed, size=size, model=model, overwrite=overwrite, command=command_line(), progress=show
+        )
     emit("\n".join(done.lines()), done.as_dict(), as_json=as_json)

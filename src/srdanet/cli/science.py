@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from srdanet.cli.manners import as_json, emit, out, verbose
+from srdanet.cli.options import as_json, emit, out, verbose
 
 if TYPE_CHECKING:
     from srdanet.baselines import Downscaler

@@ -1,4 +1,4 @@
-"""`simulate`: synthetic scenes with known temperature, made by the package `srdanet_simulator`."""
+"""`srdanet simulate`: synthetic scenes with known temperature, made by the package `srdanet_simulator`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from srdanet.cli.manners import as_json, dry_run, emit, note, out, overwrite, progress, read_dates, read_tile, verbose
+from srdanet.cli.options import as_json, dry_run, emit, out, overwrite, progress, read_dates, read_tile, status, verbose
 from srdanet.errors import MissingExtraError
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ def _compare(data: Path, scenes: int, out: Path | None, *, as_json: bool, overwr
 
     if out is not None:
         refuse(out, overwrite=overwrite)
-    found = check(data, scenes, note())
+    found = check(data, scenes, status())
     files = [str(path) for path in found.write(out, overwrite=overwrite)] if out else []
     facts = found.table.as_dict() | {"scenes": scenes, "files": files}
     emit("\n".join([*found.table.lines(), *files]), facts, as_json=as_json)

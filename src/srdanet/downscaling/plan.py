@@ -70,7 +70,8 @@ class RunPlan:
             halo: Cells of the step's own input around a window that its result depends on.
         """
         half = factor // 2
-        yield from windows(self.root.shape, max(1, self.block // half), math.ceil(halo / half))
+        height, width = self.root.shape
+        yield from windows((height, width), max(1, self.block // half), math.ceil(halo / half))
 
 
 @dataclass(frozen=True)

@@ -253,11 +253,13 @@ class Run:
 
 
 def model_attributes(model: StepModel) -> dict[str, str]:
-    """What a result says of its model: name and, for a bundle, version, hash, and how it was adapted."""
-    if not isinstance(model, Bundle):
-        return {"model": str(getattr(model, "name", type(model).__name__))}
-    about = {"model": model.name, "model_version": model.version, "model_sha256": model.sha256}
-    return about | ({"adapted": json.dumps(model.adapted)} if model.adapted else {})
+    """What a result says of its model: its name, and version, hash and adaptation where it has them."""
+    found = {"model": getattr(model, "name", type(model).__name__)}
+    found |= {f"model_{key}": getattr(model, key, None) for key in ("version", "sha256")}
+    adapted = getattr(model, "adapted", None)
+    return {key: str(value) for key, value in found.items() if value} | (
+        {"adapted": json.dumps(adapted)} if adapted else {}
+    )
 
 
 def kelvin(lst: xr.DataArray) -> Float32:

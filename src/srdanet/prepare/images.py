@@ -13,9 +13,20 @@ from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 
 from srdanet.errors import GridError, SceneError
-from srdanet.grid import METRES_PER_DEGREE, SINUSOIDAL, cell_size, coordinates, nesting, refine, same_crs
+from srdanet.grid import (
+    METRES_PER_DEGREE,
+    SINUSOIDAL,
+    Level,
+    Tile,
+    cell_size,
+    coordinates,
+    nesting,
+    refine,
+    same_crs,
+    tile_of,
+)
 from srdanet.prepare.granules import Read, valid_share
-from srdanet.prepare.plans import Source
+from srdanet.prepare.plans import Plan, Source
 from srdanet.prepare.survey import RasterSpec, bounds_of, touch
 from srdanet.readers import quality
 from srdanet.readers.checksum import digest
@@ -70,6 +81,17 @@ def read_lst_raster(
         held.setdefault("lst_error", held["lst"].copy(data=quality.lst_error(held["qc"].values)).drop_attrs())
     about = {**_record(source, held["lst"]), "regridded": how, "dropped": dropped}
     return xr.Dataset(held), [about, *records]
+
+
+def root_grid(plan: Plan) -> tuple[GeoBox, Tile | None]:
+    """The grid of the scene to come, and its tile; a plain LST raster is opened for them."""
+    source = plan.source("lst")
+    if source is None or source.spec is None:
+        if plan.tile is None:
+            raise SceneError("the plan has no tile", todo="Name it.")
+        return plan.tile.geobox(Level.KM1), plan.tile
+    box = coarse_grid(source)
+    return box, tile_of(box)
 
 
 def coarse_grid(source: Source) -> GeoBox:

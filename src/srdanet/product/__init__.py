@@ -1,6 +1,6 @@
-"""Products on disk: cloud-optimised GeoTIFFs, quick looks and the provenance record, whole or absent."""
+"""Products on disk: cloud-optimised GeoTIFFs, quick looks and the record, whole or absent."""
 
-from srdanet.atomic import publish, refuse_existing, staged
-from srdanet.product.product import ProductFiles, check_outputs, product_files, write_product
+from srdanet.product.product import Product, check_outputs, write_product
+from srdanet.product.record import Origin, Record, read_record
 
-__all__ = ["ProductFiles", "check_outputs", "product_files", "publish", "refuse_existing", "staged", "write_product"]
+__all__ = ["Origin", "Product", "Record", "check_outputs", "read_record", "write_product"]

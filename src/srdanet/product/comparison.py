@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -23,6 +22,7 @@ from srdanet.product.quicklook import (
     shared_range,
     thumbnail,
 )
+from srdanet.product.record import Origin
 from srdanet.product.validate import validate_png
 
 _GAP = 0.12
@@ -33,7 +33,7 @@ def write_comparison(
     path: str | os.PathLike[str],
     panels: Mapping[str, xr.DataArray],
     *,
-    about: Mapping[str, Any],
+    origin: Origin,
     cells: int | None = 48,
     overwrite: bool = False,
 ) -> Path:
@@ -43,7 +43,7 @@ def write_comparison(
         path: The PNG, written whole or not at all.
         panels: {heading: lst (y, x) K with coordinates and CRS}; the first is the coarsest, the others nest in it
             and cover at least its ground. For example 1 km, 500 m, 250 m, truth.
-        about: `tile`, `time`, `day` of the provenance; any may be absent.
+        origin: What the image was made from; tile, time and day stand above the panels.
         cells: Show the part of that many coarse cells along each side that has the most detail; None for all.
         overwrite: Replace a file of that name.
 
@@ -61,7 +61,7 @@ def write_comparison(
     parts = {heading: _cut(coarse, place, data, heading) for heading, data in panels.items()}
     with staged(path.parent, path.stem) as folder:
         draft = folder / path.name
-        _draw(draft, parts, about)
+        _draw(draft, parts, origin)
         validate_png(draft)
         publish([draft], path.parent, overwrite=overwrite)
     return path
@@ -105,7 +105,7 @@ def _cut(coarse: xr.DataArray, place: Place, data: xr.DataArray, heading: str) -
     return data[rows, cols]
 
 
-def _draw(path: Path, parts: Mapping[str, xr.DataArray], about: Mapping[str, Any]) -> None:
+def _draw(path: Path, parts: Mapping[str, xr.DataArray], origin: Origin) -> None:
     from matplotlib.figure import Figure
 
     side = 4.2 if len(parts) < 4 else 3.6
@@ -122,7 +122,7 @@ def _draw(path: Path, parts: Mapping[str, xr.DataArray], about: Mapping[str, Any
         shown = draw_map(axes, image, metres, limits, title=heading, scale_bar=number == 0)
     bar = figure.add_axes(((len(parts) * (side + _GAP) + 0.03) / whole, 0, 0.2 / whole, 1))
     colour_bar(figure, shown, bar)
-    below = " · ".join(part for part in (headline(about), position(next(iter(parts.values())))) if part)
+    below = " · ".join(part for part in (headline(origin), position(next(iter(parts.values())))) if part)
     text = f"Land surface temperature · {below}"
     figure.axes[0].annotate(text, (0, 1), (0, 26), "axes fraction", "offset points", fontsize=11, fontweight="bold")
     save_figure(figure, path)

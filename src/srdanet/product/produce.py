@@ -6,15 +6,16 @@ import os
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from srdanet.arrays import Progress
 from srdanet.atomic import hidden_folder
 from srdanet.downscaling.plan import RunPlan, stem_of
-from srdanet.downscaling.run import Run, adapted
+from srdanet.downscaling.rollout import StepModel
+from srdanet.downscaling.run import Model, Run, adapted
 from srdanet.errors import OutputError
-from srdanet.network.bundle import Bundle
-from srdanet.product.product import ProductFiles, check_outputs, write_product
+from srdanet.product.product import Product, check_outputs, write_product
+from srdanet.product.record import Auxiliary, ModelRecord, Origin
 from srdanet.scene import Scene
 
 if TYPE_CHECKING:
@@ -36,17 +37,17 @@ def produce(
     command: Sequence[str] = (),
     progress: Progress | None = None,
     overwrite: bool = False,
-) -> ProductFiles:
+) -> Product:
     """Downscale a scene and write its product; memory is bounded by a window, not by the scene.
 
     Args:
         scene: The scene.
         directory: Where the product goes; working files lie there too, in a hidden folder, while it runs.
         to: Nominal cell size (m) of the finest level.
-        model: As of `downscale`.
-        conserve: As of `downscale`.
-        adapt: As of `downscale`; the record then says how, and what came of it.
-        block: As of `downscale`.
+        model: Same as in `downscale`.
+        conserve: Same as in `downscale`.
+        adapt: Same as in `downscale`; the record then says how, and what came of it.
+        block: Same as in `downscale`.
         command: What was typed, for the record.
         progress: Called with a step's name, windows done and windows in all.
         overwrite: Replace files of the same names.
@@ -55,7 +56,7 @@ def produce(
         OutputError: when a file exists, there is too little room, or writing fails; nothing is left behind.
         ArgumentError: when an argument is out of range.
         ModelError: when the model cannot be loaded.
-        MissingExtraError, SceneError: as of `ladder.fitted`, when `adapt` is asked for.
+        MissingExtraError, SceneError: same as in `downscaling.run.adapted`, when `adapt` is on.
     """
     loaded = adapted(model, scene, adapt, progress)
     plan = RunPlan.of(scene.geobox, to=to, block=block)
@@ -66,24 +67,24 @@ def produce(
     with hidden_folder(folder, f"{stem}_work") as work:
         _check_room(work, scene.lst["lst"].size * 4 ** len(levels))
         run = Run.of(scene, plan, loaded, conserve=conserve, workdir=work, progress=progress)
-        return write_product(dict(run), folder, stem, provenance=origin, coarse=scene.lst["lst"], overwrite=overwrite)
+        return write_product(dict(run), folder, stem, origin=origin, coarse=scene.lst["lst"], overwrite=overwrite)
 
 
-def _origin(scene: Scene, model: StepModel, options: dict[str, Any], command: Sequence[str]) -> dict[str, Any]:
+def _origin(scene: Scene, model: StepModel, options: dict[str, int | str | None], command: Sequence[str]) -> Origin:
     """What went in."""
-    source = dict(scene.provenance)
-    return {
-        "tile": str(scene.tile) if scene.tile else None,
-        "time": scene.when,
-        "day": scene.day,
-        "command": list(command),
-        "options": options,
-        "model": {"name": bundle.name, "version": bundle.version, "sha256": bundle.sha256}
-        | ({"adapted": dict(bundle.adapted)} if bundle.adapted else {}),
-        "inputs": source.pop("inputs", []),
-        "auxiliary": {"present": list(scene.present), "missing": list(scene.missing)},
-        "scene": source,
-    }
+    about = dict(scene.provenance)
+    known = {key: getattr(model, key, None) for key in ("version", "sha256", "adapted")}
+    return Origin(
+        tile=str(scene.tile) if scene.tile else None,
+        time=scene.when,
+        day=scene.day,
+        command=tuple(command),
+        options=options,
+        model=ModelRecord(name=getattr(model, "name", type(model).__name__), **known),
+        inputs=tuple(about.pop("inputs", [])),
+        auxiliary=Auxiliary(present=scene.present, missing=scene.missing),
+        scene=about,
+    )
 
 
 def _check_room(folder: Path, cells: int) -> None:
@@ -91,4 +92,4 @@ def _check_room(folder: Path, cells: int) -> None:
     free, need = shutil.disk_usage(folder).free, cells * _BYTES
     if free < need:
         what = f"has {free / 1e6:.0f} MB free, {need / 1e6:.0f} MB are needed"
-        raise OutputError(what, where=folder.parent, todo="make room, or write elsewhere with -o")
+        raise OutputError(what, where=folder.parent, todo="Make room, or write elsewhere.")

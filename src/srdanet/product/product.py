@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import xarray as xr
 
 from srdanet.atomic import publish, refuse_existing, staged
 from srdanet.downscaling.plan import ProductFiles
-from srdanet.errors import ArgumentError, GridError
+from srdanet.errors import ArgumentError, GranuleError, GridError
 from srdanet.grid import Level, cell_size, geobox_of
 from srdanet.product.cog import write_cog
 from srdanet.product.layers import RASTERS
 from srdanet.product.quicklook import headline, part_of_day, write_quicklook
-from srdanet.product.record import measure, record, software
+from srdanet.product.record import FileRecord, LevelRecord, Origin, Record, measure, read_record, record, software
 from srdanet.product.validate import validate_cog, validate_png
 from srdanet.readers.checksum import digest
 
 Results = xr.Dataset | Mapping[int, xr.Dataset]
+
+
+@dataclass(frozen=True)
+class Product:
+    """A product on disk."""
+
+    files: ProductFiles
+    record: Record
 
 
 def check_outputs(
@@ -31,7 +38,7 @@ def check_outputs(
 
     Raises:
         OutputError: when one exists and `overwrite` is off.
-        ArgumentError: when `stem` is no plain file name.
+        ArgumentError: when `stem` is not a plain file name.
     """
     files = ProductFiles.of(directory, stem, list(levels))
     refuse_existing(list(files), overwrite=overwrite)
@@ -43,10 +50,10 @@ def write_product(
     directory: str | os.PathLike[str],
     stem: str,
     *,
-    provenance: Mapping[str, Any],
+    origin: Origin,
     coarse: xr.DataArray | None = None,
     overwrite: bool = False,
-) -> ProductFiles:
+) -> Product:
     """Write a result so that it is whole or absent, one level at a time in bounded memory.
 
     Each file is written in a hidden folder beside its place, checked against the array it came from, then all
@@ -58,56 +65,56 @@ def write_product(
             Arrays may be memory-mapped.
         directory: Made when absent.
         stem: What all file names begin with.
-        provenance: What went in, JSON-able (see `record`); `tile`, `time`, `day`, `model` also go into the tags.
+        origin: What went in; `tile`, `time`, `day` and `model` also go into the tags.
         coarse: The LST it was made from, for the closure error; (y, x) K on a grid in which each level nests.
         overwrite: Replace files of the same names.
 
     Raises:
         OutputError: when a file exists, cannot be written or fails its validation; nothing is left behind.
         GridError: when a level has no grid.
-        ArgumentError: when `result` lacks `lst`, or `provenance` holds what JSON cannot.
+        ArgumentError: when `result` lacks `lst`, or `origin` holds what JSON cannot.
     """
     levels = _levels(result)
     final = check_outputs(directory, stem, levels, overwrite=overwrite)
     before = _listed(final.provenance)
-    facts: dict[str, dict[str, Any]] = {}
+    measured: dict[int, LevelRecord] = {}
     kept: dict[int, dict[str, Path]] = {}
     with staged(Path(directory), stem) as folder:
         waiting = []
         for level, dataset in levels.items():
             about = measure(dataset, coarse)
-            files = _write_rasters(dataset, folder, final.rasters[level], provenance)
+            files = _write_rasters(dataset, folder, final.rasters[level], origin)
             picture = folder / final.pictures[level].name
-            write_quicklook(picture, dataset, level=level, about=provenance, facts=about)
+            write_quicklook(picture, dataset, level=level, origin=origin, about=about)
             validate_png(picture)
             waiting += [*files.values(), picture]
             kept[level] = {variable: final.rasters[level][variable] for variable in files}
-            listed = [*files.values(), picture]
-            facts[str(level)] = about | {"files": {f.name: {"sha256": digest(f)} for f in listed}}
+            hashed = {path.name: FileRecord(sha256=digest(path), variable=name) for name, path in files.items()}
+            hashed[picture.name] = FileRecord(sha256=digest(picture))
+            measured[level] = about.model_copy(update={"files": hashed})
+        whole = record(origin, measured)
         note = folder / final.provenance.name
-        text = json.dumps(record(provenance, facts), indent=2, ensure_ascii=False)
-        note.write_text(text + "\n", encoding="utf-8")
+        note.write_text(whole.text(), encoding="utf-8")
         publish([*waiting, note], Path(directory), overwrite=overwrite)
         for name in before - {path.name for path in waiting}:
             (Path(directory) / name).unlink(missing_ok=True)
-    return ProductFiles(kept, final.pictures, final.provenance)
+    return Product(ProductFiles(kept, final.pictures, final.provenance), whole)
 
 
 def _listed(note: Path) -> set[str]:
     """Names of the files that an earlier record of the same product lists; they go when it goes."""
+    if not note.is_file():
+        return set()
     try:
-        levels = json.loads(note.read_text(encoding="utf-8"))["levels"]
-        return {Path(name).name for level in levels.values() for name in level["files"]}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return {Path(name).name for level in read_record(note).levels.values() for name in level.files}
+    except GranuleError:
         return set()
 
 
-def _write_rasters(
-    dataset: xr.Dataset, folder: Path, names: Mapping[str, Path], provenance: Mapping[str, Any]
-) -> dict[str, Path]:
+def _write_rasters(dataset: xr.Dataset, folder: Path, names: Mapping[str, Path], origin: Origin) -> dict[str, Path]:
     """Write and check the rasters that the level has."""
     geobox = geobox_of(dataset)
-    tags = _tags(provenance)
+    tags = _tags(origin)
     files = {}
     for raster in RASTERS:
         if raster.variable not in dataset:
@@ -120,17 +127,16 @@ def _write_rasters(
     return files
 
 
-def _tags(provenance: Mapping[str, Any]) -> dict[str, str]:
-    """What a picture of the earth never travels without, for the file's own header."""
-    model = provenance.get("model") or {}
+def _tags(origin: Origin) -> dict[str, str]:
+    """What an image of the earth never travels without, for the file's own header."""
     tags = {
-        "title": headline(provenance),
-        "time": provenance.get("time"),
-        "tile": provenance.get("tile"),
-        "day": part_of_day(provenance),
-        "model": model.get("name"),
-        "model_sha256": model.get("sha256"),
-        "software": f"srdanet {software()['srdanet']}",
+        "title": headline(origin),
+        "time": origin.time,
+        "tile": origin.tile,
+        "day": part_of_day(origin),
+        "model": origin.model.name if origin.model else None,
+        "model_sha256": origin.model.sha256 if origin.model else None,
+        "software": f"srdanet {software().srdanet}",
     }
     return {key: str(value) for key, value in tags.items() if value}
 

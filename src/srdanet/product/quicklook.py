@@ -1,13 +1,11 @@
 """Quick looks: one map of temperature with its place, time, unit, scale and quality.
 
-`draw_map` draws one panel and is shared with the comparison picture of `report`,
-so that both speak the same language: one perceptually even colour map, missing
+`draw_map` draws one panel and is shared with the comparison picture: one perceptually even colour map, missing
 cells in light grey, a scale bar in kilometres, a colour bar in kelvin.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +15,7 @@ from numpy.typing import NDArray
 
 from srdanet.energy import aggregate
 from srdanet.grid import cell_size, geobox_of, lonlat
+from srdanet.product.record import LevelRecord, Origin
 
 COLOURS = ("inferno", 0.07, 1.0)
 """Even steps in lightness, readable in grey and by colour-blind people, dark is cold; without the blackest end."""
@@ -57,21 +56,19 @@ def shared_range(*images: NDArray[np.float32]) -> tuple[float, float]:
     return (low, high) if high - low >= 2 else (low - 1, high + 1)
 
 
-def headline(about: Mapping[str, Any]) -> str:
+def headline(origin: Origin) -> str:
     """Tile, time (UTC) and day or night, as far as they are known."""
-    time = about.get("time")
     parts = [
-        f"tile {about['tile']}" if about.get("tile") else None,
-        f"{str(time)[:16].replace('T', ' ')} UTC" if time else None,
-        part_of_day(about),
+        f"tile {origin.tile}" if origin.tile else None,
+        f"{origin.time[:16].replace('T', ' ')} UTC" if origin.time else None,
+        part_of_day(origin),
     ]
     return ", ".join(part for part in parts if part)
 
 
-def part_of_day(about: Mapping[str, Any]) -> str | None:
-    """`day`, `night`, or None where it is not said."""
-    by_day = about.get("day")
-    return None if by_day is None else "day" if by_day else "night"
+def part_of_day(origin: Origin) -> str | None:
+    """`day`, `night`, or None where it is not known."""
+    return None if origin.day is None else "day" if origin.day else "night"
 
 
 def position(data: xr.DataArray | xr.Dataset) -> str:
@@ -147,17 +144,15 @@ def save_figure(figure: Any, path: Path) -> None:
     figure.savefig(path, format="png", dpi=DOTS, bbox_inches="tight", pad_inches=0.12, metadata={"Software": "srdanet"})
 
 
-def write_quicklook(
-    path: Path, result: xr.Dataset, *, level: int, about: Mapping[str, Any], facts: Mapping[str, Any]
-) -> None:
+def write_quicklook(path: Path, result: xr.Dataset, *, level: int, origin: Origin, about: LevelRecord) -> None:
     """Write the quick look of one level.
 
     Args:
         path: The PNG.
         result: `lst` (y, x) K with coordinates and CRS.
         level: Nominal cell size (m), for the title.
-        about: `tile`, `time`, `day`, `model` of the provenance; any may be absent.
-        facts: `valid_share`, `uncertainty_mean` of `provenance.measure`; any may be absent.
+        origin: What it was made from.
+        about: What was measured on it.
     """
     from matplotlib.figure import Figure
 
@@ -170,23 +165,22 @@ def write_quicklook(
     axes = figure.add_axes((0, 0, across / (across + 1), 1))
     shown = draw_map(axes, image, cell_size(geobox_of(result)) * factor, shared_range(image))
     colour_bar(figure, shown, figure.add_axes(((across + 0.15) / (across + 1), 0, 0.2 / (across + 1), 1)))
-    place = " · ".join(part for part in (headline(about), position(result)) if part)
+    place = " · ".join(part for part in (headline(origin), position(result)) if part)
     texts = (
         (f"Land surface temperature, {level} m", (0, 1), 22, {"fontsize": 12, "fontweight": "bold"}),
         (place, (0, 1), 6, {"fontsize": 9}),
-        (_footnote(about, facts), (0, 0), -14, {"fontsize": 8, "color": "#555555"}),
+        (_footnote(origin, about), (0, 0), -14, {"fontsize": 8, "color": "#555555"}),
     )
     for text, corner, above, style in texts:
         axes.annotate(text, corner, (0, above), "axes fraction", "offset points", **style)
     save_figure(figure, path)
 
 
-def _footnote(about: Mapping[str, Any], facts: Mapping[str, Any]) -> str:
-    share, doubt = facts.get("valid_share"), facts.get("uncertainty_mean")
+def _footnote(origin: Origin, about: LevelRecord) -> str:
     parts = [
-        f"{100 * share:.1f} % of cells valid (missing: grey)" if share is not None else None,
-        f"mean uncertainty {doubt:.1f} K" if doubt is not None else None,
-        f"model {about['model']['name']}" if about.get("model") else None,
+        f"{100 * about.valid_share:.1f} % of cells valid (missing: grey)",
+        f"mean uncertainty {about.uncertainty_mean:.1f} K" if about.uncertainty_mean is not None else None,
+        f"model {origin.model.name}" if origin.model else None,
     ]
     return " · ".join(part for part in parts if part)
 

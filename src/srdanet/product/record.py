@@ -1,102 +1,212 @@
-"""Where a product comes from and how good it is, as one JSON record.
+"""Where a product comes from and how good it is: the record, as typed models and as one JSON file.
 
-The caller says what went in (inputs with hashes, model, command, options); the
-record adds when, with what software, what came out (files with hashes) and what
-can be measured on it: share of valid cells, closure against the input, flags.
+The caller says what went in (`Origin`: inputs with hashes, model, command, options). The record adds when, with what
+software, what came out (files with hashes) and what can be measured on it: share of valid cells, closure against the
+input, flags.
 """
 
 from __future__ import annotations
 
 import json
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import xarray as xr
+from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic_core import PydanticSerializationError
 
 from srdanet.energy import degrade
-from srdanet.errors import ArgumentError, GridError
+from srdanet.errors import ArgumentError, GranuleError, GridError
 from srdanet.product.cog import strips
 from srdanet.product.layers import LST, QUALITY, UNCERTAINTY
 
 _PACKAGES = ("numpy", "onnxruntime", "pyproj", "rasterio", "xarray")
 
 
-def software() -> dict[str, Any]:
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class ModelRecord(_Part):
+    """The model a product was made with."""
+
+    name: str
+    version: str | None = None
+    sha256: str | None = None
+    """Of the ONNX file, which decides every result."""
+    adapted: dict[str, Any] | None = None
+    """How it was fitted to the scene, if it was."""
+
+
+class Auxiliary(_Part):
+    """Names of the predictors that the scene had, and of those it lacked."""
+
+    present: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+
+
+class Origin(_Part):
+    """What went into a product; everything may be unknown."""
+
+    tile: str | None = None
+    time: str | None = None
+    """UTC; the date alone where the hour is not known."""
+    day: bool | None = None
+    command: tuple[str, ...] = ()
+    options: dict[str, int | str | None] = {}
+    model: ModelRecord | None = None
+    inputs: tuple[dict[str, Any], ...] = ()
+    """One entry a file, as `srdanet.prepare` records it."""
+    auxiliary: Auxiliary = Auxiliary()
+    scene: dict[str, Any] = {}
+    """The rest of the scene's own provenance."""
+
+
+class Temperature(_Part):
+    """Range and mean of the LST (K)."""
+
+    min: float
+    mean: float
+    max: float
+
+
+class Closure(_Part):
+    """How far the product, brought back to the input's cells, is from the input (K)."""
+
+    max: float
+    rmse: float
+    cells: int
+    """Cells that both have."""
+
+
+class FileRecord(_Part):
+    """One file of a level."""
+
+    sha256: str
+    variable: str | None = None
+    """`lst`, `lst_uncertainty` or `quality`; None for the quick look."""
+
+
+class LevelRecord(_Part):
+    """What can be said about one level of a result."""
+
+    cells: tuple[int, int]
+    valid_share: float
+    lst: Temperature | None
+    uncertainty_mean: float | None
+    """K."""
+    flags: dict[str, float] | None
+    """Share of cells per flag."""
+    closure: Closure | None
+    files: dict[str, FileRecord] = {}
+
+    def file_of(self, variable: str) -> str | None:
+        """Name of the file that holds a variable."""
+        return next((name for name, file in self.files.items() if file.variable == variable), None)
+
+
+class Software(_Part):
     """Versions of the package, of Python and of the libraries that shape the numbers."""
-    return {
-        "srdanet": version("srdanet"),
-        "python": platform.python_version(),
-        "platform": platform.platform(terse=True),
-        "packages": {name: version(name) for name in _PACKAGES},
-    }
+
+    srdanet: str
+    python: str
+    platform: str
+    packages: dict[str, str]
 
 
-def record(
-    given: Mapping[str, Any], levels: Mapping[str, Mapping[str, Any]], *, created: datetime | None = None
-) -> dict[str, Any]:
+class Record(Origin):
+    """The whole record of a product."""
+
+    created: str
+    """UTC."""
+    software: Software
+    levels: dict[str, LevelRecord]
+    """By nominal cell size (m)."""
+
+    def text(self) -> str:
+        """The record as JSON.
+
+        Raises:
+            ArgumentError: when it holds what JSON cannot.
+        """
+        try:
+            return json.dumps(self.model_dump(mode="json"), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+        except (PydanticSerializationError, TypeError, ValueError) as error:
+            raise ArgumentError(f"the provenance cannot be written as JSON: {error}") from error
+
+
+def read_record(path: Path) -> Record:
+    """Read the record of a product.
+
+    Raises:
+        GranuleError: when the file is not one.
+    """
+    try:
+        return Record.model_validate_json(path.read_bytes())
+    except (OSError, ValidationError) as error:
+        reason = error.errors()[0]["msg"] if isinstance(error, ValidationError) else error.strerror
+        todo = "Give the file that ends in _provenance.json."
+        raise GranuleError(f"is not the record of a product ({reason})", where=path, todo=todo) from error
+
+
+def software() -> Software:
+    """The versions at work."""
+    return Software(
+        srdanet=version("srdanet"),
+        python=platform.python_version(),
+        platform=platform.platform(terse=True),
+        packages={name: version(name) for name in _PACKAGES},
+    )
+
+
+def record(origin: Origin, levels: Mapping[int, LevelRecord], *, created: datetime | None = None) -> Record:
     """The whole record: what was given, then what the writer knows.
 
     Args:
-        given: JSON-able; by custom `tile`, `time`, `day`, `inputs`, `model`, `command`, `options`.
-        levels: Per level, what `measure` says and the files.
+        origin: What went in.
+        levels: Nominal cell size (m) → what `measure` says, and the files.
         created: Time of creation; now when None.
-
-    Raises:
-        ArgumentError: when `given` holds what JSON cannot.
     """
     moment = (created or datetime.now(UTC)).astimezone(UTC)
-    whole = {
-        **given,
-        "created": moment.strftime("%Y-%m-%dT%H:%M:%SZ"),
-        "software": software(),
-        "levels": {name: dict(level) for name, level in levels.items()},
-    }
-    try:
-        return dict(json.loads(json.dumps(whole, allow_nan=False)))
-    except (TypeError, ValueError) as error:
-        raise ArgumentError(f"the provenance cannot be written as JSON: {error}") from error
+    return Record(
+        **dict(origin),
+        created=moment.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        software=software(),
+        levels={str(level): about for level, about in levels.items()},
+    )
 
 
-def measure(result: xr.Dataset, coarse: xr.DataArray | None = None) -> dict[str, Any]:
-    """What can be said about one level of a result, strip by strip.
+def measure(result: xr.Dataset, coarse: xr.DataArray | None = None) -> LevelRecord:
+    """What can be said about one level of a result, strip by strip; its files are added later.
 
     Args:
         result: `lst` (y, x) K and, where present, `lst_uncertainty` (K) and `quality` (CF flags).
         coarse: (y / f, x / f) K, the LST it was made from, for the closure error.
-
-    Returns:
-        `cells`, `valid_share`, `lst` (min, mean, max, K), `uncertainty_mean` (K), `flags` (share of cells
-        per flag) and `closure`; entries that do not apply are None.
     """
     lst = result[LST.variable]
-    known = _summary(lst)
-    out: dict[str, Any] = {
-        "cells": [int(n) for n in lst.shape],
-        "valid_share": round(known["count"] / lst.size, 6),
-        "lst": {key: round(known[key], 3) for key in ("min", "mean", "max")} if known["count"] else None,
-        "uncertainty_mean": None,
-        "flags": _flag_shares(result),
-        "closure": closure(lst, coarse) if coarse is not None else None,
-    }
-    if UNCERTAINTY.variable in result:
-        doubt = _summary(result[UNCERTAINTY.variable])
-        out["uncertainty_mean"] = round(doubt["mean"], 3) if doubt["count"] else None
-    return out
+    count, known = _summary(lst)
+    stated = _summary(result[UNCERTAINTY.variable])[1] if UNCERTAINTY.variable in result else None
+    return LevelRecord(
+        cells=(int(lst.shape[0]), int(lst.shape[1])),
+        valid_share=round(count / lst.size, 6),
+        lst=known,
+        uncertainty_mean=stated.mean if stated else None,
+        flags=_flag_shares(result),
+        closure=closure(lst, coarse) if coarse is not None else None,
+    )
 
 
-def closure(lst: xr.DataArray, coarse: xr.DataArray) -> dict[str, float | int] | None:
-    """How far the product, brought back to the input's cells, is from the input (K).
+def closure(lst: xr.DataArray, coarse: xr.DataArray) -> Closure | None:
+    """How far the product, brought back to the input's cells, is from the input; None when no cell can be compared.
 
     Args:
         lst: (y, x) K.
         coarse: (y / f, x / f) K.
-
-    Returns:
-        `max` and `rmse` (K) over the `cells` that both have; None when there is none.
 
     Raises:
         GridError: when the shapes do not nest.
@@ -108,28 +218,28 @@ def closure(lst: xr.DataArray, coarse: xr.DataArray) -> dict[str, float | int] |
     difference = difference[np.isfinite(difference)]
     if not difference.size:
         return None
-    return {
-        "max": round(float(np.abs(difference).max()), 6),
-        "rmse": round(float(np.sqrt(np.mean(difference**2))), 6),
-        "cells": int(difference.size),
-    }
+    rmse, largest = float(np.sqrt(np.mean(difference**2))), float(np.abs(difference).max())
+    return Closure(max=round(largest, 6), rmse=round(rmse, 6), cells=int(difference.size))
 
 
-def _summary(data: xr.DataArray) -> dict[str, float]:
+def _summary(data: xr.DataArray) -> tuple[int, Temperature | None]:
+    """Number of valid cells, and their range and mean."""
     count, total, low, high = 0, 0.0, np.inf, -np.inf
     for _, values in strips(data, "float32"):
         valid = values[np.isfinite(values)]
         if valid.size:
             count, total = count + valid.size, total + float(valid.sum(dtype=np.float64))
             low, high = min(low, float(valid.min())), max(high, float(valid.max()))
-    return {"count": count, "mean": total / max(1, count), "min": low, "max": high}
+    if not count:
+        return 0, None
+    return count, Temperature(min=round(low, 3), mean=round(total / count, 3), max=round(high, 3))
 
 
 def _flag_shares(result: xr.Dataset) -> dict[str, float] | None:
     if QUALITY.variable not in result:
         return None
     quality = result[QUALITY.variable]
-    masks: Sequence[int] = [int(m) for m in np.atleast_1d(quality.attrs.get("flag_masks", []))]
+    masks = [int(m) for m in np.atleast_1d(quality.attrs.get("flag_masks", []))]
     names = str(quality.attrs.get("flag_meanings", "")).split()
     counts = np.zeros(len(masks), np.int64)
     for _, values in strips(quality, "uint8"):

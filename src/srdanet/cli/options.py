@@ -1,7 +1,7 @@
-"""How every verb behaves: what goes to which stream, how errors look, which codes it exits with.
+"""What all verbs share: common options, output streams, error messages, exit codes.
 
-Results go to stdout, everything else to stderr, which stays silent when nobody
-watches. Exit codes: 0 done, 1 it failed, 2 it was asked wrongly, 130 interrupted.
+Results go to stdout, everything else to stderr, which stays silent when it is not a terminal. Exit codes: 0 done,
+1 failed, 2 usage error, 130 interrupted.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ import click
 from srdanet.errors import ArgumentError, ConfigError, SrdanetError
 
 if TYPE_CHECKING:
+    from srdanet.arrays import Progress
     from srdanet.grid import Tile
 
 _VERBOSITY = "srdanet.verbosity"
@@ -39,18 +40,18 @@ class Verbs(click.Group):
         except (click.ClickException, click.Abort, click.exceptions.Exit):
             raise
         except KeyboardInterrupt:
-            _fail(ctx, "interrupted; nothing unfinished was left behind", 130)
+            _fail(ctx, "interrupted; no unfinished file was left behind", 130)
         except SrdanetError as error:
             _fail(ctx, str(error), 2 if isinstance(error, ArgumentError | ConfigError) else 1)
         except MemoryError:
-            _fail(ctx, "out of memory\n  a smaller --block needs less", 1)
+            _fail(ctx, "out of memory\n  A smaller --block needs less.", 1)
         except OSError as error:
             if error.errno == errno.EPIPE:
                 raise  # the reader of our output has left: click ends quietly
             _fail(ctx, f"{error.filename or 'system'}: {error.strerror or error}", 1)
         except Exception as error:
-            told = f"unexpected {type(error).__name__}: {error}\n  this is a fault of srdanet; -vv shows where"
-            _fail(ctx, told, 1)
+            message = f"unexpected {type(error).__name__}: {error}\n  This is a fault in srdanet; -vv shows where."
+            _fail(ctx, message, 1)
 
 
 def _fail(ctx: click.Context, message: str, code: int) -> NoReturn:
@@ -63,7 +64,7 @@ def _fail(ctx: click.Context, message: str, code: int) -> NoReturn:
     ctx.exit(code)
 
 
-def _heed(ctx: click.Context, _: click.Parameter, count: int) -> None:
+def _set_verbosity(ctx: click.Context, _: click.Parameter, count: int) -> None:
     """Set how much is logged; -v may stand before or after the verb."""
     level = max(ctx.meta.get(_VERBOSITY, 0), count)
     ctx.meta[_VERBOSITY] = level
@@ -79,7 +80,7 @@ verbose = click.option(
     "--verbose",
     count=True,
     expose_value=False,
-    callback=_heed,
+    callback=_set_verbosity,
     help="Say more on stderr; -vv shows tracebacks.",
 )
 as_json = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
@@ -94,7 +95,7 @@ def read_tile(_: click.Context, param: click.Parameter, value: str | None) -> Ti
     try:
         return None if value is None else Tile.parse(value)
     except ArgumentError as error:
-        raise click.BadParameter(f"{error.what}; {error.todo}", param=param) from error
+        raise click.BadParameter(f"{error.what}. {error.todo}", param=param) from error
 
 
 def read_date(_: click.Context, param: click.Parameter, value: str | None) -> dt.date | None:
@@ -106,30 +107,36 @@ def read_date(_: click.Context, param: click.Parameter, value: str | None) -> dt
             return dt.datetime.strptime(value, form).replace(tzinfo=dt.UTC).date()
         except ValueError:
             continue
-    raise click.BadParameter(f"{value!r} is no date; write it like 2020-07-15 or 2020197", param=param)
+    raise click.BadParameter(f"{value!r} is not a date. Write it like 2020-07-15 or 2020197.", param=param)
 
 
 def read_dates(context: click.Context, param: click.Parameter, values: Sequence[str]) -> tuple[dt.date, ...]:
-    """Dates as of `read_date`, or spans of them as FIRST..LAST, both included, in order and each once."""
+    """Dates as in `read_date`, or spans of them as FIRST..LAST, both included, in order and each once."""
     found: set[dt.date] = set()
     for value in values:
         ends = [read_date(context, param, end) for end in value.split("..")]
         first, last = ends[0], ends[-1]
         if first is None or last is None or len(ends) > 2 or last < first:
-            raise click.BadParameter(f"{value!r} is no span; write it like 2020-07-15..2020-07-20", param=param)
+            raise click.BadParameter(
+                f"{value!r} is not a span of dates. Write it like 2020-07-15..2020-07-20.", param=param
+            )
         found |= {first + dt.timedelta(days=n) for n in range((last - first).days + 1)}
     return tuple(sorted(found))
 
 
 def place_and_day(command: Command) -> Command:
     """`--tile`, `--date`, `--night`, `--platform`, `--time`: which LST among the files."""
-    settled = "may be left out where the LST files are of one."
+    settled = "may be left out when all LST files share one."
     options = (
         click.option("--tile", callback=read_tile, metavar="hXXvYY", help=f"Tile; {settled}"),
         click.option("--date", callback=read_date, metavar="YYYY-MM-DD", help=f"Day of the overpass (UTC); {settled}"),
-        click.option("--night", is_flag=True, help="The night's LST instead of the day's."),
-        click.option("--platform", type=click.Choice(["terra", "aqua"]), help="Where there are both; Terra first."),
-        click.option("--time", "time", metavar="UTC", help="Overpass, where plain rasters do not say it."),
+        click.option("--night", is_flag=True, help="Use the night LST instead of the day LST."),
+        click.option(
+            "--platform",
+            type=click.Choice(["terra", "aqua"]),
+            help="Where files of both are given.",
+        ),
+        click.option("--time", "time", metavar="UTC", help="Overpass, where plain rasters do not give it."),
     )
     for option in reversed(options):
         command = option(command)
@@ -142,8 +149,8 @@ def out(what: str, **more: Any) -> Callable[[Command], Command]:
     return click.option("-o", "--out", type=kind, metavar=what, help="Where the result goes.", **more)
 
 
-def typed() -> list[str]:
-    """The command as it was typed, for the record."""
+def command_line() -> list[str]:
+    """The command as the user gave it, for the record."""
     return ["srdanet", *sys.argv[1:]]
 
 
@@ -152,22 +159,23 @@ def emit(text: str, data: Mapping[str, Any], *, as_json: bool) -> None:
     click.echo(json.dumps(data, indent=2, ensure_ascii=False) if as_json else text)
 
 
-def note() -> Callable[[str], None] | None:
-    """A callback that says on stderr what goes on; None when nobody watches."""
+def status() -> Callable[[str], None] | None:
+    """A callback that prints what is being done on stderr; None when stderr is not a terminal."""
     return (lambda line: click.echo(line, err=True)) if sys.stderr.isatty() else None
 
 
 @contextmanager
-def progress() -> Iterator[Callable[[str, int, int], None] | None]:
-    """A callback (name, done, total) that draws bars on stderr; None when nobody watches."""
+def progress() -> Iterator[Progress | None]:
+    """A callback that draws bars on stderr; None when stderr is not a terminal."""
     if not sys.stderr.isatty():
         yield None
         return
     from rich.console import Console
-    from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bars
 
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
+    with Bars(*columns, console=Console(stderr=True), transient=True) as bars:
         tasks: dict[str, TaskID] = {}
 
         def show(name: str, done: int, total: int) -> None:

@@ -1,17 +1,17 @@
-"""`info`: what a file is."""
+"""`srdanet info`: what a granule, scene, product or model is."""
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 import click
 
-from srdanet.cli.manners import as_json, emit, verbose
+from srdanet.cli.options import as_json, emit, verbose
 from srdanet.errors import ArgumentError, GranuleError
 
-Told = tuple[list[str], dict[str, Any]]
+Answer = tuple[list[str], dict[str, Any]]
+"""Lines for people, and plain data."""
 
 
 @click.command(short_help="Say what a granule, scene, product or model is.")
@@ -19,12 +19,12 @@ Told = tuple[list[str], dict[str, Any]]
 @as_json
 @verbose
 def info(what: str | None, as_json: bool) -> None:
-    """Say what a granule, scene, product or model is; without one, which versions are at work."""
-    lines, data = _versions() if what is None else _told(what)
+    """Say what a granule, scene, product or model is; without one, the versions installed."""
+    lines, data = _versions() if what is None else _about(what)
     emit("\n".join(lines), data, as_json=as_json)
 
 
-def _versions() -> Told:
+def _versions() -> Answer:
     from importlib.resources import files
 
     from srdanet.product.record import software
@@ -32,12 +32,12 @@ def _versions() -> Told:
     found = software()
     shipped = files("srdanet").joinpath("models").iterdir()
     models = sorted(folder.name for folder in shipped if folder.joinpath("bundle.json").is_file())
-    packages = [f"{name} {number}" for name, number in found["packages"].items()]
-    lines = [f"srdanet {found['srdanet']}, Python {found['python']}, {found['platform']}", ", ".join(packages)]
-    return [*lines, f"models: {', '.join(models) or 'none'}"], {**found, "models": models}
+    packages = [f"{name} {number}" for name, number in found.packages.items()]
+    lines = [f"srdanet {found.srdanet}, Python {found.python}, {found.platform}", ", ".join(packages)]
+    return [*lines, f"models: {', '.join(models) or 'none'}"], {**found.model_dump(), "models": models}
 
 
-def _told(what: str) -> Told:
+def _about(what: str) -> Answer:
     """By what it looks like: scene, raster, record, model, granule."""
     path = Path(what)
     if path.name.endswith("_provenance.json"):
@@ -49,35 +49,34 @@ def _told(what: str) -> Told:
     if (path / "bundle.json").is_file() or not path.exists():
         return _model(what)
     if path.is_dir():
-        raise ArgumentError("is a folder, and no model", where=path, todo="name a file in it")
+        raise ArgumentError("is a folder but not a model", where=path, todo="Name a file in it.")
     return _granule(path)
 
 
-def _record(path: Path) -> Told:
+def _record(path: Path) -> Answer:
     """What a product was made from, and of what quality it is."""
-    try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-        model, auxiliary, levels = record["model"], record["auxiliary"], record["levels"]
-        lines = [
-            f"product {record['tile'] or 'of no tile'} {record['time'] or 'time unknown'} "
-            f"{'day' if record['day'] else 'night'}, by model {model['name']} {model['version']}",
-            f"auxiliary: {' '.join(auxiliary['present']) or 'none'}",
-            *(f"  {level} m: {facts['valid_share']:.1%} valid" for level, facts in levels.items()),
-        ]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise GranuleError(f"is no record of a product ({error!r})", where=path) from error
-    return lines, {"kind": "product", **record}
+    from srdanet.product import read_record
+
+    record = read_record(path)
+    part = {True: "day", False: "night", None: "day or night unknown"}[record.day]
+    model = f"{record.model.name} {record.model.version or ''}".strip() if record.model else "unknown"
+    lines = [
+        f"product {record.tile or 'of no tile'} {record.time or 'time unknown'} {part}, model {model}",
+        f"auxiliary: {' '.join(record.auxiliary.present) or 'none'}",
+        *(f"  {level} m: {about.valid_share:.1%} valid" for level, about in record.levels.items()),
+    ]
+    return lines, {"kind": "product", **record.model_dump(mode="json")}
 
 
-def _scene(path: Path) -> Told:
-    from srdanet.cli.main_job import about, facts
+def _scene(path: Path) -> Answer:
+    from srdanet.cli.prepare import describe, facts
     from srdanet.scene import open_scene
 
     with open_scene(path) as scene:
-        return ["scene", *about(scene)], {"kind": "scene", **facts(scene), "provenance": dict(scene.provenance)}
+        return ["scene", *describe(scene)], {"kind": "scene", **facts(scene), "provenance": dict(scene.provenance)}
 
 
-def _model(what: str) -> Told:
+def _model(what: str) -> Answer:
     from srdanet.network.bundle import load_model
 
     model = load_model(what)
@@ -85,7 +84,7 @@ def _model(what: str) -> Told:
     return [f"model {model.name} {model.version}, sha256 {model.sha256}", "", model.card.strip()], data
 
 
-def _granule(path: Path) -> Told:
+def _granule(path: Path) -> Answer:
     from srdanet.readers.granule import open_granule
 
     granule = open_granule(path)
@@ -107,7 +106,7 @@ def _granule(path: Path) -> Told:
     return [head, *rows], {"kind": "granule", **about, **more}
 
 
-def _raster(path: Path) -> Told:
+def _raster(path: Path) -> Answer:
     import rasterio
     from rasterio.errors import RasterioError
 
@@ -116,7 +115,7 @@ def _raster(path: Path) -> Told:
             tags = {**file.tags(), **file.tags(1)}
             size, cell, crs = file.shape, file.res[0], file.crs.to_string() if file.crs else None
     except RasterioError as error:
-        raise GranuleError(f"is no raster that can be read ({error})", where=path) from error
+        raise GranuleError(f"is not a raster that can be read ({error})", where=path) from error
     head = f"raster, {size[0]} x {size[1]} cells of {cell:g}, CRS {crs or 'unknown'}"
     rows = [f"  {key}: {value}" for key, value in sorted(tags.items())]
     return [head, *rows], {"kind": "raster", "cells": list(size), "cell": cell, "crs": crs, "tags": tags}

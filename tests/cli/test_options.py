@@ -10,7 +10,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from srdanet.cli import cli, manners
+from srdanet.cli import cli, options
 from srdanet.errors import ConfigError, GranuleError
 
 EVALUATIONS = tuple(("evaluate", name) for name in ("simulation", "target", "orleans", "stations"))
@@ -103,8 +103,8 @@ def _failing(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
         (GranuleError("is cut short", where="a.hdf", todo="download it again"), 1, "a.hdf: is cut short\n  download"),
         (ConfigError("sizes: not a number", where="c.toml"), 2, "c.toml: sizes: not a number"),
         (PermissionError(13, "Permission denied", "b.tif"), 1, "b.tif: Permission denied"),
-        (MemoryError(), 1, "out of memory\n  a smaller --block"),
-        (ZeroDivisionError("division by zero"), 1, "unexpected ZeroDivisionError: division by zero\n  this is a fault"),
+        (MemoryError(), 1, "out of memory\n  A smaller --block"),
+        (ZeroDivisionError("division by zero"), 1, "unexpected ZeroDivisionError: division by zero\n  This is a fault"),
         (KeyboardInterrupt(), 130, "interrupted"),
     ],
 )
@@ -144,8 +144,8 @@ def test_log_follows_verbosity(runner: CliRunner, monkeypatch: pytest.MonkeyPatc
 
 
 def test_progress_is_silent_when_piped() -> None:
-    assert manners.note() is None
-    with manners.progress() as show:
+    assert options.status() is None
+    with options.progress() as show:
         assert show is None
 
 
@@ -155,7 +155,7 @@ def test_progress_is_drawn_on_stderr_for_people(
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
     monkeypatch.setenv("FORCE_COLOR", "1")
     monkeypatch.setenv("TERM", "xterm")  # a dumb terminal gets no bars
-    with manners.progress() as show:
+    with options.progress() as show:
         assert show is not None
         for done in range(5):
             show("2x", done, 4)
@@ -193,4 +193,4 @@ def test_dates_are_read_in_both_forms() -> None:
     context = click.Context(cli)
     option = click.Option(["--date"])
     for text in ("2020-07-15", "2020197"):
-        assert manners.read_date(context, option, text) == dt.date(2020, 7, 15)
+        assert options.read_date(context, option, text) == dt.date(2020, 7, 15)

@@ -50,7 +50,7 @@ def test_info_of_a_product(runner: CliRunner, scene_file: Path) -> None:
     told = runner.invoke(cli, ["info", str(out / "lst_h18v04_2020197_day_provenance.json")]).stdout
     assert "product h18v04 2020-07-15T10:32:00 day" in told
     folder = runner.invoke(cli, ["info", str(out)])
-    assert (folder.exit_code, "is a folder, and no model" in folder.stderr) == (2, True)
+    assert (folder.exit_code, "is a folder but not a model" in folder.stderr) == (2, True)
 
 
 @pytest.mark.real

@@ -1,0 +1,133 @@
+"""`srdanet downscale`: from a scene, or the files of one, to a product."""
+
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from srdanet.cli.options import as_json as json_option
+from srdanet.cli.options import command_line, emit, out, place_and_day, progress, verbose
+from srdanet.cli.options import dry_run as dry_run_option
+from srdanet.cli.options import overwrite as overwrite_option
+from srdanet.cli.prepare import SCENES, build, describe, facts, left_out
+from srdanet.errors import ArgumentError
+
+if TYPE_CHECKING:
+    from srdanet.downscaling import ProductFiles
+    from srdanet.grid import Tile
+    from srdanet.product import Product
+
+
+@click.command()
+@click.argument("inputs", nargs=-1, required=True, metavar="SCENE|FILES...")
+@click.option("--to", type=click.Choice(["500", "250"]), default="250", show_default=True, help="Cell size (m).")
+@place_and_day
+@click.option("--model", default="default", show_default=True, metavar="NAME|FOLDER", help="Which model.")
+@click.option(
+    "--conserve/--no-conserve",
+    default=False,
+    show_default=True,
+    help="Residual correction: reproduce the 1 km LST exactly.",
+)
+@click.option(
+    "--adapt/--no-adapt", default=False, show_default=True, help="Fit the model to the scene first; needs [train]."
+)
+@click.option("--block", default=256, show_default=True, help="Cells along a window; bounds memory, not the result.")
+@out("FOLDER", required=True)
+@dry_run_option
+@json_option
+@overwrite_option
+@verbose
+def downscale(
+    inputs: tuple[str, ...],
+    to: str,
+    tile: Tile | None,
+    date: dt.date | None,
+    night: bool,
+    platform: Any,
+    time: str | None,
+    model: str,
+    conserve: bool,
+    adapt: bool,
+    block: int,
+    out: Path,
+    dry_run: bool,
+    as_json: bool,
+    overwrite: bool,
+) -> None:
+    """Downscale a SCENE (or the FILES of one) to 500 m and 250 m.
+
+    For each level FOLDER gets GeoTIFFs of temperature (K), uncertainty (K) and quality, and a quick look; one
+    JSON file records what they were made from.
+    """
+    from srdanet.downscaling.plan import RunPlan, stem_of
+    from srdanet.prepare import plan, root_grid
+    from srdanet.product import check_outputs
+    from srdanet.product.produce import produce
+    from srdanet.scene import open_scene
+
+    chosen = any(value is not None for value in (tile, date, platform, time)) or night
+    ready = len(inputs) == 1 and inputs[0].rstrip("/").endswith(SCENES) and not _is_spec(inputs[0])
+    if ready and chosen:
+        todo = "Leave out --tile, --date, --night, --platform and --time."
+        raise ArgumentError("a scene has its tile and date already", where=inputs[0], todo=todo)
+    made = None if ready else plan(inputs, tile, date, not night, platform=platform, time=time)
+    if made is not None and dry_run:
+        root, place = root_grid(made)
+        run = RunPlan.of(root, to=int(to), block=block)
+        stem = stem_of(place, made.date, made.day, made.platform)
+        files = check_outputs(out, stem, run.levels.values(), overwrite=overwrite)
+        data = {"plan": made.as_json(), "model": model, "writes": [str(path) for path in files]}
+        emit("\n".join([*made.lines(), *_writes(files)]), data, as_json=as_json)
+        return
+    with open_scene(inputs[0]) if made is None else build(made) as scene:
+        run = RunPlan.of(scene.geobox, to=int(to), block=block)
+        stem = stem_of(scene.tile, scene.time, scene.day, scene.platform)
+        files = check_outputs(out, stem, run.levels.values(), overwrite=overwrite)
+        if dry_run:
+            data = {"scene": facts(scene), "model": model, "writes": [str(path) for path in files]}
+            emit("\n".join([*describe(scene), *_writes(files)]), data, as_json=as_json)
+            return
+        with progress() as show:
+            product = produce(
+                scene,
+                out,
+                int(to),
+                model=model,
+                conserve=conserve,
+                adapt=adapt,
+                block=block,
+                command=command_line(),
+                progress=show,
+                overwrite=overwrite,
+            )
+    data = {"files": [str(path) for path in product.files], **product.record.model_dump(mode="json")}
+    emit("\n".join(_summary(product)), data, as_json=as_json)
+
+
+def _is_spec(text: str) -> bool:
+    """Whether it is `NAME=FILE` rather than a file whose name holds a =."""
+    return "=" in text and not Path(text).exists()
+
+
+def _writes(files: ProductFiles) -> list[str]:
+    return [f"would write {path}" for path in files]
+
+
+def _summary(product: Product) -> list[str]:
+    """What was written, and the few numbers to look at first."""
+    lines = []
+    files, record = product.files, product.record
+    for level, rasters in files.rasters.items():
+        about = record.levels[str(level)]
+        parts = [f"{about.valid_share:.1%} valid"]
+        parts += [f"mean uncertainty {about.uncertainty_mean:.2f} K"] if about.uncertainty_mean is not None else []
+        parts += [f"closure on the input {about.closure.rmse:.3f} K RMSE"] if about.closure else []
+        lines += [f"{rasters['lst']}  ({', '.join(parts)})", str(files.pictures[level])]
+    lines.append(str(files.provenance))
+    missing = record.auxiliary.missing
+    lines += [f"without {' '.join(missing)}"] if missing else []
+    return [*lines, *left_out(record.scene)]

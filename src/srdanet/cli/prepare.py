@@ -1,0 +1,110 @@
+"""`srdanet prepare`: from files to a scene; and what `downscale` and `info` share of it."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from srdanet.cli.options import as_json as json_option
+from srdanet.cli.options import dry_run as dry_run_option
+from srdanet.cli.options import emit, out, place_and_day, status, verbose
+from srdanet.cli.options import overwrite as overwrite_option
+from srdanet.errors import ArgumentError
+
+if TYPE_CHECKING:
+    from srdanet.grid import Tile
+    from srdanet.prepare import Plan
+    from srdanet.scene import Scene
+
+SCENES = (".nc", ".zarr")
+_MOST_LEFT_OUT = 8
+
+
+@click.command()
+@click.argument("files", nargs=-1, required=True, metavar="FILES...")
+@place_and_day
+@out("SCENE")
+@dry_run_option
+@json_option
+@overwrite_option
+@verbose
+def prepare(
+    files: tuple[str, ...],
+    tile: Tile | None,
+    date: dt.date | None,
+    night: bool,
+    platform: Any,
+    time: str | None,
+    out: Path | None,
+    dry_run: bool,
+    as_json: bool,
+    overwrite: bool,
+) -> None:
+    """Make a scene from granules and other FILES.
+
+    FILES are granules (MOD11A1 or MYD11A1 is needed), SRTM tiles, ERA5, folders of them, or plain rasters as
+    NAME=FILE[:BAND]. The SCENE is a NetCDF file (.nc) or a Zarr store (.zarr).
+    """
+    from srdanet.prepare import plan
+    from srdanet.scene.storage import check_place
+
+    if out is None and not dry_run:
+        raise click.UsageError("Missing option '-o' for the scene file (--dry-run needs none).")
+    if out is not None:
+        check_place(out, overwrite=overwrite)
+        if out.suffix not in SCENES:
+            raise ArgumentError("is not a scene file name", where=out, todo=f"Use {' or '.join(SCENES)}.")
+    made = plan(files, tile, date, not night, platform=platform, time=time)
+    if out is None or dry_run:
+        emit("\n".join(made.lines()), made.as_json(), as_json=as_json)
+        return
+    scene = build(made)
+    path = scene.save(out, overwrite=overwrite)
+    emit("\n".join([str(path), *describe(scene)]), {"scene": str(path), **facts(scene)}, as_json=as_json)
+
+
+def build(plan: Plan) -> Scene:
+    """The scene of a plan, with its progress on stderr."""
+    from srdanet.prepare import prepare as run
+
+    return run(plan, progress=status())
+
+
+def describe(scene: Scene) -> list[str]:
+    """A scene in a few lines."""
+    known = facts(scene)
+    height, width = known["cells"]
+    part = {True: "day", False: "night", None: "day or night unknown"}[scene.day]
+    return [
+        f"{known['tile'] or 'no tile'} {known['time'] or 'time unknown'} {part}, "
+        f"{height} x {width} cells, {known['valid_share']:.1%} valid",
+        f"auxiliary: {' '.join(known['present']) or 'none'}",
+        f"missing: {' '.join(known['missing']) or 'nothing'}",
+        *left_out(scene.provenance),
+    ]
+
+
+def left_out(provenance: Mapping[str, Any]) -> list[str]:
+    """Files that were given and not used, with the reason; of many only how many, since the record lists them."""
+    found = provenance.get("left_out", [])
+    if len(found) > _MOST_LEFT_OUT:
+        return [f"left out {len(found)} files (listed in the record)"]
+    return [f"left out {name}: {reason}" for name, reason in found]
+
+
+def facts(scene: Scene) -> dict[str, Any]:
+    """A scene as plain data."""
+    lst = scene.lst["lst"]
+    return {
+        "tile": str(scene.tile) if scene.tile else None,
+        "time": scene.when,
+        "day": scene.day,
+        "cells": list(lst.shape),
+        "valid_share": float(lst.notnull().mean()),
+        "present": list(scene.present),
+        "missing": list(scene.missing),
+    }
