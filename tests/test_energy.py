@@ -80,7 +80,7 @@ def test_strips_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
     def everything() -> list[np.ndarray]:
         return [
             degrade(fine, 2),
-            degrade(fine, 2, spread=0.35, emissivity=emissivity),
+            degrade(fine, 2, point_spread=0.35, emissivity=emissivity),
             aggregate(fine, 4),
             conserve(fine, coarse, emissivity=emissivity),
         ]
@@ -95,7 +95,7 @@ def test_the_spread_is_a_gaussian_before_the_box() -> None:
     factor, spread = 8, 0.35
     fine = np.full((7 * factor, 9 * factor), 300.0)
     fine[3 * factor + 3 : 3 * factor + 5, 4 * factor + 3 : 4 * factor + 5] = 340.0
-    seen = degrade(fine, factor, spread=spread) ** 4 - 300.0**4
+    seen = degrade(fine, factor, point_spread=spread) ** 4 - 300.0**4
     assert seen.sum() == pytest.approx((degrade(fine, factor) ** 4 - 300.0**4).sum(), rel=1e-6)
     assert np.unravel_index(seen.argmax(), seen.shape) == (3, 4)
     # A point in a cell's centre: the share that stays is that of a Gaussian within half a cell, squared.
@@ -108,7 +108,7 @@ def test_the_spread_does_not_leak_over_gaps() -> None:
     fine = np.full((8, 16), 300.0)
     fine[:, 8:] = np.nan
     fine[0, 0] = np.nan
-    out = degrade(fine, 4, spread=0.5)
+    out = degrade(fine, 4, point_spread=0.5)
     assert out[:, :2] == pytest.approx(300.0)
     assert np.isnan(out[:, 2:]).all()
 
@@ -124,7 +124,7 @@ def test_wrong_arguments_are_named() -> None:
     with pytest.raises(ArgumentError, match="kelvin"):
         degrade(np.full((4, 4), -3.0), 2)
     with pytest.raises(ArgumentError, match="spread"):
-        degrade(np.full((4, 4), 300.0), 2, spread=-1)
+        degrade(np.full((4, 4), 300.0), 2, point_spread=-1)
     for coarse in (np.zeros((2, 3)), np.zeros((8, 8)), np.zeros((2, 4))):
         with pytest.raises(GridError):
             conserve(np.full((4, 4), 300.0), coarse)

@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from odc.geo.geobox import GeoBox
 
+from srdanet import atomic
 from srdanet.errors import ArgumentError, GridError, MissingExtraError, OutputError, SceneError
 from srdanet.grid import SINUSOIDAL, Tile, coordinates, refine
-from srdanet.scene import Scene, open_scene, storage
+from srdanet.scene import Scene, open_scene
 
 NAMES = ["scene.nc"] + (["scene.zarr"] if importlib.util.find_spec("zarr") else [])
 COARSE = Tile(18, 4).geobox(1000)[300:305, 700:707]
@@ -261,7 +262,7 @@ def test_a_failed_write_leaves_the_old_scene_and_no_rubbish(
     def full(held: Path) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(storage, "_flush", full)
+    monkeypatch.setattr(atomic, "_fsync", full)
     with pytest.raises(OutputError, match="No space left"):
         full_scene(day=False).save(path, overwrite=True)
     assert [p.name for p in tmp_path.iterdir()] == [name]

@@ -1,8 +1,8 @@
 """Files appear whole or not at all: a hidden folder beside them, fsync, rename.
 
 A writer killed half-way leaves files that open and are wrong. So everything is
-written into a hidden folder beside its final place (same file system), checked
-there, and only then renamed. A folder left behind by a killed process is swept
+written into a hidden folder (or under a hidden name) beside its final place (same
+file system), checked there, and only then renamed. A folder left behind by a killed process is swept
 away by the next writer of the same name: its lock is free.
 """
 
@@ -12,6 +12,7 @@ import fcntl
 import os
 import shutil
 import tempfile
+import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from glob import escape
@@ -29,7 +30,7 @@ def refuse_existing(paths: Sequence[Path], *, overwrite: bool) -> None:
     present = [path for path in paths if path.exists()]
     if present and not overwrite:
         more = f" (and {len(present) - 1} more)" if len(present) > 1 else ""
-        raise OutputError(f"exists already{more}", where=present[0], todo="choose another place or ask to overwrite")
+        raise OutputError(f"exists already{more}", where=present[0], todo="Choose another place, or overwrite.")
 
 
 @contextmanager
@@ -47,7 +48,7 @@ def hidden_folder(directory: Path, stem: str) -> Iterator[Path]:
 
 @contextmanager
 def staged(directory: Path, stem: str) -> Iterator[Path]:
-    """A hidden folder to write in, where what the system refuses is told in our words.
+    """A hidden folder to write in; errors of the operating system are raised as `OutputError`.
 
     Raises:
         OutputError: when the folder cannot be made, or writing in it fails (disk full, no permission).
@@ -57,8 +58,38 @@ def staged(directory: Path, stem: str) -> Iterator[Path]:
             yield folder
     except OSError as error:
         reason = error.strerror or str(error)
-        todo = "check the free space, the quota and the permissions there"
+        todo = "Check the free space, the quota and the permissions there."
         raise OutputError(f"cannot be written ({reason})", where=directory, todo=todo) from error
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A name beside `path` to write a file or folder under, which takes the place of `path` when the block ends well.
+
+    It is flushed to disk before it gets its name, so that a reader never meets half of it, and gone when the block
+    fails. Whether something may be replaced is for the caller to ask first.
+
+    Raises:
+        OutputError: when writing fails (disk full, no permission).
+    """
+    part = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.part")
+    try:
+        yield part
+        for inner in [*part.rglob("*"), part] if part.is_dir() else [part]:
+            _fsync(inner)
+        old = None
+        if path.is_dir():  # a folder cannot be replaced by a rename: move the old one aside first
+            old = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.old")
+            os.rename(path, old)
+        os.replace(part, path)
+        _fsync(path.parent)
+        if old is not None:
+            shutil.rmtree(old)
+    except OSError as error:
+        todo = "Check the free space and the permissions there."
+        raise OutputError(f"cannot be written: {error}", where=path, todo=todo) from error
+    finally:
+        shutil.rmtree(part) if part.is_dir() else part.unlink(missing_ok=True)
 
 
 def publish(files: Sequence[Path], directory: Path, *, overwrite: bool) -> list[Path]:

@@ -16,11 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
+from srdanet.arrays import Float64, Floats, Mask, repeat
 from srdanet.errors import ArgumentError, GridError
 from srdanet.grid import Window, windows
-
-Floats = NDArray[np.floating[Any]]
-Doubles = NDArray[np.float64]
 
 CONSERVE_REACH = 8
 """How far (in coarse cells) a coarse value or a fine one changes the result of `conserve`."""
@@ -40,7 +38,7 @@ def degrade(
     factor: int,
     *,
     emissivity: Floats | None = None,
-    spread: float = 0.0,
+    point_spread: float = 0.0,
     min_valid: float = 0.5,
 ) -> Floats:
     """The temperature a sensor with cells `factor` times coarser would see.
@@ -49,7 +47,7 @@ def degrade(
         lst: (..., y, x) K, NaN = missing.
         factor: Fine cells along one side of a coarse cell.
         emissivity: Broadcastable to `lst`, 0-1; a cell without it counts as missing.
-        spread: Standard deviation, in coarse cells, of a Gaussian point spread that
+        point_spread: Standard deviation, in coarse cells, of a Gaussian point spread that
             comes before the box of the coarse cell; both weigh valid cells only.
         min_valid: Share of a coarse cell's fine cells that must be valid.
 
@@ -62,18 +60,20 @@ def degrade(
     """
     lst = _floats(lst)
     height, width = _coarse_shape(lst.shape, factor)
-    if spread < 0:
-        raise ArgumentError(f"spread is {spread}", todo="give a standard deviation of 0 or more coarse cells")
+    if point_spread < 0:
+        raise ArgumentError(
+            f"point_spread is {point_spread}", todo="Give 0 or more coarse cells."
+        )
     emissivity = None if emissivity is None else np.broadcast_to(emissivity, lst.shape)
-    halo = int(np.ceil(_TRUNCATE * spread))
+    halo = int(np.ceil(_TRUNCATE * point_spread))
     out = np.empty((*lst.shape[:-2], height, width), lst.dtype)
     for window in _strips(out.shape, factor, halo):
         fine = window.scaled(factor).outer
         weight, exitance = _energy(lst, emissivity, fine)
         share = _box_sum(weight > 0, factor) / factor**2
         exitance *= weight
-        if spread * factor > _LEAST_SPREAD:
-            weight, exitance = (_blur(part, spread * factor) for part in (weight, exitance))
+        if point_spread * factor > _LEAST_SPREAD:
+            weight, exitance = (_blur(part, point_spread * factor) for part in (weight, exitance))
         total = _box_sum(weight, factor)
         with np.errstate(invalid="ignore", divide="ignore"):
             coarse = np.sqrt(np.sqrt(_box_sum(exitance, factor) / total))
@@ -149,12 +149,12 @@ def conserve(lst: Floats, coarse: Floats, *, emissivity: Floats | None = None, m
         closed = _closed(weight, exitance, target, factor, min_valid)[fine.crop]
         kept = lst[fine.inner]
         out[fine.inner] = np.where(weight[fine.crop] > 0, np.sqrt(np.sqrt(closed)), kept)
-        absent = np.isnan(coarse[window.inner]).repeat(factor, 0).repeat(factor, 1)
+        absent = repeat(np.isnan(coarse[window.inner]), factor)
         out[fine.inner][absent] = kept[absent]
     return out
 
 
-def _closed(weight: Doubles, exitance: Doubles, target: Doubles, factor: int, min_valid: float) -> Doubles:
+def _closed(weight: Float64, exitance: Float64, target: Float64, factor: int, min_valid: float) -> Float64:
     """Exitance with a continuous field added so that its weighted cell means are `target`."""
     total = _box_sum(weight, factor)
     known = np.isfinite(target) & _enough(_box_sum(weight > 0, factor) / factor**2, min_valid)
@@ -171,11 +171,11 @@ def _closed(weight: Doubles, exitance: Doubles, target: Doubles, factor: int, mi
     mean = _box_sum(weight * closed, factor) * per_cell
     with np.errstate(invalid="ignore", divide="ignore"):
         scale = np.where(known, target / mean, 1.0)
-    closed *= scale.repeat(factor, 0).repeat(factor, 1)
+    closed *= repeat(scale, factor)
     return closed
 
 
-def _tents(factor: int) -> Doubles:
+def _tents(factor: int) -> Float64:
     """(factor, 3): weight of the previous, own and next coarse cell at each fine cell's centre."""
     offset = (np.arange(factor) + 0.5) / factor - 0.5
     return np.stack([np.maximum(-offset, 0), 1 - np.abs(offset), np.maximum(offset, 0)], axis=1)
@@ -189,7 +189,7 @@ def _phases(factor: int) -> Iterator[tuple[tuple[slice, slice], list[tuple[int, 
         yield (slice(a, None, factor), slice(b, None, factor)), taps
 
 
-def _stencil(weight: Doubles, known: NDArray[np.bool_], factor: int) -> Doubles:
+def _stencil(weight: Float64, known: Mask, factor: int) -> Float64:
     """(3, 3, h, w): share of each neighbour's coefficient in a cell's weighted sum of the field."""
     height, width = known.shape
     padded = np.pad(known, 1).astype(np.float64)
@@ -203,7 +203,7 @@ def _stencil(weight: Doubles, known: NDArray[np.bool_], factor: int) -> Doubles:
     return stencil
 
 
-def _apply(stencil: Doubles, coefficients: Doubles) -> Doubles:
+def _apply(stencil: Float64, coefficients: Float64) -> Float64:
     """Weighted cell means of the field that belongs to `coefficients`."""
     height, width = coefficients.shape
     padded = np.pad(coefficients, 1)
@@ -213,7 +213,7 @@ def _apply(stencil: Doubles, coefficients: Doubles) -> Doubles:
     return out
 
 
-def _field(coefficients: Doubles, known: NDArray[np.bool_], factor: int) -> Doubles:
+def _field(coefficients: Float64, known: Mask, factor: int) -> Float64:
     """The continuous field: bilinear between the coefficients of the known cells, 0 far from any."""
     height, width = coefficients.shape
     values, masks = np.pad(coefficients, 1), np.pad(known, 1).astype(np.float64)
@@ -228,7 +228,7 @@ def _field(coefficients: Doubles, known: NDArray[np.bool_], factor: int) -> Doub
     return out
 
 
-def _energy(lst: Floats, emissivity: Floats | None, where: tuple[slice, slice]) -> tuple[Doubles, Doubles]:
+def _energy(lst: Floats, emissivity: Floats | None, where: tuple[slice, slice]) -> tuple[Float64, Float64]:
     """Weight (emissivity, 0 = missing) and T^4 (0 = missing) of a part of the image."""
     part = lst[(..., *where)].astype(np.float64)
     weight = np.isfinite(part).astype(np.float64)
@@ -241,14 +241,14 @@ def _energy(lst: Floats, emissivity: Floats | None, where: tuple[slice, slice]) 
     return weight, np.square(np.square(part))
 
 
-def _blur(values: Doubles, sigma: float) -> Doubles:
+def _blur(values: Float64, sigma: float) -> Float64:
     """Gaussian of `sigma` cells over the last two axes; nothing lies outside."""
     for axis in (-2, -1):
         values = gaussian_filter1d(values, sigma, axis=axis, mode="constant", truncate=_TRUNCATE)
     return values
 
 
-def _box_sum(values: NDArray[Any], factor: int) -> Doubles:
+def _box_sum(values: NDArray[Any], factor: int) -> Float64:
     """Sum over boxes of `factor` x `factor` cells."""
     rows = values[..., 0::factor, :].astype(np.float64)
     for a in range(1, factor):
@@ -259,9 +259,9 @@ def _box_sum(values: NDArray[Any], factor: int) -> Doubles:
     return out
 
 
-def _enough(share: Doubles, min_valid: float) -> NDArray[np.bool_]:
+def _enough(share: Float64, min_valid: float) -> Mask:
     """Whether the share of valid cells suffices; none is never enough."""
-    enough: NDArray[np.bool_] = (share > 0) & (share >= min_valid - 1e-9)
+    enough: Mask = (share > 0) & (share >= min_valid - 1e-9)
     return enough
 
 

@@ -99,7 +99,6 @@ def test_a_scene_has_its_place_and_date(runner: CliRunner, scene_file: Path, mor
     assert "a scene has its tile and date" in result.stderr
 
 
-@pytest.mark.usefixtures("bicubic")
 def test_a_small_scene_cannot_be_adapted_to(runner: CliRunner, scene_file: Path) -> None:
     out = scene_file.parent / "out"
     result = runner.invoke(cli, ["downscale", str(scene_file), "-o", str(out), "--adapt"])

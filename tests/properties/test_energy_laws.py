@@ -29,7 +29,7 @@ def test_an_even_field_stays(level: float, factor: int, spread: float, blotched:
     image = np.full((3 * factor, 5 * factor), level)
     if blotched:
         image[:: factor + 1, ::3] = np.nan
-    seen = degrade(image, factor, spread=spread)
+    seen = degrade(image, factor, point_spread=spread)
     assert np.nanmax(np.abs(seen - level), initial=0) < 1e-9
     np.testing.assert_allclose(conserve(image, seen), image, atol=1e-9)
 
@@ -38,10 +38,10 @@ def test_an_even_field_stays(level: float, factor: int, spread: float, blotched:
 @given(images(), st.floats(0, 0.8))
 def test_it_commutes_with_turning_the_image(drawn: tuple[np.ndarray, int], spread: float) -> None:
     image, factor = drawn
-    seen = degrade(image, factor, spread=spread)
-    np.testing.assert_allclose(degrade(image[::-1], factor, spread=spread), seen[::-1], atol=1e-9)
-    np.testing.assert_allclose(degrade(image[:, ::-1], factor, spread=spread), seen[:, ::-1], atol=1e-9)
-    np.testing.assert_allclose(degrade(image.T, factor, spread=spread), seen.T, atol=1e-9)
+    seen = degrade(image, factor, point_spread=spread)
+    np.testing.assert_allclose(degrade(image[::-1], factor, point_spread=spread), seen[::-1], atol=1e-9)
+    np.testing.assert_allclose(degrade(image[:, ::-1], factor, point_spread=spread), seen[:, ::-1], atol=1e-9)
+    np.testing.assert_allclose(degrade(image.T, factor, point_spread=spread), seen.T, atol=1e-9)
 
 
 @quick
@@ -58,7 +58,7 @@ def test_two_steps_are_one(drawn: tuple[np.ndarray, int], again: int) -> None:
 @given(images(), st.floats(0, 0.8))
 def test_a_mean_lies_between_the_extremes(drawn: tuple[np.ndarray, int], spread: float) -> None:
     image, factor = drawn
-    for seen in (degrade(image, factor, spread=spread), aggregate(image, factor)):
+    for seen in (degrade(image, factor, point_spread=spread), aggregate(image, factor)):
         valid = seen[np.isfinite(seen)]
         if valid.size:
             assert valid.min() >= np.nanmin(image) - 1e-9

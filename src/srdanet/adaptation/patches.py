@@ -69,7 +69,7 @@ def patches(
     above, target = [], []
     if min(height, width) >= 2:
         truth = lst[:height, :width]
-        coarse = np.asarray(degrade(truth, 2, spread=spread), np.float32)
+        coarse = np.asarray(degrade(truth, 2, point_spread=spread), np.float32)
         above = _patches(coarse, truth, Stack(coarsen(root[:height, :width], 2), given, overpass), seed)
         unknown = np.full(tuple(2 * n for n in lst.shape), np.nan, np.float32)
         target = _patches(lst, unknown, Stack(root, given, overpass), seed)

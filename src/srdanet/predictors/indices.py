@@ -11,9 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from srdanet.arrays import Floats
 from srdanet.variables import BY_NAME
-
-Floats = NDArray[np.floating[Any]]
 
 _LEAST_SUM = 0.01
 """Sum of two reflectances below which their normalised difference is noise."""

@@ -13,22 +13,22 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-Doubles = NDArray[np.float64]
+from srdanet.arrays import Float64
 
 _J2000 = np.datetime64("2000-01-01T12:00:00", "s")
 
 
-def declination(time: ArrayLike) -> Doubles:
+def declination(time: ArrayLike) -> Float64:
     """The sun's declination (degrees) at a UTC time or date."""
     return _ephemeris(time)[0]
 
 
-def equation_of_time(time: ArrayLike) -> Doubles:
+def equation_of_time(time: ArrayLike) -> Float64:
     """True minus mean solar time (hours, within 0.28) at a UTC time or date."""
     return _ephemeris(time)[1]
 
 
-def sun_at(time: ArrayLike, lon: ArrayLike, lat: ArrayLike) -> tuple[Doubles, Doubles]:
+def sun_at(time: ArrayLike, lon: ArrayLike, lat: ArrayLike) -> tuple[Float64, Float64]:
     """Zenith and azimuth (degrees) of the sun.
 
     Args:
@@ -42,7 +42,7 @@ def sun_at(time: ArrayLike, lon: ArrayLike, lat: ArrayLike) -> tuple[Doubles, Do
     return sun_at_local_time(tilt, hours + np.asarray(lon, float) / 15 + ahead, lat)
 
 
-def sun_at_local_time(tilt: ArrayLike, hours: ArrayLike, lat: ArrayLike) -> tuple[Doubles, Doubles]:
+def sun_at_local_time(tilt: ArrayLike, hours: ArrayLike, lat: ArrayLike) -> tuple[Float64, Float64]:
     """Zenith and azimuth (degrees) of the sun at a local hour.
 
     Args:
@@ -107,7 +107,7 @@ def illumination(dz_de: ArrayLike, dz_dn: ArrayLike, zenith: ArrayLike, azimuth:
     return np.where(night, 0.0, np.maximum(cosine, 0.0)).astype(kind)
 
 
-def _ephemeris(time: ArrayLike) -> tuple[Doubles, Doubles]:
+def _ephemeris(time: ArrayLike) -> tuple[Float64, Float64]:
     """Declination (degrees) and equation of time (hours)."""
     days = (np.asarray(time, "datetime64[s]") - _J2000) / np.timedelta64(86400, "s")
     mean_longitude = 280.460 + 0.9856474 * days

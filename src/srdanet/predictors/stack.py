@@ -15,17 +15,15 @@ from math import gcd
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 
+from srdanet.arrays import Float32, Mask, repeat
 from srdanet.energy import aggregate
 from srdanet.errors import ArgumentError, GridError
 from srdanet.grid import Nesting, cell_size, geobox_of, nesting, refine
 from srdanet.predictors import indices, land_cover, terrain
 from srdanet.predictors.overpass import Overpass
 from srdanet.variables import BANDS, BY_NAME, WEATHER
-
-Floats = NDArray[np.float32]
 
 CLASSES = tuple(f"land_cover_{group}" for group in land_cover.GROUPS)
 CHANNELS: tuple[str, ...] = (
@@ -58,7 +56,7 @@ columns and rows run that way, and -1 where they run the other.
 """
 
 
-def turned(*, half: bool, mirror: bool) -> Floats:
+def turned(*, half: bool, mirror: bool) -> Float32:
     """What the context is multiplied by when arrays are turned half round or mirrored, left to right.
 
     Quarter turns are not foreseen: MODIS resolves less along a scan than across it, and scans lie much as the rows do.
@@ -76,23 +74,23 @@ def turned(*, half: bool, mirror: bool) -> Floats:
 class Fields:
     """The predictors of one window at one step; NaN where missing."""
 
-    channels: Floats
+    channels: Float32
     """(len(CHANNELS), y, x) on the target grid, in the units of `predictors.table`; classes as fractions."""
-    context: Floats
+    context: Float32
     """(len(CONTEXT), y/2, x/2) on the step's coarse grid."""
-    carried: NDArray[np.bool_]
+    carried: Mask
     """(y, x): some predictor here comes from a grid coarser than the target's."""
 
     @property
-    def some(self) -> NDArray[np.bool_]:
+    def some(self) -> Mask:
         """(y, x): at least one channel is known."""
         return np.asarray(np.isfinite(self.channels).any(0))
 
-    def whole(self, *, day: bool | None) -> NDArray[np.bool_]:
+    def whole(self, *, day: bool | None) -> Mask:
         """(y, x): all channels and the weather are known; illumination is not asked for at night."""
         asked = [i for i, name in enumerate(CHANNELS) if day is not False or name != "illumination"]
-        weather = np.isfinite(self.context[[CONTEXT.index(name) for name in WEATHER]]).all(0)
-        return np.asarray(np.isfinite(self.channels[asked]).all(0) & np.kron(weather, np.ones((2, 2), bool)))
+        weather = np.asarray(np.isfinite(self.context[[CONTEXT.index(name) for name in WEATHER]]).all(0))
+        return np.asarray(np.isfinite(self.channels[asked]).all(0) & repeat(weather, 2))
 
 
 @dataclass(frozen=True)
@@ -105,7 +103,7 @@ class _Source:
     row: int
     col: int
 
-    def read(self, rows: slice, cols: slice) -> Floats:
+    def read(self, rows: slice, cols: slice) -> Float32:
         """The variable on its own grid over a window of root cells; NaN outside its coverage and its range.
 
         The range is looked at here, before any averaging: a code for missing must not enter a mean.
@@ -174,7 +172,7 @@ class Stack:
         """The predictors of a window of root cells, for the step whose target has `factor` cells per root cell."""
         target = refine(self.root[rows, cols], factor)
         carried = np.zeros(target.shape, bool)
-        values: dict[str, Floats] = {}
+        values: dict[str, Float32] = {}
         for name, source in self._sources.items():
             if name in WEATHER or name in ("land_cover", "elevation", "slope", "aspect", "tvdi"):
                 continue
@@ -187,14 +185,14 @@ class Stack:
         channels = np.stack([values.get(name, missing) for name in CHANNELS])
         return Fields(channels, self._context(rows, cols, factor // 2), carried)
 
-    def _at(self, source: _Source, rows: slice, cols: slice, factor: int, carried: NDArray[np.bool_]) -> Floats:
+    def _at(self, source: _Source, rows: slice, cols: slice, factor: int, carried: Mask) -> Float32:
         """A continuous variable on the target grid."""
         values = _regrid(source.read(rows, cols), source.factor, factor)
         if source.factor < factor:
             carried |= np.isfinite(values)
         return values
 
-    def _land_cover(self, rows: slice, cols: slice, factor: int, carried: NDArray[np.bool_]) -> Mapping[str, Floats]:
+    def _land_cover(self, rows: slice, cols: slice, factor: int, carried: Mask) -> Mapping[str, Float32]:
         source = self._sources.get("land_cover")
         if source is None:
             return {}
@@ -205,7 +203,7 @@ class Stack:
             carried |= np.isfinite(shares[0])
         return dict(zip(CLASSES, shares, strict=True))
 
-    def _terrain(self, rows: slice, cols: slice, factor: int, carried: NDArray[np.bool_]) -> Mapping[str, Floats]:
+    def _terrain(self, rows: slice, cols: slice, factor: int, carried: Mask) -> Mapping[str, Float32]:
         source = self._sources.get("elevation")
         given = self._given_terrain(rows, cols, factor, carried)
         if source is None:
@@ -224,7 +222,7 @@ class Stack:
             carried |= np.isfinite(out["elevation"])
         return out | given
 
-    def _given_terrain(self, rows: slice, cols: slice, factor: int, carried: NDArray[np.bool_]) -> dict[str, Floats]:
+    def _given_terrain(self, rows: slice, cols: slice, factor: int, carried: Mask) -> dict[str, Float32]:
         """The slope that the user gives ready made, and the illumination that follows from it and the aspect."""
         slope, aspect = (self._sources.get(name) for name in ("slope", "aspect"))
         out = {}
@@ -242,7 +240,7 @@ class Stack:
                 out["illumination"] = _regrid(shade, own, factor)
         return out
 
-    def _context(self, rows: slice, cols: slice, factor: int) -> Floats:
+    def _context(self, rows: slice, cols: slice, factor: int) -> Float32:
         box = refine(self.root[rows, cols], factor)
         out = np.full((len(CONTEXT), *box.shape), np.nan, np.float32)
         for i, name in enumerate(WEATHER):
@@ -256,16 +254,16 @@ class Stack:
         return out
 
 
-def _regrid(values: Floats, have: int, want: int) -> Floats:
+def _regrid(values: Float32, have: int, want: int) -> Float32:
     """From `have` cells per root cell to `want`: repeat up to the common grid, then masked area mean."""
     common = gcd(have, want)
     up, down = want // common, have // common
     if up > 1:
-        values = values.repeat(up, axis=0).repeat(up, axis=1)
+        values = repeat(values, up)
     return values if down == 1 else np.asarray(aggregate(values, down), np.float32)
 
 
-def _derive_indices(values: dict[str, Floats]) -> None:
+def _derive_indices(values: dict[str, Float32]) -> None:
     """Fill in the indices that were not given but can be computed."""
     have = values.keys()
     if "ndvi" not in have and {"red", "nir"} <= have:

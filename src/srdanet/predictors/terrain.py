@@ -21,10 +21,9 @@ from odc.geo.geobox import GeoBox
 from pyproj import Proj
 from scipy.ndimage import map_coordinates
 
+from srdanet.arrays import Floats
 from srdanet.errors import GridError
 from srdanet.grid import SINUSOIDAL, SPHERE_RADIUS, cell_size, same_crs
-
-Floats = NDArray[np.floating[Any]]
 
 _NODES = 9
 """Points along each side at which a projection's distortion is computed; between them it is bilinear."""

@@ -10,8 +10,6 @@ from __future__ import annotations
 
 import importlib.util
 import os
-import shutil
-import uuid
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -19,6 +17,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from srdanet.atomic import replacing
 from srdanet.errors import MissingExtraError, OutputError, SceneError
 
 FORMAT = "1"
@@ -75,14 +74,8 @@ def write(
     if not path.parent.is_dir():
         raise OutputError("the folder does not exist", where=path.parent, todo="make it first")
     about = {**about, "Conventions": "CF-1.11", _GROUPS: " ".join(groups)}
-    part = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.part")
-    try:
+    with replacing(path) as part:
         (_write_zarr if path.suffix == ".zarr" else _write_netcdf)(part, groups, about, fill or {})
-        _move(part, path)
-    except OSError as error:
-        raise OutputError(f"cannot be written: {error}", where=path, todo="check space and rights") from error
-    finally:
-        shutil.rmtree(part) if part.is_dir() else part.unlink(missing_ok=True)
     return path
 
 
@@ -191,28 +184,6 @@ def _described(
         value = None if missing is None else variable.dtype.type(missing)
         encoding[name] = {**packing, chunks: tuple(min(CHUNK, n) for n in variable.shape), "_FillValue": value}
     return out, encoding
-
-
-def _move(part: Path, path: Path) -> None:
-    """Flush to disk, then give it its name."""
-    for held in [*part.rglob("*"), part] if part.is_dir() else [part]:
-        _flush(held)
-    old = None
-    if path.is_dir():  # a folder cannot be replaced by a rename: step the old one aside first
-        old = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.old")
-        os.rename(path, old)
-    os.replace(part, path)
-    _flush(path.parent)
-    if old is not None:
-        shutil.rmtree(old)
-
-
-def _flush(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _about_netcdf(path: Path) -> dict[str, str]:

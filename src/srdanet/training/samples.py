@@ -159,7 +159,7 @@ def _with_cover(step: Step, cover: Mapping[str, Floats], factor: int) -> Step:
 def _observe(fine: Floats) -> Floats:
     """1 km as MODIS would see a 250 m field, without noise (added anew for every batch)."""
     along = np.where(np.isnan(fine), np.float32(np.nan), _smooth(fine, (0, 4 * ALONG)))
-    return np.asarray(degrade(along, 4, spread=SPREAD), np.float32)
+    return np.asarray(degrade(along, 4, point_spread=SPREAD), np.float32)
 
 
 def _smooth(values: Floats, sigma: float | tuple[float, float]) -> Floats:
