@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 
 Method = Callable[[Scene, int], xr.Dataset]
 """Scene and factor → `lst` (y * factor, x * factor) K and, where the method states one, `lst_uncertainty` (K)."""
+Model = str | Path | Method | tuple[str, Method]
+"""A shipped model's name, a bundle's folder, `bicubic`, `bilinear`, `nearest`, or a method, with a name or without."""
 Groups = dict[str, list[Comparison]]
 """Comparisons of the images of each group of labelled scenes."""
 
@@ -149,16 +151,14 @@ def score_all(method: Method, scenes: Iterable[LabelledScene], by: By | None = N
     return {subset: found[subset] for subset in sorted(found, key=lambda subset: subset.order)}
 
 
-def run_simulation(
-    data: Path | str, model: str | Path | Method = "default", split: Part = "test", by: By | None = None
-) -> Report:
+def run_simulation(data: Path | str, model: Model = "default", split: Part = "test", by: By | None = None) -> Report:
     """The upscaling-downscaling loop, 2000 -> 1000 m against the real 1 km LST of MODIS, by day and by night.
 
     Input and truth as in `datasets.imt`. RMSE pooled over all cells; its interval by day.
 
     Args:
         data: Folder that holds the data sets.
-        model: A model's name, a bundle's folder, `bicubic`, `bilinear`, `nearest`, or any `Method`.
+        model: The method; `find_method` says how it is found.
         split: `test`, `validation`, `train` or `all`.
         by: Rows for each `season` or class of `relief` too.
 
@@ -180,7 +180,7 @@ def run_simulation(
 
 def run_target(
     data: Path | str,
-    model: str | Path | Method = "default",
+    model: Model = "default",
     split: Part = "test",
     held: int | None = None,
     by: By | None = None,
@@ -215,7 +215,7 @@ def run_target(
     return Report("target", name, f"MODIS-ASTER pairs (h18v04), split {split}{fold}", tuple(rows), metrics)
 
 
-def run_orleans(data: Path | str, model: str | Path | Method = "default") -> Report:
+def run_orleans(data: Path | str, model: Model = "default") -> Report:
     """The worked example, MODIS 1 km -> 250 m against Landsat at Orleans, four dates, at 500 m and at 250 m.
 
     Input and truth as in `datasets.orleans`. About 160 cells of 1 km a date: an example, no statistics, so that no
@@ -231,7 +231,7 @@ def run_orleans(data: Path | str, model: str | Path | Method = "default") -> Rep
     return Report("orleans", name, "MODIS against Landsat 8, 12 x 12 km", tuple(rows), metrics)
 
 
-def run_stations(data: Path | str, model: str | Path | Method = "default") -> Report:
+def run_stations(data: Path | str, model: Model = "default") -> Report:
     """The downscaled 250 m cell and MODIS's own against the station at Yanco; input and truth as in `datasets.yanco`.
 
     The measure is the cell's distance from the station. Arguments and errors as in `run_simulation`.
@@ -240,7 +240,8 @@ def run_stations(data: Path | str, model: str | Path | Method = "default") -> Re
     rows = []
     for labelled in yanco.read(data):
         results, scene = Results.of(run, labelled), labelled.scene
-        subset = stations.subset(labelled.attributes["station"], scene.time, scene.day, _level(scene, results.factor))
+        level = _level(scene, results.factor)
+        subset = stations.subset_of(labelled.attributes["station"], scene.time, scene.day, level)
         published = None if labelled.surface is None else labelled.surface["published_lst"].values
         for cell in zip(*np.isfinite(results.truth).nonzero(), strict=True):
             images = {"model": results.model, "bicubic": results.bicubic, "sigma": results.sigma, "coarse": published}
@@ -259,7 +260,7 @@ def run_product(product: Path | str, data: Path | str) -> Report:
 
 def run_simulated(
     count: int = 16,
-    model: str | Path | Method = "default",
+    model: Model = "default",
     by: By | None = None,
     scenes: str | Iterable[LabelledScene] = "srdanet_simulator:scenes",
 ) -> Report:
@@ -295,13 +296,11 @@ def run_simulated(
     return Report("simulated", name, about, tuple(rows), metrics)
 
 
-def find_method(
-    model: str | Path | Method, *, conserve: bool = False, adapt: bool | Adaptation = False
-) -> tuple[str, Method]:
+def find_method(model: Model, *, conserve: bool = False, adapt: bool | Adaptation = False) -> tuple[str, Method]:
     """A method and its name.
 
     Args:
-        model: A shipped model's name, a bundle's folder, `bicubic`, `bilinear`, `nearest`, or a method, returned as is.
+        model: What is to be found; a method is returned as it is.
         conserve: Make the network's result reproduce the coarse LST, as in `srdanet.downscale`.
         adapt: Fit the network to each scene first, once for all factors, as in `srdanet.downscale`.
 
@@ -309,6 +308,8 @@ def find_method(
         ModelError: when the model cannot be loaded.
         MissingExtraError, SceneError: as of `downscaling.run.adapted`, when the method is called.
     """
+    if isinstance(model, tuple):
+        return model
     if callable(model):
         return str(getattr(model, "name", "method")), model
     if model in get_args(Kind) and not (conserve or adapt):

@@ -10,7 +10,7 @@ from enum import StrEnum
 import numpy as np
 
 from srdanet.evaluation.bootstrap import NO_INTERVAL, Interval, bootstrap
-from srdanet.evaluation.metrics import Comparison
+from srdanet.evaluation.metrics import Comparison, Tally
 
 
 class When(StrEnum):
@@ -182,19 +182,19 @@ def median(subset: Subset, images: Sequence[Comparison], unit: str) -> Row:
         model, bicubic = medians(drawn)
         return model / bicubic
 
-    more = []
-    for errors in ([c.model.error for c in images], [c.bicubic.error for c in images]):
-        values = {f"median_{name}": _median(getattr(e, name) for e in errors) for name in ("rmse", "mae", "correlation")}
-        more.append({**values, "median_abs_bias": _median(abs(e.bias) for e in errors)})
-    interval = bootstrap(images, share)
+    def metrics(tallies: Sequence[Tally], together: Tally) -> dict[str, float]:
+        names = ("rmse", "mae", "correlation")
+        found = {f"median_{name}": _median(getattr(t.error, name) for t in tallies) for name in names}
+        return together.metrics() | found | {"median_abs_bias": _median(abs(t.error.bias) for t in tallies)}
+
     return Row(
         subset,
         Measure.MEDIAN_STD,
         {unit: len(images)},
         *medians(images),
-        interval,
-        whole.model.metrics() | more[0],
-        whole.bicubic.metrics() | more[1],
+        bootstrap(images, share),
+        metrics([c.model for c in images], whole.model),
+        metrics([c.bicubic for c in images], whole.bicubic),
     )
 
 

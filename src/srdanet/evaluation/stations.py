@@ -5,10 +5,8 @@ A station sees some ten metres of ground, a cell 250 m or more: their difference
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -16,24 +14,22 @@ import rasterio
 from odc.geo.crs import CRS
 from odc.geo.geobox import GeoBox
 
-from srdanet.arrays import Floats, parse_utc
-from srdanet.downscaling.plan import ProductFiles
-from srdanet.errors import ArgumentError, GranuleError
+from srdanet.arrays import Floats, has_hour, parse_utc
+from srdanet.errors import GranuleError
 from srdanet.evaluation.report import Measure, Row, Subset, When
 from srdanet.grid import cell_at
+from srdanet.product.record import Record, read_record
 from srdanet.readers.stations_longwave import Longwave, open_listed
 
-_RECORD = "_provenance.json"
 
-
-def subset(station: str, time: np.datetime64 | None, day: bool | None, level: int) -> Subset:
+def subset_of(station: str, time: np.datetime64 | None, day: bool | None, level: int) -> Subset:
     """What a station's row is about; `level` is the cell size in metres."""
     moment = "" if time is None else f", {np.datetime_as_string(time, 'm')} UTC"
     return Subset(When.of(day), level, case=f"{station}{moment}")
 
 
 def row(
-    about: Subset,
+    subset: Subset,
     measured: float,
     model: float,
     bicubic: float = math.nan,
@@ -43,7 +39,7 @@ def row(
     """The cell in which a station lies compared with the station's temperature.
 
     Args:
-        about: Station, overpass and level.
+        subset: Station, overpass and level.
         measured: K, at the overpass.
         model: K, the method's cell.
         bicubic: K, bicubic interpolation's; NaN where there is none.
@@ -52,7 +48,7 @@ def row(
     """
     common = {"station": measured} | ({} if coarse is None else {"coarse_error": coarse - measured})
     return Row(
-        about,
+        subset,
         Measure.DISTANCE,
         {"cells": 1},
         abs(model - measured),
@@ -78,53 +74,36 @@ def against_stations(product: Path | str, data: Path | str) -> tuple[str, tuple[
         GranuleError: when there is no list, no product, or one of their files is missing or damaged, or nothing meets.
     """
     lists = sorted(Path(data).rglob("stations*.csv"))
-    records = sorted(Path(product).glob(f"*{_RECORD}"))
+    records = sorted(Path(product).glob("*_provenance.json"))
     for found, what, where in ((lists, "list of stations (stations*.csv)", data), (records, "product", product)):
         if not found:
             raise GranuleError(f"holds no {what}", where=where, todo="Give its folder.")
     stations = [station for path in lists for station in open_listed(path)]
-    products = [_Product.read(path) for path in records]
-    rows = tuple(row for one in products for row in one.rows(stations))
+    products = {path: read_record(path) for path in records}
+    rows = tuple(row for path, record in products.items() for row in _rows(path, record, stations))
     if not rows:
         todo = "Give stations that measured on the same day."
         raise GranuleError("no station measured in it at its overpass", where=product, todo=todo)
-    return ", ".join(sorted({one.model for one in products})), rows
+    return ", ".join(sorted({record.model.name for record in products.values() if record.model})), rows
 
 
-@dataclass(frozen=True)
-class _Product:
-    """What the record of a product says of it."""
-
-    model: str
-    time: np.datetime64
-    day: bool | None
-    levels: Sequence[int]
-    """Nominal cell sizes (m), coarse to fine."""
-    files: ProductFiles
-
-    @classmethod
-    def read(cls, path: Path) -> _Product:
-        try:
-            record = json.loads(path.read_text(encoding="utf-8"))
-            levels = sorted(map(int, record["levels"]), reverse=True)
-            if not levels or not record["model"]["name"]:
-                raise ValueError("no levels")
-            files = ProductFiles.of(path.parent, path.name.removesuffix(_RECORD), levels)
-            return cls(str(record["model"]["name"]), parse_utc(record["time"]), record.get("day"), levels, files)
-        except (ValueError, KeyError, TypeError, AttributeError, ArgumentError) as error:
-            raise GranuleError(f"is not the record of a product ({error})", where=path) from error
-
-    def rows(self, stations: Sequence[Longwave]) -> Iterator[Row]:
-        for level in self.levels:
-            image, box = _read(self.files.rasters[level]["lst"])
-            stated = self.files.rasters[level]["lst_uncertainty"]
-            sigma = _read(stated)[0] if stated.is_file() else None
-            for station in stations:
-                measured, cell = station.at(self.time), cell_at(box, station.longitude, station.latitude)
-                if cell is None or math.isnan(measured) or math.isnan(image[cell]):
-                    continue
-                about = subset(station.name, self.time, self.day, level)
-                yield row(about, measured, float(image[cell]), sigma=None if sigma is None else float(sigma[cell]))
+def _rows(path: Path, record: Record, stations: Sequence[Longwave]) -> Iterator[Row]:
+    """The rows of one product, coarse levels first."""
+    time = None if record.time is None else parse_utc(record.time)
+    if time is None or not has_hour(time):
+        raise GranuleError("does not state the time of the overpass", where=path, todo="Leave this product out.")
+    for level, about in sorted(((int(name), about) for name, about in record.levels.items()), reverse=True):
+        lst, uncertainty = (about.file_of(variable) for variable in ("lst", "lst_uncertainty"))
+        if lst is None:
+            raise GranuleError(f"names no temperature of {level} m", where=path)
+        image, box = _read(path.with_name(lst))
+        sigma = None if uncertainty is None else _read(path.with_name(uncertainty))[0]
+        for station in stations:
+            measured, cell = station.at(time), cell_at(box, station.longitude, station.latitude)
+            if cell is None or math.isnan(measured) or math.isnan(image[cell]):
+                continue
+            subset = subset_of(station.name, time, record.day, level)
+            yield row(subset, measured, float(image[cell]), sigma=None if sigma is None else float(sigma[cell]))
 
 
 def _read(path: Path) -> tuple[Floats, GeoBox]:
