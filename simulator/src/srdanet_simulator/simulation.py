@@ -36,7 +36,12 @@ from srdanet_simulator.sensor import modis, swath
 from srdanet_simulator.sensor.clouds import Clouds, draw_clouds, draw_share
 from srdanet_simulator.sensor.words import sea_words, state_words
 
-_OVERPASS = {("Terra", True): 10.6, ("Terra", False): 22.4, ("Aqua", True): 13.4, ("Aqua", False): 1.6}
+_TRACK_HOUR = {("Terra", True): 10.6, ("Terra", False): 22.4, ("Aqua", True): 13.4, ("Aqua", False): 1.6}
+"""Mean local solar hour of the simulated track over a scene; each date's own differs by 0.3 h (standard deviation).
+
+It is part of the simulation, not a guess about real views without a time (`srdanet.variables.VIEW_HOURS`), and a little
+nearer to the hour at the equator than that.
+"""
 
 _MARITIME = 20e3
 """How far inland (m, standard deviation) the air is the sea's."""
@@ -136,7 +141,7 @@ class Simulation:
         Returns:
             Its provenance holds, under `simulated`, what makes the same simulation again.
         """
-        coarse = {
+        coarse: dict[str, NDArray[Any]] = {
             "lst": self.lst,
             "lst_error": quality.lst_error(self.qc),
             "view_angle": self.view_angle,
@@ -227,7 +232,7 @@ def simulate(
     land = cover.build(seed, *place.metres(), kind, provinces)
     now = _weather(seed, place, date, land)
     hours = {
-        p: _OVERPASS[platform, p] + stream(seed, "pass", date.isoformat(), platform, p).normal(0, 0.3)
+        p: _TRACK_HOUR[platform, p] + stream(seed, "pass", date.isoformat(), platform, p).normal(0, 0.3)
         for p in (True, False)
     }
     times = {

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from affine import Affine
@@ -25,10 +26,11 @@ from srdanet.scene.checks import on_grid
 TILE = Tile(18, 4)
 BANDS = ("red", "nir", "swir2")
 """Order of the bands in the files."""
-WHEN = ("day", "night")
+When = Literal["day", "night"]
+WHEN: tuple[When, ...] = ("day", "night")
 
 
-def read(root: Path | str, *, when: Sequence[str] = WHEN, coarse: int = 2) -> Iterator[LabelledScene]:
+def read(root: Path | str, *, when: Sequence[When] = WHEN, coarse: int = 2) -> Iterator[LabelledScene]:
     """MODIS at `coarse` km whose temperature at half of that is known: 2 -> 1 km against the real 1 km LST.
 
     Each scene holds the degraded LST, `red`, `nir`, `swir2` (NaN = missing) and `elevation` (m; one grey level of the

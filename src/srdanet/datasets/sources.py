@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Callable, Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
@@ -11,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from srdanet.arrays import Float32
-from srdanet.errors import GranuleError
+from srdanet.errors import ArgumentError, GranuleError, MissingExtraError
+from srdanet.scene import LabelledScene
 from srdanet.variables import VIEW_HOURS
 
 
@@ -46,3 +49,28 @@ def load_arrays(path: Path, *names: str) -> dict[str, NDArray[Any]]:
 def kelvin(counts: NDArray[np.uint16], scale: float) -> Float32:
     """Counts to kelvin; 0 = missing."""
     return np.where(counts == 0, np.nan, counts * np.float32(scale)).astype(np.float32)
+
+
+def find_scenes(name: str) -> Callable[..., Iterator[LabelledScene]]:
+    """The function behind `module:function`, which is called with how many scenes are wanted.
+
+    So are synthetic scenes found without this package depending on the simulator.
+
+    Raises:
+        ArgumentError: when the name is not of this form, or the module has no such function.
+        MissingExtraError: when the module is not installed.
+    """
+    module, _, function = name.partition(":")
+    if not module or not function:
+        raise ArgumentError(f"{name!r} is not the name of a function", todo="Write it like srdanet_simulator:scenes.")
+    try:
+        found = getattr(import_module(module), function, None)
+    except ModuleNotFoundError as error:
+        if error.name != module.split(".")[0]:
+            raise
+        todo = f"Install it, as in: pip install ./simulator (for srdanet_simulator). It makes the scenes of {name}."
+        raise MissingExtraError(f"the package {error.name} is not installed", todo=todo) from error
+    if not callable(found):
+        raise ArgumentError(f"{module} has no function {function!r}", todo="Write it like srdanet_simulator:scenes.")
+    makes: Callable[..., Iterator[LabelledScene]] = found
+    return makes

@@ -15,8 +15,9 @@ except ImportError as error:
 
 from srdanet.training.config import TrainConfig, read_config
 from srdanet.training.loop import train_stages
+from srdanet.training.publication import publish
 
-__all__ = ["TrainConfig", "read_config", "train"]
+__all__ = ["TrainConfig", "publish", "read_config", "train"]
 
 
 def train(config: Path | str, *, resume: bool = False, hours: float | None = None) -> Path:
@@ -35,6 +36,7 @@ def train(config: Path | str, *, resume: bool = False, hours: float | None = Non
     Raises:
         ConfigError: when the configuration is wrong or asks for more GPUs than there are, or the output holds a run and
             `resume` is off.
+        ArgumentError: when `simulated` does not name a function.
         GranuleError: when the data cannot be read.
         MissingExtraError: when the package that simulates scenes is not installed.
     """

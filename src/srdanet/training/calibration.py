@@ -12,13 +12,14 @@ import numpy as np
 
 from srdanet.arrays import Floats, repeat
 from srdanet.datasets import aster, imt
+from srdanet.datasets.sources import find_scenes
 from srdanet.datasets.splits import aster_part, imt_part
 from srdanet.downscaling.rollout import Estimate, StepModel, advance, rollout
 from srdanet.network.bundle import Bundle
 from srdanet.network.calibrated import CASES, CELLS, Case
 from srdanet.predictors.stack import CONTEXT
 from srdanet.scene import LabelledScene
-from srdanet.training.sources import Sample, Step, as_sample, simulated_scenes, without
+from srdanet.training.sources import Sample, Step, as_sample, without
 from srdanet.variables import WEATHER
 
 SCENES, FIRST_SEED = 96, 700
@@ -122,7 +123,7 @@ def _case(step: Step) -> Case:
 def _samples(data: Path, simulated: str) -> Iterator[Sample]:
     yield from (as_sample(patch, "imt") for patch in imt_part(imt.read(data), "validation"))
     yield from map(pair_sample, aster_part(aster.read(data), "train"))
-    for scene in simulated_scenes(simulated)(SCENES, first_seed=FIRST_SEED):
+    for scene in find_scenes(simulated)(SCENES, first_seed=FIRST_SEED):
         sample = as_sample(scene, "simulated")
         yield sample
         if not scene.scene.day:

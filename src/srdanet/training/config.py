@@ -88,7 +88,7 @@ class TrainConfig(BaseModel):
     A stage after the first starts from the checkpoint of the stage before it.
     """
     simulated: str = Field(SIMULATED, pattern=r"^[\w.]+:\w+$")
-    """Where simulated scenes come from, `module:function`; see `training.sources.simulated_scenes`."""
+    """Where simulated scenes come from, `module:function`; called like `srdanet_simulator.scenes`."""
     simulated_scenes: int = Field(0, ge=0)
     held_fold: int | None = None
     """Fold of the ASTER pairs that training leaves out; None: the one that the split file names."""

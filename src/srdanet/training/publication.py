@@ -95,9 +95,9 @@ def _markdown(report: Report) -> list[str]:
         low, high = row.interval
         interval = "" if np.isnan(low) else f"{low:.3f} to {high:.3f}"
         numbers = f"{row.model:.3f} | {row.bicubic:.3f} | {row.share:.3f} | {interval}"
-        # Where the error is taken without its mean, so is its share within the claim.
-        how = "centred " if "std" in row.measure else ""
-        keys = (f"{how}within 1 s", f"{how}within 1.96 s")
+        # Where the error is taken without its mean, so is its share within the uncertainty.
+        how = "centred_" if row.measure.centred else ""
+        keys = (f"{how}within_1_sigma", f"{how}within_1_96_sigma")
         within = " / ".join(f"{row.model_metrics.get(key, np.nan):.2f}" for key in keys)
-        lines.append(f"| {row.label} | {row.count} | {row.measure} | {numbers} | {within} |")
+        lines.append(f"| {row.label} | {row.count} | {row.measure.label} | {numbers} | {within} |")
     return lines

@@ -10,13 +10,11 @@ Every source gives `LabelledScene`s, which become samples by way of `predictors.
 
 from __future__ import annotations
 
-import importlib
 import logging
 import os
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import cast
 
 import numpy as np
 import xarray as xr
@@ -26,9 +24,9 @@ from scipy.ndimage import gaussian_filter
 
 from srdanet.arrays import Float32
 from srdanet.datasets import aster, imt
+from srdanet.datasets.sources import find_scenes
 from srdanet.datasets.splits import aster_roles, imt_role
 from srdanet.energy import aggregate, degrade
-from srdanet.errors import ConfigError, MissingExtraError
 from srdanet.grid import coarsen, geobox_of, refine
 from srdanet.interpolation import interpolate
 from srdanet.predictors.stack import CHANNELS, CONTEXT, Stack
@@ -45,8 +43,6 @@ FIELD_SCALE = 10.0
 ROLES = {"train": "training", "validation": "validation", "test": "validation"}
 FIRST_SEED = {"training": 1000, "validation": 500}
 """Seeds of simulated scenes; there is one for validation to ten for training."""
-
-SimulatedScenes = Callable[..., Iterable[LabelledScene]]
 
 
 @dataclass(frozen=True)
@@ -97,7 +93,7 @@ def gather(config: TrainConfig) -> tuple[Groups, Groups]:
     """Training and validation samples of the sources that the configuration names, split as `datasets.splits` says.
 
     Raises:
-        ConfigError: when `config.simulated` does not name a function.
+        ArgumentError: when `config.simulated` does not name a function.
         GranuleError: when the data cannot be read.
         MissingExtraError: when the package that simulates scenes is not installed.
     """
@@ -123,7 +119,7 @@ def _labelled(config: TrainConfig) -> Iterator[tuple[str, str, LabelledScene]]:
                 if part is not None and source in config.sources:
                     yield ROLES[part], source, change(pair)
     if config.simulated_scenes:
-        scenes = simulated_scenes(config.simulated)
+        scenes = find_scenes(config.simulated)
         for role, count in (("training", config.simulated_scenes), ("validation", config.simulated_scenes // 10)):
             processes = os.cpu_count() or 1
             for labelled in scenes(count, first_seed=FIRST_SEED[role], purpose="training", processes=processes):
@@ -135,26 +131,6 @@ def _labelled(config: TrainConfig) -> Iterator[tuple[str, str, LabelledScene]]:
 
 def _by_time_of_day(source: str, labelled: LabelledScene) -> str:
     return f"{source}-{'day' if labelled.scene.day else 'night'}"
-
-
-def simulated_scenes(name: str) -> SimulatedScenes:
-    """The function `module:function` that simulates scenes.
-
-    It is called as `function(count, first_seed=..., purpose="training", processes=...)`, for calibration without the
-    last two, and gives `count` labelled scenes with truth at the factors 2 and 4.
-
-    Raises:
-        ConfigError: when the module has no such function.
-        MissingExtraError: when the module is not installed.
-    """
-    module, _, function = name.partition(":")
-    try:
-        return cast(SimulatedScenes, getattr(importlib.import_module(module), function))
-    except ModuleNotFoundError as error:
-        todo = "pip install ./simulator, or set simulated_scenes = 0."
-        raise MissingExtraError(f"simulated scenes need {error.name}, which is not installed", todo=todo) from error
-    except AttributeError as error:
-        raise ConfigError(f"simulated: {module} has no function {function!r}", todo="Write module:function.") from error
 
 
 def as_sample(labelled: LabelledScene, source: str) -> Sample:
