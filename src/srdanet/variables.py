@@ -62,6 +62,7 @@ DERIVED: tuple[Predictor, ...] = (
     Predictor("ndvi", "1", -1.0, 1.0, "(nir - red) / (nir + red)", "normalised difference vegetation index"),
     Predictor("evi", "1", -1.0, 1.5, "Huete 2002", "enhanced vegetation index"),
     Predictor("ndwi", "1", -1.0, 1.0, "Gao 1996: (nir - nir2) / (nir + nir2)", "normalised difference water index"),
+    # No model uses it and `prepare` does not make it: it is named here for the scenes of earlier versions that hold it.
     Predictor("tvdi", "1", 0.0, 1.0, "Sandholt 2002, at the coarse level", "temperature vegetation dryness index"),
     Predictor("slope", "degree", 0.0, 90.0, "Horn 1981, sinusoidal shear undone", "steepest slope"),
     Predictor(
