@@ -52,6 +52,7 @@ def sample(seed: int) -> Sample:
 def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     samples: Groups = {"toy": [sample(seed) for seed in range(3)]}
     monkeypatch.setattr(loop, "gather", lambda config: (samples, samples))
+    monkeypatch.setattr(loop, "draw_curve", lambda log, picture: None)  # slow, and tested elsewhere
     path = tmp_path / "run.toml"
     path.write_text(CONFIG)
     return path
