@@ -333,3 +333,10 @@ def lonlat(geobox: GeoBox) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
 def _to_lonlat(crs: CRS) -> Transformer:
     """Made once for each CRS: it costs milliseconds, and a scene has hundreds of grids."""
     return Transformer.from_crs(crs.proj, crs.proj.geodetic_crs, always_xy=True)
+
+
+def cell_at(geobox: GeoBox, longitude: float, latitude: float) -> tuple[int, int] | None:
+    """Row and column of the cell in which a place (degrees, WGS 84) lies; None outside the grid."""
+    x, y = Transformer.from_crs(4326, str(geobox.crs), always_xy=True).transform(longitude, latitude)
+    col, row = (math.floor(value) for value in ~geobox.affine * (x, y))
+    return (row, col) if 0 <= row < geobox.shape[0] and 0 <= col < geobox.shape[1] else None
