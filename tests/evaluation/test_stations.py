@@ -62,9 +62,10 @@ def test_the_station_is_compared_with_its_cell(shared_data: Path) -> None:
     def knowing(scene: Scene, factor: int) -> xr.Dataset:
         """1 K more than the station at its cell, nonsense elsewhere."""
         box = refine(scene.geobox, factor)
-        lon, lat = lonlat(box)
+        x, y = Transformer.from_crs(4326, str(SINUSOIDAL), always_xy=True).transform(*PLACE)
+        grid = coordinates(box)
         image = np.full(box.shape, 1000.0)
-        image.flat[np.argmin(np.hypot(lon - PLACE[0], lat - PLACE[1]))] = next(kelvin) + 1
+        image[np.abs(grid["y"].values - y).argmin(), np.abs(grid["x"].values - x).argmin()] = next(kelvin) + 1
         return on_grid({"lst": image, "lst_uncertainty": np.full(box.shape, 0.5)}, box)
 
     for row in run_stations(shared_data, knowing).rows:
