@@ -1,6 +1,6 @@
 """Adapting a model to one scene that has no finer truth: `adapt(bundle, ...)` gives a model for that scene alone.
 
-Off unless asked for: it was measured, and does not help (`docs/decisions/010-adaptation.md`).
+Off unless asked for: it was measured, and does not help (`docs/notebook/010-adaptation.md`).
 """
 
 from __future__ import annotations

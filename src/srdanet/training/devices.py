@@ -1,7 +1,7 @@
 """Where a run computes: one process or several, on processors or GPUs; by Lightning Fabric.
 
 Its mixed precision is not used: it casts a module's inputs too, and in bfloat16 neighbouring temperatures lie 2 K apart
-(docs/decisions/011-devices.md). `training.objective` has torch's own.
+(docs/notebook/011-devices.md). `training.objective` has torch's own.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Muon (Jordan et al. 2024) replaces a matrix's momentum by the nearest orthogonal matrix, so that
 weak directions learn as fast as strong ones. Here it needs about a third of AdamW's iterations
-(`docs/decisions/009-muon.md`).
+(`docs/notebook/009-optimizer.md`).
 """
 
 from __future__ import annotations
