@@ -17,7 +17,7 @@ from srdanet.adaptation.patches import MOST, SIDE, patches
 from srdanet.downscaling import rollout as ladder
 from srdanet.energy import degrade
 from srdanet.errors import ArgumentError, MissingExtraError, SceneError
-from srdanet.evaluation import switched
+from srdanet.evaluation import experiments
 from srdanet.grid import Level, Tile, coordinates, geobox_of, refine
 from srdanet.network.bundle import Bundle
 from srdanet.network.calibrated import CASES
@@ -138,13 +138,14 @@ def test_the_record_of_a_product_says_it(bundle: Bundle, picture: Image, tmp_pat
 def test_in_evaluation_each_image_gets_a_model_of_its_own_once(
     bundle: Bundle, picture: Image, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(switched, "load_model", lambda model: bundle)
-    method = switched.Switched("toy", adapt=Adaptation(iterations=1))
-    half, quarter = (method(*picture, factor=factor, day=True).attrs["adapted"] for factor in (2, 4))
+    monkeypatch.setattr(experiments, "load_model", lambda model: bundle)
+    name, method = experiments.find_method("toy", adapt=Adaptation(iterations=1))
+    scene, another = (Scene.from_arrays(*one, day=True) for one in (picture, image(41, 46, seed=8)))
+    half, quarter = (method(scene, factor).attrs["adapted"] for factor in (2, 4))
     assert half == quarter
-    other = method(*image(41, 46, seed=8), factor=2, day=True).attrs["adapted"]
+    other = method(another, 2).attrs["adapted"]
     assert json.loads(other)["loop_rmse"] != json.loads(half)["loop_rmse"]
-    assert method.name == "toy, adapted"
+    assert name == "toy, adapted"
 
 
 def test_a_scene_with_little_in_it_is_refused(bundle: Bundle, picture: Image) -> None:
