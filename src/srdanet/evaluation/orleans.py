@@ -22,7 +22,7 @@ from odc.geo.geobox import GeoBox
 from srdanet.errors import GranuleError
 from srdanet.grid import SINUSOIDAL, geobox_of, refine
 from srdanet.readers.rasters import open_raster
-from srdanet.readers.resample import to_grid
+from srdanet.readers.resampling import to_grid
 
 Floats = NDArray[np.float32]
 

@@ -27,7 +27,7 @@ from srdanet.evaluation.scores import Row
 from srdanet.evaluation.views import View
 from srdanet.grid import GRID_LEFT, GRID_TOP, SINUSOIDAL, Level
 from srdanet.readers.rasters import open_raster
-from srdanet.readers.resample import to_grid
+from srdanet.readers.resampling import to_grid
 from srdanet.readers.stations_longwave import Longwave, open_longwave
 
 Floats = NDArray[np.floating[Any]]
