@@ -188,21 +188,23 @@ def test_data_mining_has_a_line_in_each_leaf_and_windows_of_its_own() -> None:
     west = np.arange(32 * FACTOR) < 16 * FACTOR
     truth = np.where(west, 318 - 24 * ndvi, 296 + 9 * ndvi)
     given = known_answer(truth, ndvi)
-    method = DataMining(window=16, trees=10)
-    windows = rmse(method(given, FACTOR)["lst"].values - truth)
-    whole = rmse(replace(method, window=64)(given, FACTOR)["lst"].values - truth)
-    bicubic = rmse(BICUBIC(given, FACTOR)["lst"].values - truth)
-    assert windows < 0.5 * whole
-    assert windows < 0.25 * bicubic
+    # Windows near the border learn from both sides of it.
+    pure = np.abs(np.arange(32 * FACTOR) - 16 * FACTOR + 0.5) > 10 * FACTOR
+    method = DataMining(window=8, trees=10)
+    windows, whole, bicubic = (
+        rmse((m(given, FACTOR)["lst"].values - truth)[:, pure]) for m in (method, replace(method, window=64), BICUBIC)
+    )
+    assert windows < 0.3 * whole
+    assert windows < 0.3 * bicubic
 
 
 def test_a_leaf_says_nothing_beyond_what_it_has_seen() -> None:
     samples = np.linspace(0, 1, 40, dtype=np.float32)[:, None]
     target = 300 + 10 * samples[:, 0].astype(np.float64)
-    model = sharpening_model = DataMining(trees=5, leaf=10)._model(
+    model = DataMining(trees=5, leaf=10)._model(
         target.reshape(4, 10), samples.reshape(1, 4, 10), np.ones((4, 10), bool)
     )
-    assert sharpening_model(np.array([[-5.0], [7.0]], np.float32)) == pytest.approx([300, 310], abs=1)
+    assert model(np.array([[-5.0], [7.0]], np.float32)) == pytest.approx([300, 310], abs=1)
     inside = np.array([[0.31], [0.72]], np.float32)
     np.testing.assert_allclose(model(inside), 300 + 10 * inside[:, 0], atol=0.3)
 
@@ -290,7 +292,9 @@ def test_gaps_stay_and_spoil_nothing(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", SHARPENERS)
-def test_where_predictors_are_missing_it_interpolates(name: str) -> None:
+def test_where_predictors_are_missing_it_interpolates(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Strips of three coarse rows, which must not show.
+    monkeypatch.setattr(sharpening, "_STRIP", 3 * 19 * FACTOR**2)
     ndvi = vegetation()
     lst = aggregate(318 - 24 * ndvi, FACTOR)
     lst[9, 9] = np.nan
@@ -382,7 +386,7 @@ def test_the_halo_of_conserving_interpolation_is_enough() -> None:
 
 def test_ndvi_comes_from_bands_where_it_is_not_given() -> None:
     ndvi = vegetation()
-    red = np.full(ndvi.shape, 0.1)
+    red = np.full(ndvi.shape, 0.02)
     nir = red * (1 + ndvi) / (1 - ndvi)
     truth = 318 - 24 * ndvi
     result = TsHarp()(scene(aggregate(truth, FACTOR), red=red, nir=nir, blue=red), FACTOR)
@@ -398,7 +402,7 @@ def test_all_predictors_are_those_that_the_network_is_given(monkeypatch: pytest.
     given = scene(rng.normal(300, 5, (14, 19)), ndvi=ndvi, elevation=height, albedo=albedo)
     monkeypatch.setattr(sharpening, "_STRIP", 4 * 19 * FACTOR**2)
     found = sharpening.read_predictors(given, FACTOR)
-    assert found.names == ("ndvi", "elevation", "slope")
+    assert found.names == ("ndvi", "elevation", "slope", "illumination")
     fields = Stack(given.geobox, given.auxiliary, given.overpass).read(slice(0, 14), slice(0, 19), FACTOR)
     for name, fine, coarse in zip(found.names, found.fine, found.coarse, strict=True):
         np.testing.assert_array_equal(fine, fields.channels[CHANNELS.index(name)])

@@ -20,6 +20,7 @@ from srdanet.energy import aggregate
 from srdanet.errors import ArgumentError
 from srdanet.grid import coordinates, refine
 from srdanet.interpolation import interpolate
+from srdanet.predictors.overpass import Overpass
 from srdanet.predictors.stack import CHANNELS, Stack
 from srdanet.scene import Scene
 
@@ -31,6 +32,8 @@ Chosen = Literal["ndvi", "all"]
 FEWEST_CELLS = 8
 """Coarse cells with LST and predictors below which no regression is tried."""
 _NDVI_FROM = ("ndvi", "red", "nir")
+_REACH = 4
+"""Coarse cells beyond its own that bicubic interpolation beside gaps depends on."""
 _STRIP = 1 << 20
 """About how many fine cells are worked on at a time."""
 
@@ -113,8 +116,12 @@ def sharpen(
     missing = repeat(np.isnan(lst), factor)
     fine[missing] = np.nan
     unknown = np.isnan(fine) & ~missing
-    if unknown.any():
-        fine[unknown] = interpolate(lst, factor)[unknown]
+    for rows in strips((lst.shape[0], lst.shape[1]), factor):
+        here = slice(rows.start * factor, rows.stop * factor)
+        if unknown[here].any():
+            first = max(0, rows.start - _REACH)
+            base = interpolate(lst[first : rows.stop + _REACH], factor)[(rows.start - first) * factor :]
+            fine[here][unknown[here]] = base[: here.stop - here.start][unknown[here]]
     used = " ".join(names) or "none"
     return result(scene, factor, fine, method, predictors=used, interpolated_cells=int(unknown.sum()))
 
@@ -139,10 +146,12 @@ def read_predictors(scene: Scene, factor: int, chosen: Chosen = "all") -> Predic
         raise ArgumentError(f"factor is {factor}", where="factor", todo="Give a whole number of 2 or more.")
     lst = scene.lst["lst"].values
     height, width = lst.shape
-    auxiliary = scene.auxiliary
+    auxiliary, overpass = scene.auxiliary, scene.overpass
     if chosen == "ndvi":
+        # Nothing else is read, and without a time no sun is computed: both would cost more than the regression.
         auxiliary = tuple(dataset[[n for n in _NDVI_FROM if n in dataset]] for dataset in auxiliary)
-    stack = Stack(scene.geobox, auxiliary, scene.overpass, scene.nestings)
+        overpass = Overpass()
+    stack = Stack(scene.geobox, auxiliary, overpass, scene.nestings)
     fine: dict[str, Float32] = {}
     for rows in strips((height, width), factor):
         # One more row on either side: slopes need their neighbours.
