@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -12,14 +12,13 @@ from torch import Tensor, nn
 
 from srdanet.adaptation.patches import Patch
 from srdanet.adaptation.settings import Adaptation
+from srdanet.arrays import Progress
 from srdanet.network.losses import NLL_WEIGHT, charbonnier, degrade_exitance, gaussian_nll
 from srdanet.network.srdanet import SRDANet
 
 WARMUP = 10
 RIM = 4
 """Coarse cells along a patch's edge where the first result is not held on to: it lacks what lies beyond."""
-
-Progress = Callable[[str, int, int], None]
 
 
 def fit(
@@ -43,8 +42,8 @@ def fit(
             group["lr"] = _rate(settings, i)
         half, mirror = bool(rng.integers(2)), bool(rng.integers(2))
         one, two = (group[int(rng.integers(len(group)))] for group in (above, target))
-        loss = _above(net, one.turned(half=half, mirror=mirror), scale, settings)
-        loss = loss + _target(net, two.turned(half=half, mirror=mirror), scale, settings)
+        loss = _above(net, one.reoriented(half=half, mirror=mirror), scale, settings)
+        loss = loss + _target(net, two.reoriented(half=half, mirror=mirror), scale, settings)
         if settings.pull:
             loss = loss + settings.pull * _squares([p - q for p, q in zip(parameters, start, strict=True)])
         optimizer.zero_grad(set_to_none=True)

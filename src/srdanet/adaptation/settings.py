@@ -33,7 +33,7 @@ class Adaptation:
     """Weight of the departure from what the model gave before, at the target step."""
     pull: float = 0.0
     """Weight of the squared departure of the parameters from where they were (L2-SP)."""
-    spread: float = 0.3
+    point_spread: float = 0.3
     """Gaussian part, in coarse cells, of the point spread by which the scene is degraded one level up.
 
     MODIS's is 0.35 cells; a 1 km image has 0.175 of the 2 km cell in it already, and the rest is 0.3.
@@ -43,7 +43,7 @@ class Adaptation:
 
     def __post_init__(self) -> None:
         if not 0 <= self.iterations <= MOST_ITERATIONS:
-            raise ArgumentError(f"{self.iterations} iterations", todo=f"give 0 to {MOST_ITERATIONS}")
-        for name in ("rate", "loop", "closure", "keep", "pull", "spread"):
+            raise ArgumentError(f"iterations is {self.iterations}", todo=f"Give 0 to {MOST_ITERATIONS}.")
+        for name in ("rate", "loop", "closure", "keep", "pull", "point_spread"):
             if not getattr(self, name) >= 0:
-                raise ArgumentError(f"{name} is {getattr(self, name)}", todo="give a number of 0 or more")
+                raise ArgumentError(f"{name} is {getattr(self, name)}", todo="Give a number of 0 or more.")

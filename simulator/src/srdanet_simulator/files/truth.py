@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from srdanet.downscaling.plan import stem_of
 from srdanet.energy import aggregate
 from srdanet.grid import Level, Tile, coordinates
 from srdanet.product.cog import write_cog
 from srdanet.product.layers import LST
-from srdanet.product.produce import stem_of
 from srdanet.scene.storage import CHUNK
 from srdanet_simulator.simulation import Simulation
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from srdanet.arrays import repeat
 from srdanet_simulator.land.drainage import Tree
 from srdanet_simulator.land.landform import PAD
 from srdanet_simulator.land.lattice import refine, smooth
@@ -107,7 +108,7 @@ def level_lakes(elevation: Field, lake: Field, height: Field, factor: int) -> No
     beyond = refine(np.clip((away.astype(np.float32) - 1.5) / np.float32(_BASIN), 0, 1), factor)
 
     def lower(part: slice) -> None:
-        on = level[part.start // factor : part.stop // factor].repeat(factor, 0).repeat(factor, 1)
+        on = repeat(level[part.start // factor : part.stop // factor], factor)
         share = np.maximum(smoothstep(lake[part], 0, -_BANK), beyond[part])
         elevation[part] = on + share * (elevation[part] - on)
 

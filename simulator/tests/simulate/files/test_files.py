@@ -16,8 +16,9 @@ from srdanet.errors import ArgumentError, OutputError
 from srdanet.grid import SPHERE_RADIUS, Nesting, Tile, coarsen, geobox_of, lonlat, nesting
 from srdanet.prepare import plan
 from srdanet.readers.elevation import open_elevation
+from srdanet.readers.era5 import open_era5
 from srdanet.readers.granule import Granule, open_granule
-from srdanet.readers.meteorology import at_overpass, open_era5
+from srdanet.readers.meteorology import at_overpass
 from srdanet.readers.tables import PRODUCTS
 from srdanet_simulator import Simulation, companion, simulate, write, write_days
 from srdanet_simulator.files.granules import pack
