@@ -13,7 +13,6 @@ from types import ModuleType
 import numpy as np
 import pytest
 import torch
-import xarray as xr
 
 import srdanet
 from srdanet.datasets.aster import COVER
