@@ -74,6 +74,9 @@ DERIVED: tuple[Predictor, ...] = (
 
 BY_NAME: dict[str, Predictor] = {p.name: p for p in (*BASE, *DERIVED)}
 
+UNUSED = ("tvdi",)
+"""Names that scenes stored by earlier versions may hold; nothing computes or uses them."""
+
 NO_CLASS = 255
 """The missing value of `land_cover`, the one variable that is not a float."""
 

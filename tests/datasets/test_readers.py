@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from small_sets import COLUMNS, DAYS, PAIRS, SIDE
 
+from small_sets import COLUMNS, DAYS, PAIRS, SIDE
 from srdanet.datasets import DATASETS, aster, imt, orleans, yanco
 from srdanet.datasets.sources import find_scenes, overpass_time
 from srdanet.energy import aggregate, degrade

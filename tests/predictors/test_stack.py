@@ -214,7 +214,9 @@ def test_context_knows_the_track_and_how_the_grid_lies() -> None:
 
 def test_turns_of_the_context_undo_themselves() -> None:
     """Half round twice, mirrored twice, and the two in either order."""
-    half, mirror, both = (orientation_signs(half=h, mirror=m).ravel() for h, m in ((True, False), (False, True), (True, True)))
+    half, mirror, both = (
+        orientation_signs(half=h, mirror=m).ravel() for h, m in ((True, False), (False, True), (True, True))
+    )
     track, east, south = (CONTEXT.index(name) for name in ("lean", "east", "south"))
     assert (half * half == 1).all()
     assert (both == half * mirror).all()
