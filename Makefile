@@ -18,18 +18,19 @@ DATA ?= ../shared/data
 ARGS ?=
 TORCH := torch==2.13.0
 EXTRAS := train,test,dev
-SOURCES := $(shell find src -type f -not -name '*.pyc')
+SOURCES := $(shell find src simulator/src -type f -not -name '*.pyc')
 
 DEMO := .venv-demo
 TEST := .venv-test
 LOCK := .venv-lock
+LISTS := pyproject.toml simulator/pyproject.toml constraints.txt
 
 # $(call environment,FOLDER,WHAT TO INSTALL): from scratch where the lists of packages are newer, else brought up to date.
 define environment
 @test -n "$(call at_least_311,$(PYTHON))" || { \
   echo "Python 3.11 or newer is needed, and neither python3.11 nor python3 is one." \
        "Install it (Debian: apt-get install python3.11 python3.11-venv) or name it: make $(MAKECMDGOALS) PYTHON=/path/to/python" >&2; exit 1; }
-@$(if $(filter pyproject.toml constraints.txt,$?),rm -rf $(1))
+@$(if $(filter $(LISTS),$?),rm -rf $(1))
 @test -d $(1) || $(PYTHON) -m venv $(1) || { \
   echo "$(PYTHON) cannot make an environment (Debian: apt-get install python3.11-venv)." >&2; rm -rf $(1); exit 1; }
 @echo "Installing into $(1)"
@@ -40,21 +41,21 @@ endef
 .PHONY: help demo test lint format types trials reproduce lock clean
 
 help:
-	@echo "make demo     run the main job on the built-in scene: GeoTIFFs, a picture, errors against the known truth"
+	@echo "make demo     run the whole chain on a synthetic scene: GeoTIFFs, a picture, errors against the known truth"
 	@echo "make test     install everything and run all tests"
 	@echo "make lint     ruff: rules and format        make format   let ruff mend what it can"
 	@echo "make types    mypy --strict                 make trials   the long tests"
 	@echo "make reproduce   train a short form of the shipped model, hold it against bounds on unseen data"
 	@echo "make lock     rewrite constraints.txt       make clean    remove environments and caches"
 
-# The light package, built and installed as a user's pip would do it: no torch.
-$(DEMO)/.installed: pyproject.toml constraints.txt $(SOURCES)
-	$(call environment,$(DEMO),-c constraints.txt .)
+# The light package and the simulator, built and installed as a user's pip would do it: no torch.
+$(DEMO)/.installed: $(LISTS) $(SOURCES)
+	$(call environment,$(DEMO),-c constraints.txt . ./simulator)
 
 # Everything, the sources in place. torch stands on the same pip line as the extras: left to itself pip would
 # take the newest build with several gigabytes of CUDA.
-$(TEST)/.installed: pyproject.toml constraints.txt
-	$(call environment,$(TEST),-c constraints.txt $(TORCH) -e ".[$(EXTRAS)]")
+$(TEST)/.installed: $(LISTS)
+	$(call environment,$(TEST),-c constraints.txt $(TORCH) -e ".[$(EXTRAS)]" -e ./simulator)
 
 demo: $(DEMO)/.installed
 	$(DEMO)/bin/srdanet demo -o demo --overwrite
@@ -82,12 +83,12 @@ types: $(TEST)/.installed
 lock:
 	rm -rf $(LOCK)
 	$(PYTHON) -m venv $(LOCK)
-	$(LOCK)/bin/python -m pip install --quiet --disable-pip-version-check $(PIP_FLAGS) $(TORCH) ".[$(EXTRAS)]"
+	$(LOCK)/bin/python -m pip install --quiet --disable-pip-version-check $(PIP_FLAGS) $(TORCH) ".[$(EXTRAS)]" ./simulator
 	{ sed '/^#/!d' constraints.txt; \
-	  $(LOCK)/bin/python -m pip freeze --all --exclude pip --exclude srdanet | sed -E 's/^(torch==[0-9.]+)\+.*/\1/' | LC_ALL=C sort -f; } > $(LOCK)/constraints.txt
+	  $(LOCK)/bin/python -m pip freeze --all --exclude pip --exclude srdanet --exclude srdanet-simulator | sed -E 's/^(torch==[0-9.]+)\+.*/\1/' | LC_ALL=C sort -f; } > $(LOCK)/constraints.txt
 	mv $(LOCK)/constraints.txt constraints.txt
 	rm -rf $(LOCK)
 
 clean:
-	rm -rf $(DEMO) $(TEST) $(LOCK) demo build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
-	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +
+	rm -rf $(DEMO) $(TEST) $(LOCK) demo build dist simulator/build simulator/dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find src tests simulator -name __pycache__ -type d -prune -exec rm -rf {} +

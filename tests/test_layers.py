@@ -97,6 +97,13 @@ def test_imports_point_down() -> None:
     assert not wrong
 
 
+def test_the_simulator_is_imported_by_its_two_verbs_alone() -> None:
+    """It is a package of its own, and may be absent: it imports srdanet, never the other way."""
+    found = {str(path.relative_to(SOURCE)) for path, name, _ in _imports() if _under(name, "srdanet_simulator")}
+    assert found == {"cli/demo.py", "cli/simulate.py"}
+    assert not [path for path, name, at_load in _imports() if at_load and _under(name, "srdanet_simulator")]
+
+
 def test_imports_are_absolute() -> None:
     assert not [f"{path.relative_to(SOURCE)}: {name}" for path, name, _ in _imports() if name.startswith(".")]
 

@@ -16,19 +16,28 @@ from hypothesis import strategies as st
 
 from srdanet.errors import ArgumentError, GranuleError, ProductError
 from srdanet.grid import Tile
-from srdanet.prepare import Found, Plan, RasterSpec, choose, plan, survey
+from srdanet.prepare import InputFile, Plan, RasterSpec, choose, plan, survey
 from srdanet.prepare.survey import bounds_of, date_in, touch
 
 DAY, TILE = dt.date(2020, 7, 15), Tile(18, 4)
 
 
-def granule(product: str, date: dt.date = DAY, tile: Tile = TILE, produced: str = "2021012345678") -> Found:
+def granule(product: str, date: dt.date = DAY, tile: Tile = TILE, produced: str = "2021012345678") -> InputFile:
     name = f"{product}.A{date:%Y%j}.{tile}.061.{produced}.hdf"
-    return Found(name, "granule", product, date, tile, ("061", produced))
+    return InputFile(path=name, kind="granule", product=product, date=date, tile=tile, made=("061", produced))
 
 
-def era5(first: str, last: str) -> Found:
-    return Found(f"era5_{first}.nc", "meteorology", "ERA5", span=(np.datetime64(first), np.datetime64(last)))
+def era5(first: str, last: str) -> InputFile:
+    span = (np.datetime64(first), np.datetime64(last))
+    return InputFile(path=f"era5_{first}.nc", kind="meteorology", product="ERA5", span=span)
+
+
+def heights(name: str, *bounds: float) -> InputFile:
+    return InputFile(path=name, kind="elevation", product="heights", bounds=bounds)
+
+
+def raster(name: str, path: str = "x.tif", date: dt.date | None = None) -> InputFile:
+    return InputFile(path=path, kind="raster", product="raster", date=date, spec=RasterSpec(name=name, path=path))
 
 
 LST, GA, GQ = granule("MOD11A1"), granule("MOD09GA"), granule("MOD09GQ")
@@ -38,7 +47,7 @@ def roles(made: Plan) -> dict[str, tuple[str, ...]]:
     return {s.role: s.paths for s in made.sources}
 
 
-def why(made: Plan, found: Found) -> str:
+def why(made: Plan, found: InputFile) -> str:
     return dict(made.ignored)[found.path]
 
 
@@ -49,7 +58,7 @@ def test_a_full_set_is_told_apart_by_role_and_layers() -> None:
         LST,
         granule("MCD43A3"),
         GA,
-        Found("N46E005.hgt", "elevation", bounds=(5, 46, 6, 47)),
+        heights("N46E005.hgt", 5, 46, 6, 47),
         era5("2020-07-15T00:00", "2020-07-15T23:00"),
     ]
     made = choose(files)
@@ -94,7 +103,7 @@ def test_the_right_tile_and_date_are_chosen_from_many_and_the_rest_say_why() -> 
     assert roles(made)["reflectance_500m"] == (GA.path,)
     assert (why(made, other_tile), why(made, other_day)) == ("another tile", "another date")
     assert why(made, stray) == "another date"
-    with pytest.raises(ArgumentError, match=r"several tiles: h18v04, h26v05\n.*name the one you want, of: h18v04"):
+    with pytest.raises(ArgumentError, match=r"several tiles: h18v04, h26v05\n.*Name the one you want, of: h18v04"):
         choose([other_tile, LST])
     with pytest.raises(ArgumentError, match="several dates: 2020-07-15, 2020-07-16"):
         choose([other_day, LST])
@@ -154,8 +163,8 @@ def test_weather_must_cover_the_overpass() -> None:
     right, noon = era5("2020-07-15T00:00", "2020-07-15T23:00"), era5("2020-07-15T14:00", "2020-07-15T20:00")
     made = choose([LST, right, noon])
     assert made.source("meteorology").paths == (right.path,)
-    assert why(made, noon) == "covers 2020-07-15T14:00 to 2020-07-15T20:00 UTC, the overpass is about 2020-07-15T10:01"
-    # At 172 E the local 10:30 of the granule's UTC day is 23 UTC.
+    assert why(made, noon) == "covers 2020-07-15T14:00 to 2020-07-15T20:00 UTC, the overpass is about 2020-07-15T10:16"
+    # At 172 E the local 10:45 of the granule's UTC day is 23 UTC.
     east = granule("MOD11A1", tile=Tile(34, 10))
     late, early = era5("2020-07-15T20:00", "2020-07-16T02:00"), era5("2020-07-14T20:00", "2020-07-15T08:00")
     made = choose([east, late, early])
@@ -166,8 +175,8 @@ def test_weather_must_cover_the_overpass() -> None:
 
 
 def test_elevation_elsewhere_is_left_out() -> None:
-    here = Found("N45E007.hgt", "elevation", bounds=(7, 45, 8, 46))
-    far = Found("N10E007.hgt", "elevation", bounds=(7, 10, 8, 11))
+    here = heights("N45E007.hgt", 7, 45, 8, 46)
+    far = heights("N10E007.hgt", 7, 10, 8, 11)
     made = choose([LST, far, here])
     assert made.source("elevation").paths == ("N45E007.hgt",)
     assert why(made, far) == "does not touch the tile"
@@ -186,23 +195,26 @@ def test_extents_touch_across_the_date_line() -> None:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("ndvi=a.tif:2", RasterSpec("ndvi", "a.tif", "2")),
-        ("LST=a b/c.tif", RasterSpec("lst", "a b/c.tif")),
-        ("lst=x.nc:LST_Day_1km,scale=0.02,nodata=0", RasterSpec("lst", "x.nc", "LST_Day_1km", nodata=0, scale=0.02)),
-        ("lst=x.tif,unit=degC,crs=EPSG:32631", RasterSpec("lst", "x.tif", unit="degC", crs="EPSG:32631")),
-        (r"red=C:\data\x.tif:1", RasterSpec("red", r"C:\data\x.tif", "1")),
-        (r"red=C:\data\x.tif", RasterSpec("red", r"C:\data\x.tif")),
-        ("red=a,b.tif", RasterSpec("red", "a,b.tif")),
+        ("ndvi=a.tif:2", {"name": "ndvi", "path": "a.tif", "band": "2"}),
+        ("LST=a b/c.tif", {"name": "lst", "path": "a b/c.tif"}),
+        (
+            "lst=x.nc:LST_Day_1km,scale=0.02,nodata=0",
+            {"name": "lst", "path": "x.nc", "band": "LST_Day_1km", "nodata": 0, "scale": 0.02},
+        ),
+        ("lst=x.tif,unit=degC,crs=EPSG:32631", {"name": "lst", "path": "x.tif", "unit": "degC", "crs": "EPSG:32631"}),
+        (r"red=C:\data\x.tif:1", {"name": "red", "path": r"C:\data\x.tif", "band": "1"}),
+        (r"red=C:\data\x.tif", {"name": "red", "path": r"C:\data\x.tif"}),
+        ("red=a,b.tif", {"name": "red", "path": "a,b.tif"}),
     ],
 )
-def test_raster_specifications(text: str, expected: RasterSpec) -> None:
-    assert RasterSpec.parse(text) == expected
+def test_raster_specifications(text: str, expected: dict[str, object]) -> None:
+    assert RasterSpec.parse(text) == RasterSpec(**expected)
 
 
 def test_bad_specifications_say_what_is_wrong(tmp_path: Path) -> None:
-    with pytest.raises(ArgumentError, match="unknown option 'sclae'"):
+    with pytest.raises(ArgumentError, match="'sclae' is not an option"):
         RasterSpec.parse("lst=x.tif,sclae=3")
-    with pytest.raises(ArgumentError, match="'two' is no number"):
+    with pytest.raises(ArgumentError, match="'two' is not a number"):
         RasterSpec.parse("lst=x.tif,scale=two")
     with pytest.raises(ArgumentError, match=r"absent.tif: no such file"):
         survey([f"lst={tmp_path}/absent.tif"])
@@ -240,7 +252,7 @@ def test_rasters_take_their_roles_and_their_date(tmp_path: Path) -> None:
     assert made.date == dt.date(2017, 4, 9)
     assert made.source("raster:ndvi").distance == -2
     assert made.source("raster:ndvi").spec.band == "2"
-    assert made.ignored[0][1].startswith("'ndbi' is no quantity this package uses")
+    assert made.ignored[0][1].startswith("'ndbi' is not a quantity this package uses")
     with pytest.raises(ArgumentError, match="several rasters are named lst"):
         plan([f"lst={lst}", f"lst={ndvi}"])
 
@@ -272,7 +284,7 @@ def test_files_are_told_by_name_and_header(tmp_path: Path) -> None:
     assert found["era5.nc"].span == (times[0], times[-1])
     assert found["era5.nc"].bounds == pytest.approx((4.875, 46.375, 5.875, 47.125))
     assert "say what it holds, as NAME=FILE" in found["LC08.tif"].reason
-    assert "product MOD99XX is not known" in found["MOD99XX.A2020197.h18v04.061.2021012345678.hdf"].reason
+    assert "Product MOD99XX is not known" in found["MOD99XX.A2020197.h18v04.061.2021012345678.hdf"].reason
     assert (found["table.csv"].kind, found["a.doc"].kind) == ("other", "other")
     assert "notes.txt" not in found
     with pytest.raises(ProductError, match="MOD99XX"):
@@ -306,27 +318,94 @@ def test_a_plan_prints_and_is_json(tmp_path: Path) -> None:
     assert "missing reflectance_250m: red, nir: no NDVI" in text
     assert "missing elevation" not in text
     assert "left out MOD13A2.A2020197.h18v04.061.2021012345678.hdf: a product that scenes do not use" in text
-    data = json.loads(json.dumps(made.as_json()))
+    data = json.loads(json.dumps(made.model_dump(mode="json")))
     assert data["tile"] == "h18v04"
     assert data["sources"][0]["layers"] == ["lst_day", "qc_day", "view_time_day", "view_angle_day"]
     assert {s["role"] for s in data["sources"]} == {"lst", "albedo", "raster:elevation"}
 
 
-@given(st.permutations(range(9)))
-def test_the_order_of_the_files_does_not_matter(order: list[int]) -> None:
-    files = [
-        granule("MOD11A1", produced="2020198000000"),
-        LST,
-        granule("MYD11A1"),
-        GA,
-        GQ,
-        granule("MCD43A3", DAY + dt.timedelta(3)),
-        granule("MCD43A3", DAY - dt.timedelta(3)),
-        granule("MCD12Q1", dt.date(2019, 1, 1)),
-        granule("MCD12Q1", dt.date(2021, 1, 1)),
-    ]
-    first, again = choose(files), choose([files[i] for i in order])
-    assert again.sources == first.sources
-    assert dict(again.ignored) == dict(first.ignored)
+ALL_KINDS = (
+    granule("MOD11A1", produced="2020198000000"),
+    LST,
+    LST.model_copy(update={"path": f"copy/{LST.path}"}),
+    granule("MOD11A1", tile=Tile(19, 4)),
+    granule("MYD11A1"),
+    GA,
+    GQ,
+    granule("MYD09GQ"),
+    granule("MOD09GQ", DAY + dt.timedelta(1)),
+    *(granule("MCD43A3", DAY + dt.timedelta(days)) for days in (3, -3, 5, -20)),
+    *(granule("MCD12Q1", dt.date(year, 1, 1)) for year in (2019, 2021)),
+    granule("MOD13A2"),
+    heights("N46E005.hgt", 5, 46, 6, 47),
+    heights("N45E007.hgt", 7, 45, 8, 46),
+    heights("N10E007.hgt", 7, 10, 8, 11),
+    era5("2020-07-15T00:00", "2020-07-15T12:00"),
+    era5("2020-07-15T10:00", "2020-07-15T23:00"),
+    era5("2020-07-16T00:00", "2020-07-16T23:00"),
+    raster("ndvi", date=DAY - dt.timedelta(2)),
+    raster("evi"),
+    InputFile(path="notes.doc", kind="other", reason="not a kind of file this package reads"),
+)
+
+
+@given(st.permutations(ALL_KINDS))
+def test_the_order_of_the_files_does_not_matter(order: list[InputFile]) -> None:
+    def view(made: Plan) -> object:
+        """All of a plan; files that are joined as a set, since of these the one given first goes before."""
+        joined = [s.model_copy(update={"files": frozenset(s.files)}) for s in made.sources]
+        return joined, made.missing, sorted(made.ignored), made.tile, made.date, made.platform, made.time
+
+    first, again = choose(ALL_KINDS, "h18v04"), choose(order, "h18v04")
+    assert view(again) == view(first)
     used = [p for s in again.sources for p in s.paths]
-    assert sorted(used + [p for p, _ in again.ignored]) == sorted(f.path for f in files), "each file is told once"
+    assert sorted(used + [p for p, _ in again.ignored]) == sorted(f.path for f in ALL_KINDS), "each file is told once"
+    position = {file.path: i for i, file in enumerate(order)}
+    assert [position[p] for s in again.sources if s.role == "elevation" for p in s.paths] == sorted(
+        position[p] for p in ("N46E005.hgt", "N45E007.hgt")
+    ), "files of heights stay in the order given"
+
+
+def test_each_reason_is_told_from_the_file_and_the_choice() -> None:
+    reasons = dict(choose(ALL_KINDS, "h18v04").ignored)
+    assert sorted(set(reasons.values())) == [
+        "a copy of the one used",
+        "a product that scenes do not use",
+        "an older production of the same",
+        "another date",
+        "another tile",
+        "covers 2020-07-16T00:00 to 2020-07-16T23:00 UTC, the overpass is about 2020-07-15T10:16",
+        "does not touch the tile",
+        "farther in time",
+        "more than 16 days away",
+        "not a kind of file this package reads",
+        "of the other platform",
+    ]
+
+
+def test_without_a_granule_of_lst_the_reasons_name_what_is_not_known() -> None:
+    lst = raster("lst", "lst.tif")
+    files = [lst, LST, GA, granule("MCD43A3", tile=Tile(1, 9)), era5("2020-07-15T00:00", "2020-07-15T23:00")]
+    made = choose(files)
+    assert why(made, LST) == "LST is given as a raster"
+    assert why(made, GA) == "of several tiles; name the one you want"
+    assert why(made, files[4]) == "the time of the overpass is not known; give it"
+    assert why(choose([lst, GA]), GA) == "the date of the LST is not known; give it"
+    dated = choose([lst, GA, files[4]], time="2020-07-15T10:40")
+    assert roles(dated) == {"lst": ("lst.tif",), "reflectance_500m": (GA.path,), "meteorology": (files[4].path,)}
+    assert why(choose([LST, granule("MCD43A3"), raster("albedo")]), granule("MCD43A3")) == "albedo is given as a raster"
+
+
+def test_a_name_is_given_to_one_raster_only(tmp_path: Path) -> None:
+    for first, second in (([raster("ndvi", "b.tif")], [raster("ndvi", "a.tif")]), ([raster("lst")], [raster("lst")])):
+        with pytest.raises(ArgumentError, match=r"several rasters are named (ndvi|lst)"):
+            choose([LST, *first, *second])
+    (tmp_path / "two.tif").touch()
+    with pytest.raises(ArgumentError, match="several rasters are named ndvi"):
+        plan([f"lst={tmp_path}/two.tif", f"ndvi={tmp_path}/two.tif:1", f"ndvi={tmp_path}/two.tif:2"])
+
+
+def test_a_dryness_index_is_not_asked_for(tmp_path: Path) -> None:
+    (tmp_path / "x.tif").touch()
+    made = plan([f"lst={tmp_path}/x.tif", f"tvdi={tmp_path}/x.tif"])
+    assert made.ignored[0][1].startswith("'tvdi' is not a quantity this package uses (lst, ")

@@ -17,9 +17,9 @@ from affine import Affine
 from granules import write_granule
 from srdanet.errors import ArgumentError, SceneError
 from srdanet.grid import SINUSOIDAL, Tile, coordinates, geobox_of, lonlat, refine, same_crs
-from srdanet.prepare import Screening, plan, prepare
-from srdanet.prepare.granules import spread
-from srdanet.prepare.images import fit, opposite_ndwi
+from srdanet.prepare import InputRecord, Screening, build, plan, prepare
+from srdanet.prepare.build import false_ndwi, nest, refine_mask
+from srdanet.readers.granule import Granule, open_granule
 from srdanet.scene import Scene, open_scene
 
 TILE, DAY = Tile(18, 4), dt.date(2020, 7, 15)
@@ -234,6 +234,34 @@ def test_heights_that_touch_the_tile_but_not_the_scene_are_left_out(tmp_path: Pa
     assert scene.provenance["left_out"] == [["dem.tif", "does not touch the LST grid"]]
 
 
+def test_only_heights_that_touch_the_scene_are_read_and_recorded(tmp_path: Path) -> None:
+    granule(tmp_path, "MOD11A1", lst_arrays())
+    write_heights(tmp_path / "far_dem.tif", top=44.0)
+    write_heights(tmp_path / "near_dem.tif")
+    scene = prepare([tmp_path])
+    assert record(scene, "elevation")["file"] == ["near_dem.tif"]
+    assert scene.provenance["left_out"] == [["far_dem.tif", "does not touch the LST grid"]]
+
+
+def test_weather_is_recorded_by_the_names_it_has(tmp_path: Path) -> None:
+    granule(tmp_path, "MOD11A1", lst_arrays())
+    write_weather(tmp_path / "whole.nc")
+    with xr.open_dataset(tmp_path / "whole.nc", engine="h5netcdf") as whole:
+        whole.drop_vars("t2m").to_netcdf(tmp_path / "era5.nc", engine="h5netcdf")
+    (tmp_path / "whole.nc").unlink()
+    entry = record(prepare([tmp_path]), "meteorology")
+    assert (entry["layers"], entry["valid"]) == (["wind"], {"wind": 1.0})
+
+
+def test_a_dryness_index_is_not_made_but_scenes_that_hold_one_open(scene: Scene, tmp_path: Path) -> None:
+    assert "tvdi" not in scene.present
+    dryness = scene.lst["lst"].copy(data=np.linspace(0, 1, 120, dtype="f4").reshape(12, 10)).rename("tvdi")
+    Scene.from_arrays(scene.lst, dryness, time=scene.time).save(tmp_path / "older.nc")
+    with open_scene(tmp_path / "older.nc") as again:
+        assert again.present == ("tvdi",)
+        np.testing.assert_array_equal(again.variable("tvdi").values, dryness.values)
+
+
 def test_provenance_names_every_input_with_its_hash(scene: Scene, folder: Path) -> None:
     assert scene.provenance["made_by"].startswith("srdanet ")
     inputs = scene.provenance["inputs"]
@@ -245,6 +273,19 @@ def test_provenance_names_every_input_with_its_hash(scene: Scene, folder: Path) 
             assert hashlib.sha256((folder / name).read_bytes()).hexdigest() == digest
     assert record(scene, "lst")["valid"] == {"lst": round(118 / 120, 6)}
     assert json.loads(json.dumps(scene.provenance)) == scene.provenance
+    for entry in inputs:
+        assert InputRecord(**entry).model_dump(mode="json", exclude_unset=True) == entry
+
+
+def test_granules_are_not_changed_by_screening(folder: Path, monkeypatch: pytest.MonkeyPatch, scene: Scene) -> None:
+    def read_only(*args: Any) -> Granule:
+        granule = open_granule(*args)
+        for layer in granule.layers.values():
+            layer.values.flags.writeable = False
+        return granule
+
+    monkeypatch.setattr(build, "open_granule", read_only)
+    assert prepare([folder]).identical(scene)
 
 
 def test_a_prepared_scene_survives_the_disk(scene: Scene, tmp_path: Path) -> None:
@@ -259,7 +300,7 @@ def test_lst_alone_makes_a_scene(tmp_path: Path) -> None:
     assert scene.present == ()
     assert not scene.day
     assert set(scene.provenance["missing"]) >= {"albedo", "elevation"}
-    with pytest.raises(ArgumentError, match="belong into the plan"):
+    with pytest.raises(ArgumentError, match="belong in the plan"):
         prepare(plan([tmp_path]), day=False)
 
 
@@ -286,7 +327,7 @@ def test_no_lst_left_is_an_error_that_says_why(tmp_path: Path) -> None:
         prepare([tmp_path], diffuse=2)
 
 
-def test_spread_repeats_a_mask_and_is_false_outside() -> None:
+def test_refine_mask_repeats_a_mask_and_is_false_outside() -> None:
     mask = np.array([[True, False, True], [False, True, True]])
     coarse = TILE.geobox(1000)[10:12, 20:23]
     fine = TILE.geobox(500)[19:24, 41:48]
@@ -294,7 +335,7 @@ def test_spread_repeats_a_mask_and_is_false_outside() -> None:
     for row, col in np.ndindex(5, 7):
         r, c = (19 + row) // 2 - 10, (41 + col) // 2 - 20
         expected[row, col] = 0 <= r < 2 and 0 <= c < 3 and mask[r, c]
-    np.testing.assert_array_equal(spread(mask, coarse, fine), expected)
+    np.testing.assert_array_equal(refine_mask(mask, coarse, fine), expected)
 
 
 def write_raster(path: Path, values: np.ndarray, crs: str, place: Affine, **more: Any) -> Path:
@@ -373,7 +414,7 @@ def test_a_raster_in_degrees_gets_a_grid_in_metres_and_is_screened_by_its_words(
     assert str(scene.time) == "2020-07-15T03:50:00"
 
 
-def test_fit_keeps_what_nests_and_chooses_the_nearest_level() -> None:
+def test_nest_keeps_what_nests_and_chooses_the_nearest_level() -> None:
     box = geobox_of(xr.DataArray(np.zeros(BOX.shape), dims=("y", "x"), coords=coordinates(BOX)))
 
     def image(place: Any, name: str = "red") -> xr.DataArray:
@@ -381,23 +422,24 @@ def test_fit_keeps_what_nests_and_chooses_the_nearest_level() -> None:
         return xr.DataArray(values, dims=("y", "x"), coords=coordinates(place), name=name)
 
     native = image(refine(BOX, 4))
-    assert fit(native, box)[0] is native
+    assert nest(native, box)[0] is native
     moved = refine(BOX, 4)
     moved = type(moved)(moved.shape, Affine.translation(70, 40) * moved.affine, moved.crs)
-    assert fit(image(moved), box)[1] == "mean to 231.656 m"
+    assert nest(image(moved), box)[1] == "mean to 231.656 m"
     half = refine(BOX, 2)
     half = type(half)(half.shape, Affine.translation(70, 40) * half.affine, half.crs)
-    assert fit(image(half), box)[1] == "mean to 463.313 m"
-    assert fit(image(refine(BOX, 16)), box)[1] == "mean to 231.656 m"
+    assert nest(image(half), box)[1] == "mean to 463.313 m"
+    assert nest(image(refine(BOX, 16)), box)[1] == "mean to 231.656 m"
     coarse = type(BOX)((3, 3), BOX.affine * Affine.scale(4), BOX.crs)
-    assert fit(image(coarse), box)[1] == "bilinear to 926.625 m"
-    assert fit(image(coarse, "aspect"), box)[1] == "nearest to 926.625 m"
+    assert nest(image(coarse), box)[1] == "bilinear to 926.625 m"
+    assert nest(image(coarse, "aspect"), box)[1] == "nearest to 926.625 m"
 
 
 def test_mcfeeters_ndwi_is_told_from_gaos() -> None:
     ndvi = xr.DataArray(np.linspace(-0.2, 0.9, 60).reshape(6, 10))
     noise = 0.1 * np.sin(np.arange(60)).reshape(6, 10)
-    assert opposite_ndwi(0.3 - 0.8 * ndvi + noise, ndvi) < -0.9
-    assert opposite_ndwi(0.5 * ndvi - 0.1 + noise, ndvi) is None
-    assert opposite_ndwi(ndvi[:3], ndvi) is None
-    assert opposite_ndwi(ndvi * 0, ndvi) is None
+    (reason,) = false_ndwi({"ndvi": ndvi, "ndwi": 0.3 - 0.8 * ndvi + noise}).values()
+    assert reason.startswith("correlates -0.9")
+    for other in (0.5 * ndvi - 0.1 + noise, ndvi[:3], ndvi * 0):
+        assert false_ndwi({"ndvi": ndvi, "ndwi": other}) == {}
+    assert false_ndwi({"ndwi": -ndvi}) == {}

@@ -7,10 +7,12 @@ import re
 import shlex
 import subprocess
 import sys
+import tarfile
 import tomllib
 import zipfile
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 import click
 import numpy as np
@@ -26,14 +28,20 @@ from srdanet import errors
 from srdanet.cli import cli
 from srdanet.flags import FLAGS
 from srdanet.grid import Level, Tile, coordinates, refine
-from srdanet.variables import BY_NAME
+from srdanet.variables import BY_NAME, UNUSED
 
 ROOT = Path(__file__).resolve().parents[1]
 SOURCE = Path(srdanet.__file__).parent
-PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 MANUAL = sorted([ROOT / "README.md", *ROOT.glob("docs/*.md")])
 """What users read; the notebook speaks of earlier versions too."""
-PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("simulator/docs/**/*.md")])
+SIMULATOR = ROOT / "simulator"
+PROJECT, SIMULATOR_PROJECT = (
+    tomllib.loads((folder / "pyproject.toml").read_text())["project"] for folder in (ROOT, SIMULATOR)
+)
+DISTRIBUTIONS = {"srdanet": ROOT, "srdanet_simulator": SIMULATOR}
+"""Package and the folder it is built from."""
+OWN = {"srdanet", "srdanet-simulator"}
+PAGES = sorted(page for folder in (ROOT, SIMULATOR) for page in [*folder.glob("*.md"), *folder.glob("docs/**/*.md")])
 
 
 def _page(path: Path) -> str:
@@ -47,14 +55,15 @@ def _pins() -> dict[str, str]:
 
 
 def _needed() -> set[str]:
-    """Every package that the default install and all extras bring here."""
+    """Every package that both default installs and all extras bring here."""
     extras = PROJECT["optional-dependencies"]
-    todo = [Requirement(text) for text in [*PROJECT["dependencies"], *(r for group in extras.values() for r in group)]]
+    defaults = [*PROJECT["dependencies"], *SIMULATOR_PROJECT["dependencies"]]
+    todo = [Requirement(text) for text in [*defaults, *(r for group in extras.values() for r in group)]]
     seen: set[tuple[str, str]] = set()
     while todo:
         requirement = todo.pop()
         name = canonicalize_name(requirement.name)
-        if name == "srdanet":
+        if name in OWN:
             continue
         for extra in ("", *requirement.extras):
             if (name, extra) in seen:
@@ -73,7 +82,7 @@ def test_constraints_pin_every_dependency_and_nothing_else() -> None:
 
 def _third_party(folder: Path) -> set[str]:
     """Distributions that the modules of a folder import."""
-    own = {path.stem for path in [*folder.rglob("*.py"), *folder.iterdir()]} | {"srdanet"}
+    own = {path.stem for path in [*folder.rglob("*.py"), *folder.iterdir()]} | set(DISTRIBUTIONS)
     roots: set[str] = set()
     for path in folder.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
@@ -87,8 +96,8 @@ def _third_party(folder: Path) -> set[str]:
     return {"|".join(sorted({canonicalize_name(home) for home in homes[root]})) for root in foreign}
 
 
-def _undeclared(folder: Path, *extras: str) -> set[str]:
-    groups = [PROJECT["dependencies"], *(PROJECT["optional-dependencies"][extra] for extra in extras)]
+def _undeclared(folder: Path, *extras: str, project: dict[str, Any] = PROJECT) -> set[str]:
+    groups = [project["dependencies"], *(project["optional-dependencies"][extra] for extra in extras)]
     declared = {canonicalize_name(Requirement(text).name) for group in groups for text in group}
     return {homes for homes in _third_party(folder) if not declared & set(homes.split("|"))}
 
@@ -96,6 +105,15 @@ def _undeclared(folder: Path, *extras: str) -> set[str]:
 def test_imports_are_declared() -> None:
     assert _undeclared(SOURCE, "train", "zarr") == set()
     assert _undeclared(ROOT / "tests", "train", "zarr", "test") == set()
+    assert _undeclared(SIMULATOR / "src", project=SIMULATOR_PROJECT) == set()
+    assert _undeclared(SIMULATOR / "tests", "test") == set()
+
+
+def test_the_simulator_asks_for_no_other_versions_than_the_package() -> None:
+    bounds = {canonicalize_name(r.name): r.specifier for r in map(Requirement, PROJECT["dependencies"])}
+    asked = {canonicalize_name(r.name): r.specifier for r in map(Requirement, SIMULATOR_PROJECT["dependencies"])}
+    assert asked.pop("srdanet").contains(PROJECT["version"])
+    assert asked.items() <= bounds.items()
 
 
 def test_tools_are_named_with_one_version() -> None:
@@ -109,16 +127,54 @@ def test_tools_are_named_with_one_version() -> None:
 def test_version_is_one() -> None:
     version = PROJECT["version"]
     assert metadata.version("srdanet") == version
+    assert SIMULATOR_PROJECT["version"] == version
     assert str(yaml.safe_load((ROOT / "CITATION.cff").read_text())["version"]) == version
 
 
-def test_wheel_holds_the_whole_package(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
-    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
-    (wheel,) = tmp_path.glob("*.whl")
-    held = {name for name in zipfile.ZipFile(wheel).namelist() if name.startswith("srdanet/")}
-    there = {path.relative_to(SOURCE.parent) for path in SOURCE.rglob("*") if path.is_file()}
+def _build(folder: Path, kind: str, target: Path) -> Path:
+    command = [sys.executable, "-m", "hatchling", "build", "-t", kind, "-d", str(target)]
+    subprocess.run(command, cwd=folder, check=True, capture_output=True)
+    (built,) = target.iterdir()
+    return built
+
+
+@pytest.mark.parametrize("package", DISTRIBUTIONS)
+def test_wheel_holds_the_whole_package_and_nothing_else(package: str, tmp_path: Path) -> None:
+    folder = DISTRIBUTIONS[package]
+    with zipfile.ZipFile(_build(folder, "wheel", tmp_path)) as wheel:
+        names = set(wheel.namelist())
+        text = wheel.read(next(name for name in names if name.endswith("/METADATA"))).decode()
+    held = {name for name in names if ".dist-info/" not in name}
+    there = {path.relative_to(folder / "src") for path in (folder / "src" / package).rglob("*") if path.is_file()}
     assert held == {path.as_posix() for path in there if "__pycache__" not in path.parts}
+    assert {name.rpartition("/")[2] for name in names - held} >= {"LICENSE", "NOTICE", "METADATA"}
+    assert not re.search(r"^Requires-Dist: torch(?!.*extra ==)", text, re.MULTILINE)
+
+
+def test_the_source_archive_leaves_the_simulator_out(tmp_path: Path) -> None:
+    with tarfile.open(_build(ROOT, "sdist", tmp_path)) as archive:
+        names = {name.partition("/")[2] for name in archive.getnames()}
+    assert {"pyproject.toml", "src/srdanet/__init__.py", "tests/test_project.py"} <= names
+    assert not [name for name in names if name.startswith("simulator/")]
+
+
+def test_the_simulator_loads_from_its_wheel_without_torch(tmp_path: Path) -> None:
+    with zipfile.ZipFile(_build(SIMULATOR, "wheel", tmp_path / "built")) as wheel:
+        wheel.extractall(tmp_path / "unpacked")
+    code = (
+        f"import sys; sys.path.insert(0, {str(tmp_path / 'unpacked')!r}); sys.modules['torch'] = None\n"
+        "import srdanet_simulator, srdanet_simulator.demo, srdanet_simulator.files.attributes as texts\n"
+        "print(srdanet_simulator.__file__, len(texts._texts()['igbp']))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    where, count = done.stdout.split()
+    assert Path(where).is_relative_to(tmp_path)
+    assert count == "17"
+
+
+def test_both_packages_have_the_same_licence() -> None:
+    for name in ("LICENSE", "NOTICE"):
+        assert (SIMULATOR / name).read_text() == (ROOT / name).read_text()
 
 
 def test_citation_names_the_paper_and_the_software() -> None:
@@ -166,7 +222,8 @@ def _anchors(page: Path) -> set[str]:
 
 def _examples() -> list[tuple[Path, str]]:
     fence = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
-    return [(page, block) for page in PAGES for block in fence.findall(page.read_text())]
+    pages = [page for page in PAGES if not page.is_relative_to(SIMULATOR)]  # it runs its own
+    return [(page, block) for page in pages for block in fence.findall(page.read_text())]
 
 
 def test_the_readme_has_an_example_in_python() -> None:
@@ -249,7 +306,7 @@ def test_commands_and_their_options_exist(page: Path, line: str) -> None:
 @pytest.mark.parametrize("page", [ROOT / "README.md", ROOT / "docs" / "guide.md"], ids=_page)
 def test_predictors_are_named_as_in_the_table(page: Path) -> None:
     (named,) = re.findall(r"`((?:lst )?red nir [\w\s]+)`", page.read_text())
-    assert set(named.split()) - {"lst"} == set(BY_NAME)
+    assert set(named.split()) - {"lst"} == set(BY_NAME) - set(UNUSED)
 
 
 def test_the_guide_lists_the_quality_flags() -> None:

@@ -1,4 +1,4 @@
-"""How a whole simulated tile varies, and its picture: `python benchmarks/land.py -o docs/img/tile.png`.
+"""How a whole simulated tile varies, and its picture: `python simulator/benchmarks/land.py -o tile.png`.
 
 Printed: the standard deviation of the means of 100 km squares, and their share of all variance at 1 km, of height and
 true LST by day. Drawn: height, greenness, land cover, and LST as MOD11A1 would have it, by day and by night, with the

@@ -1,7 +1,7 @@
 """Time and memory of a simulated tile: land, weather, energy balance, sensor and predictors, beside a limit.
 
-    python benchmarks/simulate.py --size 1200
-    python benchmarks/simulate.py --size 1200 --write tile
+    python simulator/benchmarks/simulate.py --size 1200
+    python simulator/benchmarks/simulate.py --size 1200 --write tile
 
 The limit is measured in the same process, with the same threads: the Fourier transforms of as many fields of the
 tile's size as the simulation draws. No simulation with these fields could be faster than these.

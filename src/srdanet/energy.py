@@ -61,9 +61,7 @@ def degrade(
     lst = _floats(lst)
     height, width = _coarse_shape(lst.shape, factor)
     if point_spread < 0:
-        raise ArgumentError(
-            f"point_spread is {point_spread}", todo="Give 0 or more coarse cells."
-        )
+        raise ArgumentError(f"point_spread is {point_spread}", todo="Give 0 or more coarse cells.")
     emissivity = None if emissivity is None else np.broadcast_to(emissivity, lst.shape)
     halo = int(np.ceil(_TRUNCATE * point_spread))
     out = np.empty((*lst.shape[:-2], height, width), lst.dtype)

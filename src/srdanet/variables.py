@@ -62,6 +62,7 @@ DERIVED: tuple[Predictor, ...] = (
     Predictor("ndvi", "1", -1.0, 1.0, "(nir - red) / (nir + red)", "normalised difference vegetation index"),
     Predictor("evi", "1", -1.0, 1.5, "Huete 2002", "enhanced vegetation index"),
     Predictor("ndwi", "1", -1.0, 1.0, "Gao 1996: (nir - nir2) / (nir + nir2)", "normalised difference water index"),
+    # No model uses it and `prepare` does not make it: it is named here for the scenes of earlier versions that hold it.
     Predictor("tvdi", "1", 0.0, 1.0, "Sandholt 2002, at the coarse level", "temperature vegetation dryness index"),
     Predictor("slope", "degree", 0.0, 90.0, "Horn 1981, sinusoidal shear undone", "steepest slope"),
     Predictor(
@@ -72,6 +73,9 @@ DERIVED: tuple[Predictor, ...] = (
 """What is computed from the base; a user may also give it ready made."""
 
 BY_NAME: dict[str, Predictor] = {p.name: p for p in (*BASE, *DERIVED)}
+
+UNUSED = ("tvdi",)
+"""Names that scenes stored by earlier versions may hold; nothing computes or uses them."""
 
 NO_CLASS = 255
 """The missing value of `land_cover`, the one variable that is not a float."""

@@ -1,7 +1,7 @@
-"""The whole line on a built-in scene whose 250 m truth is known.
+"""The whole processing chain on a synthetic scene whose 250 m truth is known.
 
-An invented land is written as the real file formats, prepared like any download,
-downscaled with the shipped model, written as a product, and held against its truth.
+The scene is written in the real file formats, prepared like any download, downscaled with the shipped model, written
+as a product, and compared with its truth.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 import rasterio
 import xarray as xr
-from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 
 from srdanet.arrays import Progress
@@ -30,8 +29,6 @@ from srdanet.product.product import check_outputs
 from srdanet.product.record import Origin
 from srdanet.scene import Scene
 from srdanet_simulator import Simulation, simulate, write
-
-Floats = NDArray[np.floating[Any]]
 
 
 @dataclass(frozen=True)
@@ -79,10 +76,10 @@ def run_demo(
         directory: `granules/`, `scene.nc`, the product and `comparison.png` go here.
         seed: Which land.
         size: 1 km cells on a side.
-        model: As of `downscale`.
+        model: Same as in `downscale`.
         overwrite: Replace what an earlier demo left.
         command: What was typed, for the record.
-        progress: As of `produce`.
+        progress: Same as in `produce`.
 
     Raises:
         OutputError: when something of the same name exists and `overwrite` is off, or cannot be written.
@@ -104,7 +101,7 @@ def run_demo(
 
 
 def _part(scene: Scene, box: GeoBox) -> Scene:
-    """The part of a scene over `box`: granules are of whole tiles, the invented land is not."""
+    """The part of a scene over `box`: granules cover whole tiles, the simulation does not."""
 
     def cut(data: xr.Dataset) -> xr.Dataset:
         lies = nesting(box, geobox_of(data))

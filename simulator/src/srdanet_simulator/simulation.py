@@ -1,4 +1,4 @@
-"""One simulated overpass: the land, its state, the weather, the truth and what was seen of it."""
+"""One simulated overpass: landscape, plants, weather, true temperature, and what the sensor observed."""
 
 from __future__ import annotations
 
@@ -7,15 +7,20 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, cast
 
 import numpy as np
+import xarray as xr
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 from scipy import ndimage
 
+from srdanet.arrays import repeat
 from srdanet.energy import aggregate, degrade
 from srdanet.grid import Level, Tile, coarsen, lonlat, refine
 from srdanet.predictors.solar import solar_to_utc, sun_at
-from srdanet.prepare.granules import DIFFUSE
+from srdanet.prepare.build import DIFFUSE
 from srdanet.readers import quality
+from srdanet.scene import LabelledScene, Scene
+from srdanet.scene.checks import on_grid
+from srdanet.variables import BY_NAME, LST_VARIABLES
 from srdanet_simulator.balance import reanalysis as era
 from srdanet_simulator.balance import weather as sky
 from srdanet_simulator.balance.sites import Sites, choose
@@ -31,7 +36,12 @@ from srdanet_simulator.sensor import modis, swath
 from srdanet_simulator.sensor.clouds import Clouds, draw_clouds, draw_share
 from srdanet_simulator.sensor.words import sea_words, state_words
 
-_OVERPASS = {("Terra", True): 10.6, ("Terra", False): 22.4, ("Aqua", True): 13.4, ("Aqua", False): 1.6}
+_TRACK_HOUR = {("Terra", True): 10.6, ("Terra", False): 22.4, ("Aqua", True): 13.4, ("Aqua", False): 1.6}
+"""Mean local solar hour of the simulated track over a scene; each date's own differs by 0.3 h (standard deviation).
+
+It is part of the simulation, not a guess about real views without a time (`srdanet.variables.VIEW_HOURS`), and a little
+nearer to the hour at the equator than that.
+"""
 
 _MARITIME = 20e3
 """How far inland (m, standard deviation) the air is the sea's."""
@@ -121,6 +131,65 @@ class Simulation:
             return self.truth
         return degrade(self.truth, factor, emissivity=self.emissivity).astype(np.float32)
 
+    def labelled(self) -> LabelledScene:
+        """The scene as a reader of real files would make it, with its truth at 500 m and 250 m.
+
+        The coarse dataset has `lst`, `lst_error`, `view_angle`, `view_time` and `qc`, as `srdanet.prepare` gives
+        them; each predictor lies on its own grid. The truth at 500 m is the mean of what the 250 m cells emit.
+        Arrays are those of this value, not copies: leave them as they are.
+
+        Returns:
+            Its provenance holds, under `simulated`, what makes the same simulation again.
+        """
+        coarse: dict[str, NDArray[Any]] = {
+            "lst": self.lst,
+            "lst_error": quality.lst_error(self.qc),
+            "view_angle": self.view_angle,
+            "view_time": self.view_time,
+            "qc": self.qc,
+        }
+        grids: dict[int, dict[str, NDArray[np.generic]]] = {}
+        for name, values in self.predictors.items():
+            grids.setdefault(values.shape[0] // self.size, {})[name] = values
+        boxes = (self.geobox, *(refine(self.geobox, factor) for factor in grids))
+        arguments: dict[str, Any] = {
+            "seed": self.seed,
+            "size": self.size,
+            "tile": str(self.tile),
+            "date": self.date.isoformat(),
+            "day": self.day,
+            "platform": self.platform,
+            "offset": list(self.offset),
+            "clouds": self.raw.clouds,
+        }
+        scene = Scene(
+            lst=on_grid({name: _described(v, *LST_VARIABLES[name]) for name, v in coarse.items()}, self.geobox),
+            auxiliary=tuple(
+                on_grid({n: _described(v, BY_NAME[n].unit, BY_NAME[n].long_name) for n, v in held.items()}, box)
+                for held, box in zip(grids.values(), boxes[1:], strict=True)
+            ),
+            time=self.time,
+            day=self.day,
+            tile=self.tile,
+            provenance={"simulated": arguments, "platform": self.platform.lower()},
+            boxes=boxes,
+        )
+        truth = {
+            factor: on_grid(
+                {"lst": _described(self.truth_at(1000 // factor), "K", "true land surface temperature")},
+                refine(self.geobox, factor),
+            )["lst"]
+            for factor in (2, 4)
+        }
+        return LabelledScene(
+            scene,
+            truth,
+            source="simulated",
+            group=f"simulated {self.seed}",
+            same_sensor=True,
+            attributes={"seed": str(self.seed)},
+        )
+
 
 def simulate(
     seed: int,
@@ -135,7 +204,7 @@ def simulate(
     character: landscape.Character | None = None,
     gridding: modis.Gridding = "area",
 ) -> Simulation:
-    """Simulate an overpass over a land that the seed invents.
+    """Simulate an overpass over a synthetic landscape.
 
     Args:
         seed: Everything random depends on it; land depends on seed, tile and offset alone.
@@ -163,7 +232,7 @@ def simulate(
     land = cover.build(seed, *place.metres(), kind, provinces)
     now = _weather(seed, place, date, land)
     hours = {
-        p: _OVERPASS[platform, p] + stream(seed, "pass", date.isoformat(), platform, p).normal(0, 0.3)
+        p: _TRACK_HOUR[platform, p] + stream(seed, "pass", date.isoformat(), platform, p).normal(0, 0.3)
         for p in (True, False)
     }
     times = {
@@ -277,9 +346,9 @@ def _optical(
 
     def measure(which: tuple[Level, int]) -> None:
         level, n = which
-        bands, bright = (at_250, _repeat(tops, 4)) if level == Level.M250 else (at_500, _repeat(tops, 2))
+        bands, bright = (at_250, repeat(tops, 4)) if level == Level.M250 else (at_500, repeat(tops, 2))
         own = stream(seed, "band", date.isoformat(), int(level), n)
-        bands[n] = modis.measured(bands[n], level.metres, own, bright)
+        bands[n] = modis.measure_band(bands[n], level.metres, own, bright)
 
     each(measure, [*((Level.M250, n) for n in range(2)), *((Level.M500, n) for n in range(7))])
     words = sea_words(state_words(over, water, found.snow, rng), aggregate(sea, 2))
@@ -292,7 +361,7 @@ def _optical(
     magnitude = fractal((white.shape[0], white.shape[1]), rng, slope=3, cell=Level.M500.metres, outer=20e3) > 1.3
 
     def clear(band: Field, factor: int) -> Field:
-        return inner(np.where(_repeat(keep, factor), band, np.float32(np.nan)), factor)
+        return inner(np.where(repeat(keep, factor), band, np.float32(np.nan)), factor)
 
     optical: dict[str, NDArray[Any]] = {name: clear(at_250[n], 4) for n, name in enumerate(optics.BANDS[:2])}
     optical |= {name: clear(at_500[n + 2], 2) for n, name in enumerate(optics.BANDS[2:])}
@@ -309,6 +378,5 @@ def _optical(
     return optical, raw
 
 
-def _repeat(values: NDArray[Any], factor: int) -> NDArray[Any]:
-    """Values of cells on a grid so many times finer."""
-    return values.repeat(factor, 0).repeat(factor, 1)
+def _described(values: NDArray[Any], unit: str, meaning: str) -> xr.DataArray:
+    return xr.DataArray(values, dims=("y", "x"), attrs={"units": unit, "long_name": meaning})

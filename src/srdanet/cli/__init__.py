@@ -12,10 +12,13 @@ import click
 
 from srdanet.cli.demo import demo
 from srdanet.cli.downscale import downscale
+from srdanet.cli.evaluate import evaluate
 from srdanet.cli.info import info
 from srdanet.cli.options import Verbs, verbose
 from srdanet.cli.prepare import prepare
-from srdanet.cli.science import evaluate, publish, simulate, train
+from srdanet.cli.publish import publish
+from srdanet.cli.simulate import simulate
+from srdanet.cli.train import train
 
 _EPILOG = "Exit codes: 0 done, 1 failed, 2 usage error. Results go to stdout, progress and messages to stderr."
 

@@ -1,4 +1,4 @@
-"""`srdanet demo`: the whole job on a built-in scene."""
+"""`srdanet demo`: the whole processing chain on a synthetic scene, made by the package `srdanet_simulator`."""
 
 from __future__ import annotations
 
@@ -7,19 +7,25 @@ from pathlib import Path
 import click
 
 from srdanet.cli.options import as_json, command_line, emit, out, overwrite, progress, verbose
+from srdanet.cli.simulate import simulator_installed
 
 
-@click.command(short_help="Run the whole line on a built-in scene.")
+@click.command(short_help="Run the whole processing chain on a synthetic scene.")
 @out("FOLDER", default=Path("demo"), show_default=True)
-@click.option("--seed", type=int, default=3, show_default=True, help="Which invented land.")
+@click.option("--seed", type=int, default=3, show_default=True, help="Random seed of the synthetic scene.")
 @click.option("--size", type=click.IntRange(16), default=64, show_default=True, help="1 km cells on a side.")
 @click.option("--model", default="default", show_default=True, metavar="NAME|FOLDER", help="Which model.")
 @as_json
 @overwrite
 @verbose
 def demo(out: Path, seed: int, size: int, model: str, as_json: bool, overwrite: bool) -> None:
-    """Run the whole line on a built-in scene with known truth: granules, scene, 250 m product, errors, picture."""
-    from srdanet_simulator.demo import run_demo
+    """Run the whole processing chain on a synthetic scene with known ground truth.
+
+    FOLDER gets the granules, the scene prepared from them, the 250 m product, and a picture of 1 km, 250 m and truth
+    side by side. The errors against the truth are printed.
+    """
+    with simulator_installed():
+        from srdanet_simulator.demo import run_demo
 
     with progress() as show:
         done = run_demo(

@@ -80,7 +80,7 @@ def downscale(
         run = RunPlan.of(root, to=int(to), block=block)
         stem = stem_of(place, made.date, made.day, made.platform)
         files = check_outputs(out, stem, run.levels.values(), overwrite=overwrite)
-        data = {"plan": made.as_json(), "model": model, "writes": [str(path) for path in files]}
+        data = {"plan": made.model_dump(mode="json"), "model": model, "writes": [str(path) for path in files]}
         emit("\n".join([*made.lines(), *_writes(files)]), data, as_json=as_json)
         return
     with open_scene(inputs[0]) if made is None else build(made) as scene:

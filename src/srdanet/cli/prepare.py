@@ -60,7 +60,7 @@ def prepare(
             raise ArgumentError("is not a scene file name", where=out, todo=f"Use {' or '.join(SCENES)}.")
     made = plan(files, tile, date, not night, platform=platform, time=time)
     if out is None or dry_run:
-        emit("\n".join(made.lines()), made.as_json(), as_json=as_json)
+        emit("\n".join(made.lines()), made.model_dump(mode="json"), as_json=as_json)
         return
     scene = build(made)
     path = scene.save(out, overwrite=overwrite)

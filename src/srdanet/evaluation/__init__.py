@@ -1,6 +1,8 @@
 """How good a method is: real data, a split by region and date, sums that add up."""
 
 from srdanet.evaluation.experiments import (
+    Method,
+    find_method,
     run_orleans,
     run_product,
     run_simulated,
@@ -8,11 +10,13 @@ from srdanet.evaluation.experiments import (
     run_stations,
     run_target,
 )
-from srdanet.evaluation.scores import Report, Row
+from srdanet.evaluation.report import Report, Row
 
 __all__ = [
+    "Method",
     "Report",
     "Row",
+    "find_method",
     "run_orleans",
     "run_product",
     "run_simulated",

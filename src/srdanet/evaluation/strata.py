@@ -1,19 +1,20 @@
-"""Where and when: season, relief, land cover and view angle as names of cells, so that each may be judged apart."""
+"""Classes of cells by season, relief, land cover and view angle, so that each can be evaluated by itself."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import uniform_filter
 
-from srdanet.evaluation.datasets import COVER
+from srdanet.arrays import Floats, Mask, repeat
+from srdanet.errors import ArgumentError
+from srdanet.grid import cell_size, lonlat
 from srdanet.predictors.land_cover import GROUPS
+from srdanet.scene import LabelledScene
 
-Floats = NDArray[np.floating[Any]]
-Mask = NDArray[np.bool_]
 By = Literal["season", "relief", "cover", "angle"]
 """What results may be sorted by."""
 
@@ -29,6 +30,41 @@ MOST = 0.5
 """Share of a cell that a land cover must take to name it."""
 
 
+def classes(labelled: LabelledScene, by: By) -> dict[str, Mask]:
+    """The classes of a labelled scene's finest cells, those without any cell left out.
+
+    Args:
+        labelled: The scene; land cover is that of its `surface`, else of its predictors.
+        by: What to sort by.
+
+    Returns:
+        Name to (y, x) bool on the truth's finest grid.
+
+    Raises:
+        ArgumentError: when the scene lacks what it takes.
+    """
+    scene, finest = labelled.scene, labelled.truth[labelled.finest]
+    lacking = ArgumentError(f"{labelled.source} cannot be sorted by {by}, which is unknown there", where="by")
+    found: dict[str, Mask]
+    if by == "season":
+        if scene.time is None:
+            raise lacking
+        found = {season(scene.time, float(lonlat(scene.geobox)[1].mean())): np.ones(finest.shape, bool)}
+    elif by == "relief":
+        height = scene.variable("elevation") if "elevation" in scene.present else None
+        size = cell_size(scene.geobox) * scene.geobox.shape[0]
+        found = {} if height is None else relief(height.values, size / height.shape[0])
+    elif by == "cover" and labelled.surface is not None and "crop" in labelled.surface:
+        found = cover({str(name): shares.values for name, shares in labelled.surface.items()})
+    elif by == "cover" and "land_cover" in scene.present:
+        found = igbp(scene.variable("land_cover").values)
+    elif by == "angle" and "view_angle" in scene.lst:
+        found = angle(scene.lst["view_angle"].values)
+    else:
+        raise lacking
+    return {name: repeat(m, finest.shape[0] // m.shape[0]) for name, m in found.items() if m.any()}
+
+
 def season(date: np.datetime64, latitude: float) -> str:
     """Meteorological season: winter is December to February in the north, June to August in the south."""
     month = int(date.astype("datetime64[M]").astype(np.int64)) % 12 + 1
@@ -36,7 +72,7 @@ def season(date: np.datetime64, latitude: float) -> str:
 
 
 def relief(elevation: Floats, cell: float) -> dict[str, Mask]:
-    """Plain, hills and mountains by the spread of height around a cell.
+    """Plain, hills and mountains by the standard deviation of height around a cell.
 
     Args:
         elevation: (y, x) m, NaN = missing.
@@ -52,27 +88,27 @@ def relief(elevation: Floats, cell: float) -> dict[str, Mask]:
     height = np.where(known, height - middle, 0.0)
     share, first, second = (uniform_filter(v, side, mode="nearest") for v in (known * 1.0, height, height**2))
     share = np.where(known, share, np.nan)
-    spread = np.sqrt(np.maximum(second / share - (first / share) ** 2, 0))
-    return _classes(spread, RELIEF)
+    deviation = np.sqrt(np.maximum(second / share - (first / share) ** 2, 0))
+    return _by_edges(deviation, RELIEF)
 
 
 def angle(degrees: Floats) -> dict[str, Mask]:
     """Classes of view angle (y, x), degrees of either sign, NaN = missing."""
-    return _classes(np.abs(degrees), ANGLES)
+    return _by_edges(np.abs(degrees), ANGLES)
 
 
-def cover(shares: Floats) -> dict[str, Mask]:
+def cover(shares: Mapping[str, Floats]) -> dict[str, Mask]:
     """Land cover that takes most of a cell, else `mixed`.
 
     Args:
-        shares: (7, y, x) fractions in the order of `datasets.COVER`, NaN = unknown.
+        shares: Name to (y, x) fractions, NaN = unknown.
 
     Returns:
-        Name to (y, x) bool; farmland under its own name.
+        Name to (y, x) bool; `crop` as farmland.
     """
-    named = {FARMLAND if name == "crop" else name: share >= MOST for name, share in zip(COVER, shares, strict=True)}
+    named = {FARMLAND if name == "crop" else name: share >= MOST for name, share in shares.items()}
     some = np.logical_or.reduce(list(named.values()))
-    return named | {"mixed": np.isfinite(shares).all(axis=0) & ~some}
+    return named | {"mixed": np.isfinite(list(shares.values())).all(axis=0) & ~some}
 
 
 def igbp(classes: NDArray[Any]) -> dict[str, Mask]:
@@ -80,11 +116,6 @@ def igbp(classes: NDArray[Any]) -> dict[str, Mask]:
     return {FARMLAND if name == "crop" else name: np.isin(classes, list(members)) for name, members in GROUPS.items()}
 
 
-def present(masks: Mapping[str, Mask]) -> Iterator[tuple[str, Mask]]:
-    """The classes that have any cell."""
-    return ((name, mask) for name, mask in masks.items() if mask.any())
-
-
-def _classes(values: Floats, edges: Mapping[str, float]) -> dict[str, Mask]:
+def _by_edges(values: Floats, edges: Mapping[str, float]) -> dict[str, Mask]:
     lows = [*edges.values(), np.inf]
     return {name: (values >= low) & (values < high) for name, low, high in zip(edges, lows, lows[1:], strict=False)}

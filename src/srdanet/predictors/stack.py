@@ -9,7 +9,7 @@ is carried (repeated) and marked so.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import gcd
 
@@ -17,13 +17,13 @@ import numpy as np
 import xarray as xr
 from odc.geo.geobox import GeoBox
 
-from srdanet.arrays import Float32, Mask, repeat
+from srdanet.arrays import Float32, Floats, Mask, repeat
 from srdanet.energy import aggregate
 from srdanet.errors import ArgumentError, GridError
 from srdanet.grid import Nesting, cell_size, geobox_of, nesting, refine
 from srdanet.predictors import indices, land_cover, terrain
 from srdanet.predictors.overpass import Overpass
-from srdanet.variables import BANDS, BY_NAME, WEATHER
+from srdanet.variables import BANDS, BY_NAME, NO_CLASS, WEATHER
 
 CLASSES = tuple(f"land_cover_{group}" for group in land_cover.GROUPS)
 CHANNELS: tuple[str, ...] = (
@@ -51,15 +51,16 @@ CONTEXT: tuple[str, ...] = (
 )
 """What a model may be given on the step's coarse grid, in order.
 
-`lean` is the track's as it lies in the array, `cell` log2 of the coarse cell in km; `east` and `south` are 1 where
-columns and rows run that way, and -1 where they run the other.
+`lean` is the direction of the track (radians) as it lies in the array, `cell` log2 of the coarse cell in km; `east` and
+`south` are 1 where columns and rows run that way, and -1 where they run the other.
 """
 
 
-def turned(*, half: bool, mirror: bool) -> Float32:
-    """What the context is multiplied by when arrays are turned half round or mirrored, left to right.
+def orientation_signs(*, half: bool, mirror: bool) -> Float32:
+    """What the context is multiplied by when arrays are rotated by 180 degrees or mirrored left to right.
 
-    Quarter turns are not foreseen: MODIS resolves less along a scan than across it, and scans lie much as the rows do.
+    There are no rotations by 90 degrees: MODIS resolves less along a scan than across it, and scans lie much as the
+    rows do.
 
     Returns:
         (len(CONTEXT), 1, 1).
@@ -120,6 +121,15 @@ class _Source:
         return out
 
 
+@dataclass(frozen=True)
+class _Layer:
+    """One predictor on the target grid."""
+
+    values: Float32
+    carried: bool
+    """It comes from a grid coarser than the target's."""
+
+
 class Stack:
     """All auxiliary data of one place and overpass, ready to be read at any step and window.
 
@@ -171,43 +181,39 @@ class Stack:
     def read(self, rows: slice, cols: slice, factor: int) -> Fields:
         """The predictors of a window of root cells, for the step whose target has `factor` cells per root cell."""
         target = refine(self.root[rows, cols], factor)
-        carried = np.zeros(target.shape, bool)
-        values: dict[str, Float32] = {}
-        for name, source in self._sources.items():
-            if name in WEATHER or name in ("land_cover", "elevation", "slope", "aspect", "tvdi"):
-                continue
-            values[name] = self._at(source, rows, cols, factor, carried)
-        values |= self._land_cover(rows, cols, factor, carried)
+        terrain_names = {"elevation", "slope"}
+        layers = {
+            name: _on_target(source.read(rows, cols), source.factor, factor)
+            for name, source in self._sources.items()
+            if name in CHANNELS and name not in terrain_names
+        }
+        layers |= self._land_cover(rows, cols, factor)
         # An illumination given ready made goes before the computed one, as all that is given does.
-        values = {**self._terrain(rows, cols, factor, carried), **values}
-        _derive_indices(values)
+        layers = {**self._terrain(rows, cols, factor), **self._given_terrain(rows, cols, factor), **layers}
+        carried = np.zeros(target.shape, bool)
+        for layer in layers.values():
+            if layer.carried:
+                carried |= np.isfinite(layer.values)
+        values = {name: layer.values for name, layer in layers.items()}
+        values |= _indices(values)
         missing = np.full(target.shape, np.nan, np.float32)
         channels = np.stack([values.get(name, missing) for name in CHANNELS])
         return Fields(channels, self._context(rows, cols, factor // 2), carried)
 
-    def _at(self, source: _Source, rows: slice, cols: slice, factor: int, carried: Mask) -> Float32:
-        """A continuous variable on the target grid."""
-        values = _regrid(source.read(rows, cols), source.factor, factor)
-        if source.factor < factor:
-            carried |= np.isfinite(values)
-        return values
-
-    def _land_cover(self, rows: slice, cols: slice, factor: int, carried: Mask) -> Mapping[str, Float32]:
+    def _land_cover(self, rows: slice, cols: slice, factor: int) -> dict[str, _Layer]:
         source = self._sources.get("land_cover")
         if source is None:
             return {}
         raw = source.read(rows, cols)
-        classes = np.where(np.isfinite(raw), raw, 255).astype(np.uint8)
-        shares = [_regrid(share, source.factor, factor) for share in land_cover.fractions(classes, 1)]
-        if source.factor < factor:
-            carried |= np.isfinite(shares[0])
-        return dict(zip(CLASSES, shares, strict=True))
+        classes = np.where(np.isfinite(raw), raw, NO_CLASS).astype(np.uint8)
+        shares = land_cover.fractions(classes, 1)
+        return {name: _on_target(share, source.factor, factor) for name, share in zip(CLASSES, shares, strict=True)}
 
-    def _terrain(self, rows: slice, cols: slice, factor: int, carried: Mask) -> Mapping[str, Float32]:
+    def _terrain(self, rows: slice, cols: slice, factor: int) -> dict[str, _Layer]:
+        """Elevation, and the slope and illumination that follow from it."""
         source = self._sources.get("elevation")
-        given = self._given_terrain(rows, cols, factor, carried)
         if source is None:
-            return given
+            return {}
         # Gradients are taken on the elevation's own grid when that is coarser: a repeated grid is a staircase.
         own = min(source.factor, factor)
         box = refine(self.root[rows, cols], own)
@@ -217,18 +223,15 @@ class Stack:
         shade = self.overpass.illumination(east, north, box)
         if shade is not None:
             out["illumination"] = shade
-        out = {name: _regrid(values, own, factor) for name, values in out.items()}
-        if own < factor:
-            carried |= np.isfinite(out["elevation"])
-        return out | given
+        return {name: _on_target(values, own, factor) for name, values in out.items()}
 
-    def _given_terrain(self, rows: slice, cols: slice, factor: int, carried: Mask) -> dict[str, Float32]:
+    def _given_terrain(self, rows: slice, cols: slice, factor: int) -> dict[str, _Layer]:
         """The slope that the user gives ready made, and the illumination that follows from it and the aspect."""
         slope, aspect = (self._sources.get(name) for name in ("slope", "aspect"))
-        out = {}
-        if slope is not None:
-            out["slope"] = self._at(slope, rows, cols, factor, carried)
-        if slope is not None and aspect is not None and slope.factor == aspect.factor:
+        if slope is None:
+            return {}
+        out = {"slope": _on_target(slope.read(rows, cols), slope.factor, factor)}
+        if aspect is not None and slope.factor == aspect.factor:
             own = min(slope.factor, factor)
             tilt, towards = np.tan(np.radians(slope.read(rows, cols))), np.radians(aspect.read(rows, cols))
             flat = tilt == 0
@@ -237,7 +240,7 @@ class Stack:
             east, north = (_regrid(part, slope.factor, own) for part in (east, north))
             shade = self.overpass.illumination(east, north, refine(self.root[rows, cols], own))
             if shade is not None:
-                out["illumination"] = _regrid(shade, own, factor)
+                out["illumination"] = _on_target(shade, own, factor)
         return out
 
     def _context(self, rows: slice, cols: slice, factor: int) -> Float32:
@@ -247,7 +250,7 @@ class Stack:
             if name in self._sources:
                 source = self._sources[name]
                 out[i] = _regrid(source.read(rows, cols), source.factor, factor)
-        # All grids run eastward and southward (`grid.geobox_of`); only batches are turned.
+        # All grids run eastward and southward (`grid.geobox_of`); only batches are reoriented.
         scalars = {**self.overpass.context(box), "cell": np.log2(cell_size(box) / 1000), "east": 1.0, "south": 1.0}
         for name, value in scalars.items():
             out[CONTEXT.index(name)] = value
@@ -263,12 +266,19 @@ def _regrid(values: Float32, have: int, want: int) -> Float32:
     return values if down == 1 else np.asarray(aggregate(values, down), np.float32)
 
 
-def _derive_indices(values: dict[str, Float32]) -> None:
-    """Fill in the indices that were not given but can be computed."""
-    have = values.keys()
-    if "ndvi" not in have and {"red", "nir"} <= have:
-        values["ndvi"] = np.asarray(indices.ndvi(values["red"], values["nir"]), np.float32)
-    if "evi" not in have and {"red", "nir", "blue"} <= have:
-        values["evi"] = np.asarray(indices.evi(values["red"], values["nir"], values["blue"]), np.float32)
-    if "ndwi" not in have and {"nir", "nir2"} <= have:
-        values["ndwi"] = np.asarray(indices.ndwi(values["nir"], values["nir2"]), np.float32)
+def _on_target(values: Float32, have: int, want: int) -> _Layer:
+    return _Layer(_regrid(values, have, want), carried=have < want)
+
+
+def _indices(known: Mapping[str, Float32]) -> dict[str, Float32]:
+    """The indices that were not given but can be computed."""
+    formulas: Mapping[str, tuple[Callable[..., Floats], tuple[str, ...]]] = {
+        "ndvi": (indices.ndvi, ("red", "nir")),
+        "evi": (indices.evi, ("red", "nir", "blue")),
+        "ndwi": (indices.ndwi, ("nir", "nir2")),
+    }
+    return {
+        name: np.asarray(formula(*(known[band] for band in bands)), np.float32)
+        for name, (formula, bands) in formulas.items()
+        if name not in known and all(band in known for band in bands)
+    }

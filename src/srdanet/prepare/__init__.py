@@ -1,10 +1,20 @@
-"""From files to a scene in three steps: survey (look), plan (choose), prepare (act)."""
+"""From files to a scene in three steps: `survey` what each file is, `plan` which serves what, `prepare` the scene."""
 
-from srdanet.prepare.act import prepare
-from srdanet.prepare.choose import choose, plan
-from srdanet.prepare.images import root_grid
-from srdanet.prepare.plans import Plan, Source
-from srdanet.prepare.survey import Found, RasterSpec, survey
+from srdanet.prepare.build import prepare, root_grid
+from srdanet.prepare.plan import InputRecord, Plan, Source, choose, plan
+from srdanet.prepare.survey import InputFile, RasterSpec, survey
 from srdanet.readers.quality import Screening
 
-__all__ = ["Found", "Plan", "RasterSpec", "Screening", "Source", "choose", "plan", "prepare", "root_grid", "survey"]
+__all__ = [
+    "InputFile",
+    "InputRecord",
+    "Plan",
+    "RasterSpec",
+    "Screening",
+    "Source",
+    "choose",
+    "plan",
+    "prepare",
+    "root_grid",
+    "survey",
+]

@@ -1,6 +1,8 @@
-"""What a heap of files holds, told from names and headers; no image is read.
+"""What each file is: the first of three steps from files to a scene (survey, plan, build).
 
-The first of three steps from files to a scene: survey (look), `plan` (choose), `prepare` (act).
+Granules and plain rasters are identified by name alone, elevation by its header. Weather is opened for its hours and
+its extent: of NetCDF files only the coordinates are read, of GRIB files every band, of zip archives every member; a
+table of stations is read whole.
 """
 
 from __future__ import annotations
@@ -9,22 +11,29 @@ import datetime as dt
 import os
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import xarray as xr
 from affine import Affine
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
+from pydantic import BaseModel, ConfigDict, InstanceOf, PlainSerializer
 
 from srdanet.errors import ArgumentError, SrdanetError
 from srdanet.grid import Tile, lonlat
+from srdanet.readers.elevation import ElevationTile, inspect_elevation
+from srdanet.readers.era5 import read_fields
 from srdanet.readers.filenames import identify
-from srdanet.variables import BY_NAME, LST_VARIABLES
+from srdanet.readers.stations_weather import open_stations
+from srdanet.variables import BY_NAME, LST_VARIABLES, UNUSED
 
 Kind = Literal["granule", "elevation", "meteorology", "stations", "raster", "other"]
+TileName = Annotated[Tile, PlainSerializer(str)]
+"""A tile; in JSON its name."""
+Moment = Annotated[np.datetime64, PlainSerializer(str)]
+"""UTC; in JSON as ISO 8601."""
 Bounds = tuple[float, float, float, float]
 """West, south, east, north (degrees)."""
 
@@ -34,15 +43,22 @@ _DATE = re.compile(r"(?<!\d)((?:19|20)\d{2})(?:([-_]?)(\d{2})\2(\d{2})|(\d{3}))(
 _WEATHER = (".nc", ".nc4", ".grib", ".grb", ".grib2", ".grb2", ".zip")
 _BESIDE = (".xml", ".met", ".aux", ".txt", ".md", ".json", ".png", ".jpg", ".qml")
 _OPTIONS = ("crs", "nodata", "scale", "offset", "unit")
-_NAMES = (*LST_VARIABLES, *BY_NAME)
+# No model uses the dryness index; the table knows it only because scenes of earlier versions hold it.
+RASTER_NAMES = (*LST_VARIABLES, *(name for name in BY_NAME if name not in UNUSED))
+"""What a plain raster may be named, in the order in which a plan lists them."""
 
 
-@dataclass(frozen=True)
-class RasterSpec:
+class Frozen(BaseModel):
+    """An immutable value without unknown fields."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+
+
+class RasterSpec(Frozen):
     """A raster named by the user: `NAME=FILE[:BAND][,key=value]...`."""
 
     name: str
-    """What it is: `lst`, another of a scene's coarse variables, or a name of `predictors.table`."""
+    """What it is; a survey accepts `RASTER_NAMES`."""
     path: str
     band: str | None = None
     """Band number from 1 or description; for NetCDF the variable."""
@@ -57,67 +73,64 @@ class RasterSpec:
         """Read a specification such as `ndvi=LC08.tif:2,scale=0.0001`.
 
         Raises:
-            ArgumentError: when an option is unknown or no number.
+            ArgumentError: when an option is unknown, or its value is not a number.
         """
         name, _, rest = text.partition("=")
-        found: dict[str, str | float] = {}
+        options: dict[str, Any] = {}
         while "," in rest:
             head, _, tail = rest.rpartition(",")
             key, sign, value = tail.partition("=")
             if not sign:
                 break
             if key not in _OPTIONS:
-                raise ArgumentError(f"unknown option {key!r}", where=text, todo=f"options: {', '.join(_OPTIONS)}")
-            found[key] = value if key in ("crs", "unit") else _number(value, text)
+                raise ArgumentError(f"{key!r} is not an option", where=text, todo=f"Use one of: {', '.join(_OPTIONS)}.")
+            options[key] = value if key in ("crs", "unit") else _number(value, text)
             rest = head
         path, colon, band = rest.rpartition(":")
         if not colon or os.path.exists(rest) or re.search(r"[\\/.]", band):
             path, band = rest, ""
-        return cls(name=name.strip().lower(), path=path, band=band or None, **found)  # type: ignore[arg-type]
+        return cls(name=name.strip().lower(), path=path, band=band or None, **options)
 
 
-@dataclass(frozen=True)
-class Found:
+class InputFile(Frozen):
     """One file, and what it is taken for."""
 
     path: str
     kind: Kind
     product: str = ""
+    """Short name of a granule's product; else "heights", "ERA5", "stations" or "raster"."""
     date: dt.date | None = None
-    tile: Tile | None = None
+    tile: TileName | None = None
     made: tuple[str, str] = ("", "")
     """Collection and production time of a granule: the greatest is the newest."""
     bounds: Bounds | None = None
-    span: tuple[np.datetime64, np.datetime64] | None = None
-    """First and last time (UTC) of meteorology."""
+    span: tuple[Moment, Moment] | None = None
+    """First and last time (UTC) of weather."""
+    heights: InstanceOf[ElevationTile] | None = None
+    """What a file of elevation says of itself, so that nobody inspects it again."""
     spec: RasterSpec | None = None
     reason: str = ""
     """Why it cannot serve, for `other`."""
 
-    @property
-    def key(self) -> tuple[str, str]:
-        """What tells it from all others: one file may hold several rasters."""
-        return self.path, self.spec.name if self.spec else ""
 
-
-def survey(files: Iterable[str | os.PathLike[str]]) -> tuple[Found, ...]:
-    """Tell what each file is.
+def survey(files: Iterable[str | os.PathLike[str]]) -> tuple[InputFile, ...]:
+    """Identify files.
 
     Args:
         files: Files, folders (searched with all below them), or `NAME=FILE[:BAND][,key=value]` for plain rasters.
 
     Returns:
-        One entry a file, in the order given, folders by name. A file found in a folder that is damaged or
-        unknown becomes `other` with the reason.
+        One entry per file or raster, in the order given, those of a folder by name. A file found in a folder that
+        is damaged or unknown becomes `other`, with the reason.
 
     Raises:
-        ArgumentError: when a name is no file, or a specification cannot be read.
+        ArgumentError: when a path does not exist, or a specification cannot be read.
         SrdanetError: when a file that was named itself (not found in a folder) cannot be identified.
     """
-    entries: dict[tuple[str, str], Found] = {}
+    entries: dict[tuple[str, RasterSpec | None], InputFile] = {}
     for given in [files] if isinstance(files, str | os.PathLike) else files:
-        for found in _look(os.fspath(given)):
-            entries.setdefault((os.path.realpath(found.path), found.key[1]), found)
+        for file in _expand(os.fspath(given)):
+            entries.setdefault((os.path.realpath(file.path), file.spec), file)
     return tuple(entries.values())
 
 
@@ -154,98 +167,80 @@ def touch(a: Bounds, b: Bounds) -> bool:
     return any(a[0] + turn < b[2] and b[0] < a[2] + turn for turn in (-360, 0, 360))
 
 
-def _look(given: str) -> Iterable[Found]:
-    """What one argument stands for."""
+def _expand(given: str) -> Iterable[InputFile]:
+    """The files that one argument stands for."""
     path = Path(given)
     if path.is_dir():
-        yield from (_tell(file, named=False) for file in sorted(path.rglob("*")) if _worth_a_look(file))
+        inside = (file for file in sorted(path.rglob("*")) if file.is_file() and not file.name.startswith("."))
+        yield from (_identify_found(file) for file in inside if file.suffix.lower() not in _BESIDE)
     elif path.is_file():
-        yield _tell(path, named=True)
+        yield _identify(path)
     elif re.match(r"\s*\w+\s*=", given):
-        yield _told(RasterSpec.parse(given))
+        yield _plain_raster(RasterSpec.parse(given))
     else:
-        todo = "give files, folders, or NAME=FILE for a plain raster, such as lst=MODIS.tif"
+        todo = "Give files, folders, or NAME=FILE for a plain raster, such as lst=MODIS.tif."
         raise ArgumentError("no such file or folder", where=given, todo=todo)
 
 
-def _worth_a_look(path: Path) -> bool:
-    return path.is_file() and not path.name.startswith(".") and path.suffix.lower() not in _BESIDE
-
-
-def _told(spec: RasterSpec) -> Found:
-    """A raster of which the user says what it is."""
+def _plain_raster(spec: RasterSpec) -> InputFile:
     if not Path(spec.path).is_file():
-        raise ArgumentError("no such file", where=spec.path, todo=f"given as {spec.name}=...")
-    if spec.name not in _NAMES:
-        known = ", ".join(n for n in _NAMES if n != "lst")
-        return Found(
-            spec.path, "other", spec=spec, reason=f"{spec.name!r} is no quantity this package uses (lst, {known})"
-        )
-    return Found(spec.path, "raster", product=spec.name, date=date_in(spec.path), spec=spec)
+        raise ArgumentError("no such file", where=spec.path, todo=f"It was given as {spec.name}=FILE.")
+    if spec.name not in RASTER_NAMES:
+        reason = f"{spec.name!r} is not a quantity this package uses ({', '.join(RASTER_NAMES)})"
+        return InputFile(path=spec.path, kind="other", spec=spec, reason=reason)
+    return InputFile(path=spec.path, kind="raster", product="raster", date=date_in(spec.path), spec=spec)
 
 
-def _tell(path: Path, *, named: bool) -> Found:
-    """What a file is; a file that was named must be something."""
+def _identify_found(path: Path) -> InputFile:
+    """A file of a folder, which may hold anything."""
     try:
-        return _by_name(path)
+        return _identify(path)
     except SrdanetError as error:
-        if named:
-            raise
-        return Found(str(path), "other", reason=error.what)
+        return InputFile(path=str(path), kind="other", reason=error.what)
 
 
-def _by_name(path: Path) -> Found:
-    lower = path.name.lower()
-    if lower.endswith(_BESIDE):
-        return Found(str(path), "other", reason="goes with another file, or is no data")
-    if lower.endswith(".hdf") or _GRANULE.match(path.name):
-        name = identify(path)
-        return Found(str(path), "granule", name.product, name.date, name.tile, (name.collection, name.produced))
-    if lower.endswith((".hgt", ".hgt.zip")) or (lower.endswith((".tif", ".tiff")) and _HEIGHTS.search(path.stem)):
-        return Found(str(path), "elevation", "elevation", bounds=_extent(path))
-    if lower.endswith(_WEATHER):
-        return _weather(path)
-    if lower.endswith(".csv"):
-        return _stations(path)
-    if lower.endswith((".tif", ".tiff")):
-        return Found(str(path), "other", reason="a plain raster: say what it holds, as NAME=FILE[:BAND]")
-    return Found(str(path), "other", reason="of no kind this package reads")
+def _identify(path: Path) -> InputFile:
+    name, text = path.name.lower(), str(path)
+    if name.endswith(_BESIDE):
+        return InputFile(path=text, kind="other", reason="goes with another file, or holds no data")
+    if name.endswith(".hdf") or _GRANULE.match(path.name):
+        known = identify(path)
+        made = (known.collection, known.produced)
+        return InputFile(path=text, kind="granule", product=known.product, date=known.date, tile=known.tile, made=made)
+    if name.endswith((".hgt", ".hgt.zip")) or (name.endswith((".tif", ".tiff")) and _HEIGHTS.search(path.stem)):
+        tile = inspect_elevation(path)
+        bounds = bounds_of(GeoBox(tile.shape, tile.affine, tile.crs))
+        return InputFile(path=text, kind="elevation", product="heights", bounds=bounds, heights=tile)
+    if name.endswith(_WEATHER):
+        bounds, span = _extent_of_weather(path)
+        return InputFile(path=text, kind="meteorology", product="ERA5", bounds=bounds, span=span)
+    if name.endswith(".csv"):
+        times = open_stations(path)["time"].values
+        return InputFile(path=text, kind="stations", product="stations", span=(times.min(), times.max()))
+    if name.endswith((".tif", ".tiff")):
+        reason = "a plain raster; say what it holds, as NAME=FILE[:BAND]"
+        return InputFile(path=text, kind="other", reason=reason)
+    return InputFile(path=text, kind="other", reason="not a kind of file this package reads")
 
 
-def _extent(path: Path) -> Bounds:
-    from srdanet.readers.elevation import inspect_elevation
-
-    tile = inspect_elevation(path)
-    return bounds_of(GeoBox(tile.shape, tile.affine, tile.crs))
-
-
-def _weather(path: Path) -> Found:
-    from srdanet.readers.era5_files import read_fields
-
+def _extent_of_weather(path: Path) -> tuple[Bounds, tuple[np.datetime64, np.datetime64]]:
+    """The ground that ERA5 fields cover, to half a cell beyond the outermost points, and their first and last time."""
     seen: list[tuple[NDArray[Any], NDArray[Any], NDArray[Any]]] = []
 
-    def look(image: xr.DataArray) -> xr.DataArray:
+    def note_axes(image: xr.DataArray) -> xr.DataArray:
         seen.append((image["time"].values, image["latitude"].values, image["longitude"].values))
         return image.isel(latitude=slice(0, 0))
 
-    for _ in read_fields(path, look):
+    for _ in read_fields(path, note_axes):
         pass
     times, lat, lon = (np.concatenate(parts) for parts in zip(*seen, strict=True))
-    # Half a cell beyond the outermost points.
     half = np.ptp(lat) / max(1, np.unique(lat).size - 1) / 2
     bounds = (float(lon.min() - half), float(lat.min() - half), float(lon.max() + half), float(lat.max() + half))
-    return Found(str(path), "meteorology", "ERA5", bounds=bounds, span=(times.min(), times.max()))
-
-
-def _stations(path: Path) -> Found:
-    from srdanet.readers.meteorology import open_stations
-
-    times = open_stations(path)["time"].values
-    return Found(str(path), "stations", "stations", span=(times.min(), times.max()))
+    return bounds, (times.min(), times.max())
 
 
 def _number(text: str, where: str) -> float:
     try:
         return float(text)
     except ValueError as error:
-        raise ArgumentError(f"{text!r} is no number", where=where) from error
+        raise ArgumentError(f"{text!r} is not a number", where=where) from error

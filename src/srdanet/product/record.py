@@ -18,7 +18,6 @@ from typing import Any
 import numpy as np
 import xarray as xr
 from pydantic import BaseModel, ConfigDict, ValidationError
-from pydantic_core import PydanticSerializationError
 
 from srdanet.energy import degrade
 from srdanet.errors import ArgumentError, GranuleError, GridError
@@ -136,7 +135,7 @@ class Record(Origin):
         """
         try:
             return json.dumps(self.model_dump(mode="json"), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-        except (PydanticSerializationError, TypeError, ValueError) as error:
+        except (TypeError, ValueError) as error:
             raise ArgumentError(f"the provenance cannot be written as JSON: {error}") from error
 
 

@@ -111,29 +111,29 @@ def on_grid(layers: Mapping[str, xr.DataArray | NDArray[Any]], geobox: GeoBox) -
     return plain(xr.Dataset(arrays, coords=coordinates(geobox)))
 
 
-def as_lst(name: str, array: xr.DataArray, dropped: dict[str, int]) -> xr.DataArray:
-    """A coarse variable in its unit; LST out of range becomes missing and is counted in `dropped`."""
+def as_lst(name: str, array: xr.DataArray) -> tuple[xr.DataArray, int]:
+    """A coarse variable in its unit, and how many values were out of range: such LST becomes missing."""
     if name not in LST_VARIABLES:
         raise SceneError(f"unknown coarse variable {name!r}", todo=f"one of {', '.join(LST_VARIABLES)}")
     unit, meaning = LST_VARIABLES[name]
     attrs = {"long_name": meaning, **array.attrs, "units": unit}
+    count = 0
     if name == "lst":
         attrs.setdefault("standard_name", "surface_temperature")
-        array = _in_range(name, _as_float(name, array), *LST_RANGE, "K", dropped)
+        array, count = _in_range(name, _as_float(name, array), *LST_RANGE, "K")
     elif name != "qc":
         array = _as_float(name, array)
-    return xr.DataArray(array.values, dims=array.dims, attrs=attrs)
+    return xr.DataArray(array.values, dims=array.dims, attrs=attrs), count
 
 
-def as_predictor(name: str, array: xr.DataArray, dropped: dict[str, int]) -> xr.DataArray:
-    """An auxiliary variable in the table's unit; values out of range become missing, counted in `dropped`."""
+def as_predictor(name: str, array: xr.DataArray) -> tuple[xr.DataArray, int]:
+    """An auxiliary variable in the table's unit, and how many values were out of range: they become missing."""
     row = BY_NAME[name]
     if name == "land_cover":
-        return _as_classes(array, dropped)
-    array = _in_range(name, _as_float(name, array), row.low, row.high, row.unit, dropped)
-    return xr.DataArray(
-        array.values, dims=array.dims, attrs={"long_name": row.long_name, **array.attrs, "units": row.unit}
-    )
+        return _as_classes(array)
+    array, count = _in_range(name, _as_float(name, array), row.low, row.high, row.unit)
+    attrs = {"long_name": row.long_name, **array.attrs, "units": row.unit}
+    return xr.DataArray(array.values, dims=array.dims, attrs=attrs), count
 
 
 def _as_float(name: str, array: xr.DataArray) -> xr.DataArray:
@@ -143,32 +143,26 @@ def _as_float(name: str, array: xr.DataArray) -> xr.DataArray:
     return array if array.dtype in (np.float32, np.float64) else array.astype(np.float32)
 
 
-def _in_range(
-    name: str, array: xr.DataArray, low: float, high: float, unit: str, dropped: dict[str, int]
-) -> xr.DataArray:
+def _in_range(name: str, array: xr.DataArray, low: float, high: float, unit: str) -> tuple[xr.DataArray, int]:
     values: NDArray[Any] = array.values
     beyond = (values < low) | (values > high)
     count = int(beyond.sum())
     if not count:
-        return array
+        return array, 0
     if count > _HALF * int(np.isfinite(values).sum()):
         middle = float(np.median(values[np.isfinite(values)]))
         todo = "kelvin, not Celsius or counts" if name == "lst" else "scale it; give physical units, NaN = missing"
         raise SceneError(
             f"most values lie outside {low:g} to {high:g} {unit} (median {middle:.4g})", where=name, todo=todo
         )
-    dropped[name] = count
-    return array.copy(data=np.where(beyond, np.nan, values).astype(values.dtype))
+    return array.copy(data=np.where(beyond, np.nan, values).astype(values.dtype)), count
 
 
-def _as_classes(array: xr.DataArray, dropped: dict[str, int]) -> xr.DataArray:
+def _as_classes(array: xr.DataArray) -> tuple[xr.DataArray, int]:
     row = BY_NAME["land_cover"]
     values: NDArray[Any] = array.values
     good = (values >= row.low) & (values <= row.high)
-    known = good if array.dtype.kind == "f" else good | (values == NO_CLASS)
-    beyond = ~known & ~np.isnan(values) if array.dtype.kind == "f" else ~known
-    if beyond.any():
-        dropped["land_cover"] = int(beyond.sum())
+    missing = np.isnan(values) if array.dtype.kind == "f" else values == NO_CLASS
     classes = np.where(good, values, NO_CLASS).astype(np.uint8)
     attrs = {"long_name": row.long_name, **array.attrs, "units": "1"}
-    return xr.DataArray(classes, dims=array.dims, attrs=attrs)
+    return xr.DataArray(classes, dims=array.dims, attrs=attrs), int((~good & ~missing).sum())

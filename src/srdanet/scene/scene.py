@@ -124,8 +124,7 @@ class Scene:
         if "lst" not in coarse.data_vars:
             raise SceneError(_NO_LST)
         geobox = geobox_of(coarse, name="lst")
-        dropped: dict[str, int] = {}
-        held = {str(n): as_lst(str(n), a, dropped) for n, a in coarse.data_vars.items()}
+        checked = {str(n): as_lst(str(n), a) for n, a in coarse.data_vars.items()}
         grids: dict[tuple[Nesting, tuple[int, int]], dict[str, xr.DataArray]] = {}
         seen: set[str] = set()
         for name, array in named(auxiliary):
@@ -133,14 +132,16 @@ class Scene:
             seen.add(name)
             fine = geobox_of(array, name=name)
             key = (within(geobox, fine, name), (int(fine.shape[0]), int(fine.shape[1])))
-            grids.setdefault(key, {})[name] = as_predictor(name, array, dropped)
+            checked[name] = as_predictor(name, array)
+            grids.setdefault(key, {})[name] = checked[name][0]
         about = dict(provenance or {})
+        dropped = {name: count for name, (_, count) in checked.items() if count}
         if dropped:
             about["out_of_range"] = {**about.get("out_of_range", {}), **dropped}
         when = None if time is None else parse_utc(time)
         boxes = (geobox, *(nested(geobox, *key) for key in grids))
         return cls(
-            lst=on_grid(held, geobox),
+            lst=on_grid({str(n): checked[str(n)][0] for n in coarse.data_vars}, geobox),
             auxiliary=tuple(on_grid(v, box) for v, box in zip(grids.values(), boxes[1:], strict=True)),
             time=when,
             day=_by_day(geobox, when) if day is None else bool(day),

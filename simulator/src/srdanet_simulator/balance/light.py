@@ -10,14 +10,13 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 
+from srdanet.arrays import Float32
 from srdanet.predictors.solar import sun_at
 from srdanet_simulator.balance import horizon as around
 from srdanet_simulator.balance import weather as sky
 from srdanet_simulator.noise import Field
 
-Floats = NDArray[np.float32]
 _STEP = 0.25
 """Degrees over which changes are taken."""
 
@@ -60,7 +59,7 @@ class Sun:
     azimuth: float
     """In the middle (degrees from north)."""
     places: Places
-    direction: tuple[Floats, Floats, Floats]
+    direction: tuple[Float32, Float32, Float32]
     """East, north and up in the middle, and their change with a degree of longitude and of latitude."""
 
     @cached_property

@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 from scipy import ndimage
 
+from srdanet.arrays import Float64
 from srdanet.grid import SPHERE_RADIUS, lonlat
 from srdanet.predictors.solar import sun_at
-from srdanet_simulator.balance.weather import Doubles, Weather, solar_hour, sunlight
+from srdanet_simulator.balance.weather import Weather, solar_hour, sunlight
 from srdanet_simulator.noise import Field, hashed, salt, stream
 
 Area = tuple[float, float, float, float]
@@ -95,7 +96,7 @@ def reanalysis(
     return Reanalysis(hours, lats, lons, out)
 
 
-def _at_nodes(now: Weather, box: GeoBox, height: Field, lons: Doubles, lats: Doubles) -> tuple[Field, Weather]:
+def _at_nodes(now: Weather, box: GeoBox, height: Field, lons: Float64, lats: Float64) -> tuple[Field, Weather]:
     """Height (m) as ERA5's nodes have it, 0 at sea, and the weather there; beyond the scene as at its edge."""
     if not now.varying:
         lon, lat = lonlat(box)

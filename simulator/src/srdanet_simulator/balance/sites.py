@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from srdanet.arrays import Float64
 from srdanet_simulator.balance import energy
 from srdanet_simulator.balance.ground import Ground, join
 from srdanet_simulator.balance.weather import Weather, solar_hour
@@ -33,7 +34,6 @@ _CELLS = 4
 """250 m cells along a 1 km cell."""
 _PER_HOUR = 20
 """Moments of an hour at which the balance is solved; between them the course is linear."""
-Doubles = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -79,13 +79,13 @@ class Course:
 
     time: NDArray[np.datetime64]
     """(time,) UTC."""
-    kelvin: Doubles
+    kelvin: Float64
     """(time, n) temperature of what the cell emits, K."""
-    down: Doubles
+    down: Float64
     """(time, n) longwave radiation of the sky, W m-2."""
-    air: Doubles
+    air: Float64
     """(time, n) air temperature, K."""
-    emissivity: Doubles
+    emissivity: Float64
     """(n,) broadband."""
 
 
@@ -151,7 +151,7 @@ def course(sites: Sites, now: Weather, steps: tuple[float, ...]) -> Course:
     return Course(moments[day:], emitted**0.25, down, air, emissivity[0].mean((-2, -1)))
 
 
-def through(day: Course, truth: Mapping[np.datetime64, Doubles]) -> Course:
+def through(day: Course, truth: Mapping[np.datetime64, Float64]) -> Course:
     """The course moved so that it has the truth at each overpass: moment (UTC) to (n,) K."""
     times = np.array(sorted(truth))
     gap = np.stack([truth[time] for time in times]) - at(day.kelvin, day, times)
@@ -160,7 +160,7 @@ def through(day: Course, truth: Mapping[np.datetime64, Doubles]) -> Course:
     return replace(day, kelvin=day.kelvin + moved)
 
 
-def at(values: Any, day: Course, times: NDArray[np.datetime64]) -> Doubles:
+def at(values: Any, day: Course, times: NDArray[np.datetime64]) -> Float64:
     """(time, n) values of a course at other times of the day, (m, n), linear between its moments."""
     since = (times - day.time[0]) / np.timedelta64(1, "s")
     known = (day.time - day.time[0]) / np.timedelta64(1, "s")

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from srdanet.arrays import Float64
 from srdanet_simulator.land.lattice import Broad
 from srdanet_simulator.land.phenology import northern_day, seasonal_wetness
 from srdanet_simulator.noise import Field, fractal, smoothstep, stream
@@ -24,7 +25,6 @@ LAPSE = 0.0062
 """Fall of air temperature with height (K m-1)."""
 SOLAR = 1361.0
 STEFAN_BOLTZMANN = 5.670374e-8
-Doubles = NDArray[np.float64]
 Value = float | Field
 """A number, or one that changes over the cells in hand."""
 
@@ -112,7 +112,7 @@ def weather(seed: int, latitude: float, longitude: float, date: dt.date, aridity
     return _drawn(seed, latitude, longitude, date, latitude, longitude, aridity)
 
 
-def regional(seed: int, now: Weather, aridity: Broad, longitude: Doubles, latitude: Doubles, sea: Field) -> Weather:
+def regional(seed: int, now: Weather, aridity: Broad, longitude: Float64, latitude: Float64, sea: Field) -> Weather:
     """A day's weather as it changes over a large scene, with its latitude, its country and the weather systems.
 
     Args:
@@ -147,7 +147,7 @@ def regional(seed: int, now: Weather, aridity: Broad, longitude: Doubles, latitu
 
 def _drawn(
     seed: int, latitude: float, longitude: float, date: dt.date,
-    lat: float | Doubles, lon: float | Doubles, aridity: float | Field, more: float | Field = 0.0,
+    lat: float | Float64, lon: float | Float64, aridity: float | Field, more: float | Field = 0.0,
 ) -> Weather:  # fmt: skip
     """The day drawn for a place, as it is at places around it; `more` kelvin are added to the air's temperature."""
     rng = stream(seed, "weather", date.isoformat())
@@ -182,7 +182,7 @@ def _drawn(
     )
 
 
-def _oceanic(latitude: float | Doubles, longitude: float | Doubles) -> Any:
+def _oceanic(latitude: float | Float64, longitude: float | Float64) -> Any:
     """How much a place is under the westerlies of the North Atlantic, 0-1: western Europe.
 
     Its winters are some 10 K milder than those of other land of its latitude (Seager et al. 2002, QJRMS 128); January

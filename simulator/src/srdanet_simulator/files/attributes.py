@@ -1,14 +1,17 @@
-"""What the providers write beside each layer: names, units, packing, the meaning of words.
+"""Attributes of each layer as the providers write them: names, units, packing, meaning of QA bits.
 
-Numbers come from the product table, which the readers hold against them; wording, order and types are those of
-real granules: MOD11A1 of collection 6.1, MOD09GA, MCD43A3 and MCD12Q1 of collection 6, and for MOD09GQ the
-attributes of MYD09GQ as other software has kept them.
+Numbers come from the product table. Wording (in `attributes.json`), order and types are those of real granules:
+MOD11A1 of collection 6.1, MOD09GA, MCD43A3 and MCD12Q1 of collection 6, and for MOD09GQ the attributes of MYD09GQ as
+other software has kept them.
 """
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
+from importlib.resources import files
 from typing import Any
 
 import numpy as np
@@ -16,38 +19,24 @@ from numpy.typing import NDArray
 
 from srdanet.grid import Level
 from srdanet.readers.tables import Layer
-from srdanet_simulator.files.qa_index import TEXTS
 
 Attribute = tuple[str, str, Any]
 """Name, type (numpy's name, or "text"), value."""
 
-_MOD11 = {
-    "lst_day": ("Daily daytime 1km grid Land-surface Temperature", "LST", "LST"),
-    "qc_day": ("Quality control for daytime LST and emissivity", "", ""),
-    "view_time_day": ("Time of daytime Land-surface Temperature observation", "View_time", "View_time"),
-    "view_angle_day": ("View zenith angle of daytime Land-surface Temperature", "View_angle", "View_angle"),
-    "lst_night": ("Daily nighttime 1km grid Land-surface Temperature", "LST", "LST"),
-    "qc_night": ("Quality control for nighttime LST and emissivity", "", ""),
-    "view_time_night": ("Time of nighttime Land-surface Temperature observation", "View_time", "View_time"),
-    "view_angle_night": ("View zenith angle of nighttime Land-surface Temperature", "View_angle", "View_angle"),
-    "emissivity_31": ("Band 31 emissivity", "Emis_31", "Emis_31"),
-    "emissivity_32": ("Band 32 emissivity", "Emis_32", "Emis_32"),
-    "clear_day": ("day clear-sky coverage", "day clear_sky_cov", "day_clear_sky_cov"),
-    "clear_night": ("night clear-sky coverage", "night clear_sky_cov", "nit_clear_sky_cov"),
-}
-"""Long name; name of the attribute that tells how to unpack, and what it calls the counts."""
 _UNITLESS = ("emissivity", "clear", "qc")
 _CALIBRATED = ("calibrated_nt", "int32", 5)
-_ALBEDO_WORDS = (
-    "Mandatory QA:\n  0 = processed, good quality (full BRDF inversions)\n"
-    "  1 = processed, see other QA (magnitude BRDF inversions)\n"
-)
-_IGBP = (
-    "Evergreen Needleleaf Forests", "Evergreen Broadleaf Forests", "Deciduous Needleleaf Forests",
-    "Deciduous Broadleaf Forests", "Mixed Forests", "Closed Shrublands", "Open Shrublands", "Woody Savannas",
-    "Savannas", "Grasslands", "Permanent Wetlands", "Croplands", "Urban and Built-up Lands",
-    "Cropland/Natural Vegetation Mosaics", "Permanent Snow and Ice", "Barren", "Water Bodies",
-)  # fmt: skip
+
+
+@cache
+def _texts() -> Mapping[str, Any]:
+    """The providers' texts.
+
+    `mod11` has for each layer its long name, the name of the attribute that says how to unpack it, and what that
+    attribute calls the counts. `qa_index` has lines for each layer, without the shares that real granules of MOD09GA
+    give behind each meaning of their state words.
+    """
+    found: Mapping[str, Any] = json.loads(files(__package__).joinpath("attributes.json").read_text(encoding="utf-8"))
+    return found
 
 
 def attributes(product: str, layer: Layer, counts: NDArray[Any]) -> list[Attribute]:
@@ -72,15 +61,16 @@ def _packing(layer: Layer, fill: Attribute | None = None) -> Iterator[Attribute]
 
 
 def _mod11(layer: Layer) -> Iterator[Attribute]:
-    long_name, key, counted = _MOD11[layer.name]
-    yield "long_name", "text", long_name
+    words = _texts()["mod11"][layer.name]
+    yield "long_name", "text", words["long_name"]
     if not layer.name.startswith(_UNITLESS):
         yield "units", "text", layer.written_unit or layer.unit
     yield "Number Type", "text", layer.dtype
     yield from _packing(layer, ("_FillValue", "text", "NA\0") if layer.fill is None else None)
     if layer.kind != "quantity":
         return
-    yield key, "text", f"{counted} data * scale_factor" + (" + add_offset" if layer.offset else "")
+    formula = f"{words['counts']} data * scale_factor" + (" + add_offset" if layer.offset else "")
+    yield words["unpacking"], "text", formula
     yield "scale_factor", "float64", layer.scale
     if layer.offset:
         yield "add_offset", "float64", layer.offset
@@ -94,8 +84,8 @@ def _mod09(layer: Layer, counts: NDArray[Any]) -> Iterator[Attribute]:
     what = {"state": "Reflectance Data State QA", "qc_500m": "Reflectance Band Quality"}
     what["qc_250m"] = what["qc_500m"]
     band = re.search(r"_b0(\d)", layer.sds)
-    said = f"Surface Reflectance Band {band[1]}" if band else what[layer.name]
-    yield "long_name", "text", f"{cell} {said} - first layer"
+    meaning = f"Surface Reflectance Band {band[1]}" if band else what[layer.name]
+    yield "long_name", "text", f"{cell} {meaning} - first layer"
     yield "units", "text", layer.written_unit
     yield from _packing(layer)
     if layer.kind == "quantity":
@@ -106,23 +96,22 @@ def _mod09(layer: Layer, counts: NDArray[Any]) -> Iterator[Attribute]:
         yield "scale_factor_err", "float64", 0.0
     yield "Nadir Data Resolution", "text", cell
     if layer.name == "state":
-        yield "QA index", "text", _counted(TEXTS["state"], counts[counts != layer.fill])
+        yield "QA index", "text", "\n".join(_counted(_texts()["qa_index"]["state"], counts[counts != layer.fill]))
     elif layer.kind == "bits":
-        yield "QA index", "text", TEXTS[layer.name]
+        yield "QA index", "text", "\n".join(_texts()["qa_index"][layer.name])
 
 
-def _counted(text: str, words: NDArray[Any]) -> str:
-    """The text with the share of each meaning behind it."""
-    lines, field = [], words
-    for line in text.split("\n"):
+def _counted(text: Iterable[str], words: NDArray[Any]) -> Iterator[str]:
+    """The lines with the share of each meaning behind it."""
+    field = words
+    for line in text:
         bits = re.match(r"\t(\d+)(?:-(\d+))? ", line)
         code = re.match(r"\t       ([01]+) --", line)
         if bits:
             first, last = int(bits[1]), int(bits[2] or bits[1])
             field = (words >> first) & ((1 << last - first + 1) - 1)
         share = float(np.mean(field == int(code[1], 2))) if code and words.size else 0.0
-        lines.append(f"{line}, {100 * share:.2f}%" if code else line)
-    return "\n".join(lines)
+        yield f"{line}, {100 * share:.2f}%" if code else line
 
 
 def _mcd43(layer: Layer) -> Iterator[Attribute]:
@@ -130,7 +119,7 @@ def _mcd43(layer: Layer) -> Iterator[Attribute]:
     yield "units", "text", layer.written_unit
     yield from _packing(layer)
     if layer.kind != "quantity":
-        yield "Description", "text", _ALBEDO_WORDS
+        yield "Description", "text", "\n".join(_texts()["albedo_quality"])
         return
     yield "scale_factor", "float64", layer.scale_spellings[0]
     yield "add_offset", "float64", layer.offset
@@ -141,7 +130,7 @@ def _mcd43(layer: Layer) -> Iterator[Attribute]:
 
 def _mcd12(layer: Layer) -> Iterator[Attribute]:
     yield "long_name", "text", "Land_Cover_Type_1".ljust(100, "\0")
-    for code, name in enumerate(_IGBP, 1):
+    for code, name in enumerate(_texts()["igbp"], 1):
         yield name, layer.dtype, code
     yield "Unclassified", layer.dtype, layer.fill
     yield from _packing(layer)

@@ -1,7 +1,7 @@
-"""Write HDF4-EOS granules as NASA delivers them: whole tiles, packed counts, metadata texts.
+"""Simulated granules: what each of them holds, and how it is written as HDF4-EOS, the way NASA delivers it.
 
-Everything about a layer (name, type, packing, fill) comes from the product table that
-the readers use; the texts follow real granules of collection 6.1.
+Granules are whole tiles of packed counts with metadata texts. Everything about a layer (name, type, packing, fill)
+comes from the product table that the readers use; the texts follow real granules of collection 6.1.
 """
 
 from __future__ import annotations
@@ -13,12 +13,17 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
+from srdanet.energy import aggregate
 from srdanet.errors import ArgumentError, OutputError
 from srdanet.grid import Tile, lonlat
 from srdanet.readers.filenames import GranuleName
 from srdanet.readers.tables import Layer, Product, product_of
+from srdanet.variables import BANDS
 from srdanet_simulator.files.attributes import attributes
+from srdanet_simulator.sensor.modis import View
+from srdanet_simulator.simulation import Simulation
 
 COLLECTION = "061"
 _TEXT = 32000
@@ -26,6 +31,55 @@ _TEXT = 32000
 _DEFLATE = 3
 _PATH = 1000
 """Length to which slashes stretch the path that HDF4 writes into its file, so that it can be blotted out."""
+
+Layers = Mapping[str, NDArray[Any]]
+_DONE = 1 << 30
+"""Word of MOD09GA: atmospheric correction performed, all bands of the highest quality."""
+_DONE_250 = 1 << 12
+"""The same of MOD09GQ."""
+
+
+def temperature_layers(views: Mapping[bool, View], emissivity: NDArray[np.float32]) -> Layers:
+    """Layers of MOD11A1.
+
+    Args:
+        views: What was seen by day (True) and by night.
+        emissivity: Broadband, 1 km.
+    """
+    layers: dict[str, NDArray[Any]] = {}
+    clear = {}
+    for word, seen in (("day", views[True]), ("night", views[False])):
+        missing = np.isnan(seen.lst)
+        layers[f"lst_{word}"] = seen.lst
+        layers[f"qc_{word}"] = seen.qc
+        layers[f"view_time_{word}"] = np.where(missing, np.nan, seen.time)
+        layers[f"view_angle_{word}"] = np.where(missing, np.nan, seen.angle)
+        # next to clouds less of a cell is clear
+        share = ndimage.uniform_filter((~missing).astype(np.float32), 3, mode="nearest")
+        clear[f"clear_{word}"] = np.where(missing, np.nan, share)
+    nowhere = np.isnan(views[True].lst) & np.isnan(views[False].lst)
+    for band, shift in ((31, 0.0), (32, 0.004)):
+        layers[f"emissivity_{band}"] = np.where(nowhere, np.nan, np.minimum(emissivity + shift, 1.0))
+    return layers | clear
+
+
+def optical_layers(simulation: Simulation) -> dict[str, Layers]:
+    """Layers of the other granules, by the product's name without its platform."""
+    raw = simulation.raw
+    side = raw.reflectance.shape[1]
+    words = {"qc_500m": np.full((side, side), _DONE, np.uint32)}
+    fine = {"qc_250m": np.full((2 * side, 2 * side), _DONE_250, np.uint16)}
+    return {
+        "09GA": {"state": raw.state, **dict(zip(BANDS, raw.reflectance, strict=True)), **words},
+        "09GQ": {**dict(zip(BANDS, raw.reflectance_250, strict=False)), **fine},
+        "43A3": {"albedo_quality": raw.albedo_quality, "albedo_bsa": raw.albedo_bsa, "albedo_wsa": raw.albedo_wsa},
+        "12Q1": {"land_cover": simulation.predictors["land_cover"]},
+    }
+
+
+def coarse_emissivity(simulation: Simulation) -> NDArray[np.float32]:
+    """Broadband emissivity of the 1 km cells."""
+    return aggregate(simulation.emissivity, 4).astype(np.float32)
 
 
 def granule_name(short_name: str, date: dt.date, tile: Tile) -> GranuleName:
@@ -46,7 +100,7 @@ def pack(layer: Layer, values: NDArray[Any]) -> NDArray[Any]:
     counts = np.round((np.where(missing, layer.offset, values).astype(np.float64) - layer.offset) / layer.scale)
     low, high = layer.valid
     if bool(np.any(((counts < low) | (counts > high)) & ~missing)):
-        raise ArgumentError(f"values do not fit {layer.sds}", where=f"{np.nanmin(values)} to {np.nanmax(values)}")
+        raise ArgumentError(f"values from {np.nanmin(values)} to {np.nanmax(values)} cannot be stored in {layer.sds}")
     fill = 0 if layer.fill is None else layer.fill
     return np.where(missing, fill, counts).astype(layer.dtype)
 
@@ -54,7 +108,7 @@ def pack(layer: Layer, values: NDArray[Any]) -> NDArray[Any]:
 def write_granule(
     path: Path,
     name: GranuleName,
-    scene: Mapping[str, NDArray[Any]],
+    scene: Layers,
     offset: tuple[int, int],
     outside: Mapping[str, int],
 ) -> None:
@@ -101,7 +155,7 @@ def write_granule(
         path.write_bytes(path.read_bytes().replace(stretched.encode(), path.name.encode().ljust(len(stretched))))
     except HDF4Error as error:
         raise OutputError(
-            f"cannot be written as HDF4 ({error})", where=path.name, todo="check the free space"
+            f"cannot be written as HDF4 ({error})", where=path.name, todo="Check the free disk space."
         ) from error
 
 

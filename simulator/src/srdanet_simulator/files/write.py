@@ -1,4 +1,4 @@
-"""Write a simulation as the files that NASA, USGS and ECMWF would deliver; stations and the truth beside them."""
+"""Write a simulation as the files that NASA, USGS and ECMWF deliver, with station records and the truth."""
 
 from __future__ import annotations
 
@@ -12,13 +12,19 @@ import numpy as np
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 
+from srdanet.arrays import Progress
 from srdanet.atomic import publish, refuse_existing, staged
 from srdanet.errors import ArgumentError
 from srdanet.grid import Tile, coarsen
 from srdanet.readers.filenames import GranuleName
-from srdanet_simulator.files import contents
 from srdanet_simulator.files.era5 import era5_name, write_era5
-from srdanet_simulator.files.granules import granule_name, write_granule
+from srdanet_simulator.files.granules import (
+    coarse_emissivity,
+    granule_name,
+    optical_layers,
+    temperature_layers,
+    write_granule,
+)
 from srdanet_simulator.files.heights import POSTS, srtm_tiles, write_tile
 from srdanet_simulator.files.stations import station_names, truth_at_sites, write_stations
 from srdanet_simulator.files.truth import truth_names, write_truth
@@ -26,8 +32,6 @@ from srdanet_simulator.place import MARGIN, fine_of, grid_of
 from srdanet_simulator.sensor.modis import View
 from srdanet_simulator.simulation import Platform, Simulation, companion, era5_over_tile, simulate
 
-Progress = Callable[[str, int, int], None]
-"""Called with a date, parts done and parts in all."""
 TRUTH, STATIONS = "truth", "stations"
 """Folders of what no satellite delivers, so that the rest can be prepared as it stands."""
 _OUTSIDE = {"qc_day": 3, "qc_night": 3}
@@ -89,7 +93,7 @@ def write_days(
     overwrite: bool = False,
     progress: Progress | None = None,
 ) -> list[Path]:
-    """Simulate and write some days over one land, one overpass in memory at a time; arguments as of `simulate`.
+    """Simulate and write some days over one land, one overpass in memory at a time; arguments as in `simulate`.
 
     Args:
         seed: Everything random depends on it.
@@ -105,8 +109,8 @@ def write_days(
         The files as `write` makes them; what all days share is there once.
 
     Raises:
-        ArgumentError: as `simulate`.
-        OutputError: as `write`; then nothing is left behind.
+        ArgumentError: same as in `simulate`.
+        OutputError: same as in `write`; then nothing is left behind.
     """
     folder = Path(directory)
     known = file_names(seed, size, tile, dates, platform=platform)
@@ -136,7 +140,8 @@ def file_names(
         ArgumentError: when there is no date or one is given twice, or the scene does not fit the tile or the map.
     """
     if not dates or len(set(dates)) < len(dates):
-        raise ArgumentError(f"{len(dates)} dates, {len(set(dates))} different ones", todo="give each date once")
+        problem = "there is no date" if not dates else "a date is given twice"
+        raise ArgumentError(problem, todo="Give each date once.")
     _, fine = grid_of(seed, size, tile, offset)
     granules = [str(name) for date in dates for name in _granules(tile, date, platform).values()]
     around = [
@@ -188,7 +193,7 @@ def _write_first(simulation: Simulation, folder: Path, tell: Tell) -> Seen:
     """Write all of a day but what needs both overpasses; files that another day has written already stay."""
     names = _granules(simulation.tile, simulation.date, simulation.platform)
     tell(1)
-    for short, layers in contents.optical(simulation).items():
+    for short, layers in optical_layers(simulation).items():
         if not (folder / str(names[short])).exists():
             write_granule(folder / str(names[short]), names[short], layers, simulation.offset, _OUTSIDE)
     raw = simulation.raw
@@ -206,7 +211,7 @@ def _write_second(simulation: Simulation, seen: Seen, folder: Path, tell: Tell) 
     tell(4)
     name = _granules(simulation.tile, simulation.date, simulation.platform)["11A1"]
     views = {seen.day: seen.view, simulation.day: simulation.raw.view}
-    layers = contents.temperature(views, contents.coarse_emissivity(simulation))
+    layers = temperature_layers(views, coarse_emissivity(simulation))
     write_granule(folder / str(name), name, layers, simulation.offset, _OUTSIDE)
     write_truth(simulation, _below(folder, TRUTH))
     write_stations(simulation, seen.at_sites | truth_at_sites(simulation), _below(folder, STATIONS))
@@ -225,4 +230,4 @@ def _tell(progress: Progress, date: str, done: int) -> None:
 
 
 def _silent(done: int) -> None:
-    """Nobody watches."""
+    """Report no progress."""

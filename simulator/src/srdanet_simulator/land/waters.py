@@ -9,11 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from srdanet.arrays import repeat
 from srdanet_simulator.land.drainage import Tree
 from srdanet_simulator.land.landform import PAD
 from srdanet_simulator.land.lattice import refine, smooth
 from srdanet_simulator.noise import Field, fractal, smoothstep
-from srdanet_simulator.parallel import each, filtered, strips
+from srdanet_simulator.parallel import each, filter_strips, strips
 
 _BANK = 0.5
 """Depth below that of the shore, as a share of it, at which the ground around a lake is as high as it was."""
@@ -51,7 +52,7 @@ def rivers(
         wet = np.minimum(np.maximum(width / np.float32(cell), broad), 1)
         return np.where(wet > np.float32(0.12), wet, np.float32(0))
 
-    return filtered(share, river, 1), filtered(bank, river, int(1200.0 / cell) + 2)
+    return filter_strips(share, river, 1), filter_strips(bank, river, int(1200.0 / cell) + 2)
 
 
 def standing(
@@ -107,7 +108,7 @@ def level_lakes(elevation: Field, lake: Field, height: Field, factor: int) -> No
     beyond = refine(np.clip((away.astype(np.float32) - 1.5) / np.float32(_BASIN), 0, 1), factor)
 
     def lower(part: slice) -> None:
-        on = level[part.start // factor : part.stop // factor].repeat(factor, 0).repeat(factor, 1)
+        on = repeat(level[part.start // factor : part.stop // factor], factor)
         share = np.maximum(smoothstep(lake[part], 0, -_BANK), beyond[part])
         elevation[part] = on + share * (elevation[part] - on)
 

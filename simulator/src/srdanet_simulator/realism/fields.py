@@ -1,4 +1,4 @@
-"""What a temperature image looks like, in numbers that real and simulated scenes can share.
+"""Statistics of temperature images that can be computed for real and simulated scenes alike.
 
 All functions take (..., y, x) and work on each image of the leading axes by itself.
 """
@@ -6,17 +6,12 @@ All functions take (..., y, x) and work on each image of the leading axes by its
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from srdanet.arrays import Float64, Floats, Mask, repeat
 from srdanet.energy import aggregate, degrade
 from srdanet.interpolation import interpolate
-
-Floats = NDArray[np.floating[Any]]
-Doubles = NDArray[np.float64]
-Mask = NDArray[np.bool_]
 
 _BINS = 9
 """Rings of the spectrum, evenly wide in the logarithm of the wavelength."""
@@ -24,13 +19,13 @@ _LEAST_CELLS = 100
 """Cells below which a correlation says nothing."""
 
 
-def spread(lst: Floats) -> Doubles:
+def spread(lst: Floats) -> Float64:
     """Standard deviation over the image, (...) K; NaN cells are left out."""
     with np.errstate(invalid="ignore"):
         return np.asarray(np.nanstd(lst.astype(np.float64), axis=(-2, -1)))
 
 
-def bicubic_error(lst: Floats) -> Doubles:
+def bicubic_error(lst: Floats) -> Float64:
     """RMSE (...) K of bicubic interpolation from cells twice as coarse back to the image's own.
 
     Args:
@@ -40,7 +35,7 @@ def bicubic_error(lst: Floats) -> Doubles:
     return np.asarray(np.sqrt(np.nanmean(np.square(error, dtype=np.float64), axis=(-2, -1))))
 
 
-def spectrum_slope(values: Floats, cell: float, shortest: float, longest: float) -> Doubles:
+def spectrum_slope(values: Floats, cell: float, shortest: float, longest: float) -> Float64:
     """How steeply the two-dimensional power spectrum falls: (...), 3 for power ~ wavenumber ** -3.
 
     A plane is taken off, a Hann window tapers the edges, and a line is fitted to the mean power of rings that are
@@ -64,11 +59,11 @@ def spectrum_slope(values: Floats, cell: float, shortest: float, longest: float)
     with np.errstate(divide="ignore"):
         mean = np.log(np.stack([power[..., ring].mean(axis=-1) for ring in rings], axis=-1))
     away = where - where.mean()
-    slope: Doubles = -(mean * away).sum(axis=-1) / (away**2).sum()
+    slope: Float64 = -(mean * away).sum(axis=-1) / (away**2).sum()
     return slope
 
 
-def detail(values: Floats, factor: int) -> Doubles:
+def detail(values: Floats, factor: int) -> Float64:
     """What an image shows inside cells `factor` times coarser: each cell minus its block's mean, NaN = missing.
 
     Args:
@@ -78,11 +73,11 @@ def detail(values: Floats, factor: int) -> Doubles:
     height, width = (side - side % factor for side in values.shape[-2:])
     part = values[..., :height, :width].astype(np.float64)
     means = aggregate(part, factor, min_valid=1.0)
-    inside: Doubles = part - means.repeat(factor, axis=-2).repeat(factor, axis=-1)
+    inside: Float64 = part - repeat(means, factor)
     return inside
 
 
-def rms(values: Floats) -> Doubles:
+def rms(values: Floats) -> Float64:
     """Root of the mean square, (...), over the cells that are there; NaN where there are too few."""
     valid = np.isfinite(values)
     count = valid.sum(axis=(-2, -1))
@@ -92,7 +87,7 @@ def rms(values: Floats) -> Doubles:
     return np.where(count >= _LEAST_CELLS, root, np.nan)
 
 
-def correlation(a: Floats, b: Floats) -> Doubles:
+def correlation(a: Floats, b: Floats) -> Float64:
     """Pearson's correlation (...) over the cells both images have; NaN where there are too few or nothing varies."""
     valid = np.isfinite(a) & np.isfinite(b)
     count = valid.sum(axis=(-2, -1), keepdims=True)
@@ -106,12 +101,12 @@ def correlation(a: Floats, b: Floats) -> Doubles:
     return np.where((count[..., 0, 0] >= _LEAST_CELLS) & (over > 0), found, np.nan)
 
 
-def equal_neighbours(lst: Floats) -> Doubles:
+def equal_neighbours(lst: Floats) -> Float64:
     """Share of cells (...) that hold exactly their eastern neighbour's value: pixels gridded more than once."""
     return np.asarray((lst[..., 1:] == lst[..., :-1]).mean(axis=(-2, -1)))
 
 
-def step_ratio(lst: Floats) -> Doubles:
+def step_ratio(lst: Floats) -> Float64:
     """Size of the steps between cells along rows over that along columns, (...); 1 where directions are alike."""
     along, down = (np.square(np.diff(lst.astype(np.float64), axis=axis)).mean(axis=(-2, -1)) for axis in (-1, -2))
     return np.asarray(np.sqrt(along / down))
@@ -130,12 +125,12 @@ def cloud_size(cloud: Mask, cell: float) -> float:
     return 4.0 * float(cloud.sum()) / edges * cell if edges else float("nan")
 
 
-def _without_plane(values: Doubles) -> Doubles:
+def _without_plane(values: Float64) -> Float64:
     """Minus the plane that fits best, each image by itself."""
     height, width = values.shape[-2:]
     y, x = np.arange(height) - (height - 1) / 2, np.arange(width) - (width - 1) / 2
     flat = values - values.mean(axis=(-2, -1), keepdims=True)
     down = (flat * y[:, None]).sum(axis=(-2, -1), keepdims=True) / (width * (y**2).sum())
     along = (flat * x).sum(axis=(-2, -1), keepdims=True) / (height * (x**2).sum())
-    rest: Doubles = flat - down * y[:, None] - along * x
+    rest: Float64 = flat - down * y[:, None] - along * x
     return rest

@@ -9,8 +9,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from srdanet.evaluation.datasets import aster, imt
+from srdanet.datasets import aster, imt
 from srdanet_simulator.realism.fields import spread
+from srdanet_simulator.realism.real import month
 
 Image = NDArray[np.float32]
 KINDS = ("1 km, day", "1 km, night", "250 m, day")
@@ -42,13 +43,13 @@ def of_real(root: Path) -> Gallery:
     Raises:
         GranuleError: when a set is missing or not what it should be.
     """
-    patches = imt(root)
-    month = patches.date.astype("datetime64[M]").astype(int) % 12 + 1
-    summer = patches.take(np.isin(month, (6, 7, 8)))
-    best = middling(list(summer.lst_day))
-    truth = [pair.aster for pair in aster(root) if np.isfinite(pair.aster).mean() > 0.97]
+    summer = [patch for patch in imt.read(root) if month(patch) in (6, 7, 8)]
+    day, night = ([p.truth[2].values for p in summer if p.scene.day == by_day] for by_day in (True, False))
+    best = middling(day)
+    truth = [pair.truth[aster.FACTOR].values for pair in aster.read(root)]
+    truth = [image for image in truth if np.isfinite(image).mean() > 0.97]
     fine = tuple(truth[index] for index in middling(truth))
-    return tuple(summer.lst_day[i] for i in best), tuple(summer.lst_night[i] for i in best), fine
+    return tuple(day[i] for i in best), tuple(night[i] for i in best), fine
 
 
 def middling(images: Sequence[Image]) -> list[int]:

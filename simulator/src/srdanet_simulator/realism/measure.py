@@ -1,23 +1,24 @@
-"""From images to the table's numbers: one function per kind of scene, the same for real and simulated ones."""
+"""The statistics of the table: one function for each kind of scene, the same for real and simulated ones."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 
+from srdanet.arrays import Float64, Floats
 from srdanet.energy import aggregate, degrade
 from srdanet.predictors.solar import illumination
 from srdanet.predictors.terrain import gradient
 from srdanet.readers.quality import lst_error
 from srdanet_simulator.realism import fields
-from srdanet_simulator.realism.fields import Doubles, Floats
 from srdanet_simulator.realism.table import Case, Values
 
 Numbers = Iterator[tuple[Case, float]]
+When = Literal["day", "night"]
 
 KM = 0.926625433
 """A 1 km cell of the MODIS grid."""
@@ -31,22 +32,23 @@ _LEAST_NDVI, _LEAST_HEIGHT = 0.01, GREY
 """Detail (RMS) below which there is nothing to correlate with."""
 
 
-def landscape(lst: Floats, ndvi: Floats, height: Floats, scenes: str) -> Numbers:
+def landscape(lst: Floats, ndvi: Floats, height: Floats, when: When, season: str) -> Numbers:
     """A clear 1 km scene of 64 cells.
 
     Args:
         lst: (..., 64, 64) K without gaps.
         ndvi: The same shape, NaN = missing.
         height: The same shape, m.
-        scenes: `day, summer` and the like.
+        when: Day or night overpass.
+        season: One of `table.SEASONS`.
     """
+    scenes = f"{when}, {season}"
     inside = fields.detail(lst, BLOCK)
     heights = np.round(height / GREY) * GREY
     yield from _each("spread", scenes, fields.spread(lst))
     yield from _each("level", scenes, lst.mean(axis=(-2, -1), dtype=np.float64))
     yield from _each("bicubic", scenes, fields.bicubic_error(lst))
     yield from _each("slope", scenes, fields.spectrum_slope(lst, KM, 2, 30))
-    when = scenes.split(",")[0]
     if when == "day":
         yield from _each("green", scenes, np.nanmean(ndvi, axis=(-2, -1)))
     yield from _each("steps", when, fields.step_ratio(lst))
@@ -119,11 +121,11 @@ def words(qc: NDArray[np.uint8], scenes: str) -> Numbers:
         yield Case("word_3K", scenes), 100 * float((error > 2).mean())
 
 
-def vegetation(red: NDArray[Any], nir: NDArray[Any]) -> Doubles:
+def vegetation(red: NDArray[Any], nir: NDArray[Any]) -> Float64:
     """NDVI, NaN where it has no meaning."""
     total = np.asarray(red, np.float64) + nir
     with np.errstate(invalid="ignore", divide="ignore"):
-        index: Doubles = np.where(total > 0, (nir - np.asarray(red, np.float64)) / total, np.nan)
+        index: Float64 = np.where(total > 0, (nir - np.asarray(red, np.float64)) / total, np.nan)
     return index
 
 
@@ -132,13 +134,13 @@ def _each(measure: str, scenes: str, values: NDArray[Any] | np.floating[Any]) ->
         yield Case(measure, scenes), float(value)
 
 
-def _along(inside: Doubles, other: Floats, factor: int, least: float) -> Doubles:
+def _along(inside: Float64, other: Floats, factor: int, least: float) -> Float64:
     """Correlation with the other image's detail, NaN where that is below `least`."""
     beside = fields.detail(other, factor)
     return np.where(fields.rms(beside) >= least, fields.correlation(inside, beside), np.nan)
 
 
-def _variance(lst: Floats, factor: int) -> Doubles:
+def _variance(lst: Floats, factor: int) -> Float64:
     """Variance of the cells `factor` times coarser inside cells twice as coarse again."""
     height, width = (side - side % (2 * factor) for side in lst.shape[-2:])
     part = lst[..., :height, :width]

@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import xarray as xr
 from numpy.typing import NDArray
 
+from srdanet.datasets import aster, imt, orleans
 from srdanet.errors import GranuleError
-from srdanet.evaluation.datasets import ImtSet, aster, imt
-from srdanet.evaluation.orleans import orleans
-from srdanet.grid import refine
+from srdanet.grid import Level, nesting, refine
 from srdanet.readers.granule import open_granule
 from srdanet.readers.rasters import open_raster
+from srdanet.scene import LabelledScene
 from srdanet_simulator.realism import measure
 from srdanet_simulator.realism.measure import Numbers
 from srdanet_simulator.realism.table import SEASONS
 
 SIDE = 64
 """Cells along a window."""
+_LAYERS = ("red", "nir", "elevation")
 WARM, WHOLE_YEAR, COLD, ANY = "day, May to September", "day, all year", "day, January", "day and night"
 """Kinds of scenes that are no season of a set by itself."""
 
@@ -36,10 +38,10 @@ def numbers(root: Path) -> Numbers:
     Raises:
         GranuleError: when a set is missing or not what it should be.
     """
-    yield from _patches(imt(root))
+    yield from _patches(root)
     yield from _pairs(root)
-    for date in orleans(root):
-        yield from measure.small(date.landsat, date.indices["ndvi"].values, WHOLE_YEAR)
+    for date in orleans.read(root):
+        yield from measure.small(date.truth[orleans.FACTOR].values, date.scene.variable("ndvi").values, WHOLE_YEAR)
     lst, ndvi, qc = _heihe(root / "heihe-2013001")
     for warm, green in zip(_windows(lst), _windows(ndvi), strict=True):
         if np.isfinite(warm).all():
@@ -51,35 +53,51 @@ def numbers(root: Path) -> Numbers:
                 yield from measure.words(part, scenes)
 
 
-def _patches(patches: ImtSet) -> Numbers:
-    months = patches.date.astype("datetime64[M]").astype(int) % 12 + 1
-    names = np.array([season(int(month)) for month in months])
+def _patches(root: Path) -> Numbers:
+    every = list(imt.read(root))
+    views = {when: [p for p in every if p.scene.day == (when == "day")] for when in imt.WHEN}
     for name in SEASONS:
-        some = patches.take(names == name)
-        ndvi = measure.vegetation(some.reflectance[:, 0], some.reflectance[:, 1])
-        for when, lst in (("day", some.lst_day), ("night", some.lst_night)):
-            if len(some):
-                yield from measure.landscape(lst, ndvi, some.elevation, f"{when}, {name}")
-    for when, lst in (("day", patches.lst_day), ("night", patches.lst_night)):
-        for mosaic in _mosaics(patches, lst):
+        for when, patches in views.items():
+            some = [patch for patch in patches if season(month(patch)) == name]
+            if some:
+                red, nir, elevation = (_stack(patch.scene.variable(v) for patch in some) for v in _LAYERS)
+                lst = _stack(patch.truth[2] for patch in some)
+                yield from measure.landscape(lst, measure.vegetation(red, nir), elevation, when, name)
+    for when, patches in views.items():
+        for mosaic in _mosaics(patches):
             yield from measure.wide(mosaic, when)
 
 
-def _mosaics(patches: ImtSet, lst: NDArray[np.float32]) -> Iterator[NDArray[np.float32]]:
+def month(labelled: LabelledScene) -> int:
+    """1 to 12, of a scene whose date is known."""
+    return int(np.asarray(labelled.scene.time, "datetime64[M]").astype(int)) % 12 + 1
+
+
+def _stack(layers: Iterable[xr.DataArray]) -> NDArray[Any]:
+    return np.stack([layer.values for layer in layers])
+
+
+def _mosaics(patches: Sequence[LabelledScene]) -> Iterator[NDArray[np.float32]]:
     """Two by two patches of a date; a patch may be in several."""
-    side = lst.shape[-1]
-    keys = zip(patches.date.astype(int).tolist(), patches.row.tolist(), patches.col.tolist(), strict=True)
-    place = {key: index for index, key in enumerate(keys)}
+    tile, place = imt.TILE.geobox(Level.KM1), {}
+    for patch in patches:
+        lies = nesting(tile, refine(patch.scene.geobox, 2))
+        place[patch.group, -lies.row, -lies.col] = patch.truth[2].values
     for date, row, col in place:
-        corners = [[place.get((date, row + a, col + b)) for b in (0, side)] for a in (0, side)]
-        if all(index is not None for line in corners for index in line):
-            yield np.block([[lst[index] for index in line] for line in corners])
+        keys = [[(date, row + a, col + b) for b in (0, SIDE)] for a in (0, SIDE)]
+        if all(key in place for line in keys for key in line):
+            yield np.block([[place[key] for key in line] for line in keys])
 
 
 def _pairs(root: Path) -> Numbers:
-    for pair in aster(root):
-        box = refine(pair.geobox, 4)
-        yield from measure.fine(pair.aster, pair.lst, pair.ndvi, pair.elevation, box, WARM)
+    for pair in aster.read(root):
+        ndvi = pair.scene.variable("ndvi").values
+        known = "elevation" in pair.scene.present
+        elevation = pair.scene.variable("elevation").values if known else np.full_like(ndvi, np.nan)
+        box = refine(pair.scene.geobox, aster.FACTOR)
+        yield from measure.fine(
+            pair.truth[aster.FACTOR].values, pair.scene.lst["lst"].values, ndvi, elevation, box, WARM
+        )
 
 
 def _heihe(folder: Path) -> tuple[NDArray[Any], NDArray[Any], NDArray[np.uint8]]:

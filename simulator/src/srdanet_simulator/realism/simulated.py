@@ -1,4 +1,4 @@
-"""The table's numbers of simulated scenes: where and when the real ones are, and the kinds of country drawn freely."""
+"""Statistics of simulated scenes at the places and dates of the real ones; the kind of landscape is drawn freely."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import convolve1d
 
+from srdanet.arrays import Float32, Float64
 from srdanet.energy import aggregate
 from srdanet.errors import ArgumentError
 from srdanet.grid import lonlat, refine
 from srdanet_simulator import Simulation, companion, simulate
 from srdanet_simulator.noise import stream
 from srdanet_simulator.realism import measure
-from srdanet_simulator.realism.fields import Doubles
 from srdanet_simulator.realism.gallery import Page
-from srdanet_simulator.realism.measure import Numbers
+from srdanet_simulator.realism.measure import Numbers, When
 from srdanet_simulator.realism.real import ANY, COLD, SIDE, WARM, WHOLE_YEAR, season
 from srdanet_simulator.sensor import modis
 from srdanet_simulator.sensor.clouds import draw_clouds, draw_share
@@ -52,7 +52,7 @@ def numbers(
         ArgumentError: when there are too few scenes for four seasons.
     """
     if scenes < 4:
-        raise ArgumentError(f"{scenes} scenes cannot show four seasons", todo="take 4 or more")
+        raise ArgumentError(f"{scenes} scenes cannot cover four seasons", todo="Give 4 or more.")
     for number in range(scenes):
         day = simulate(_FIRST + number, size, "h18v04", _date(number, scenes), clouds=0.0)
         _tell(note, f"scene {number + 1} of {scenes}: {day.date}")
@@ -80,9 +80,7 @@ def _clear(scene: Simulation) -> Numbers:
     # The real patches were not screened by quality words: cells of any error.
     lst = scene.raw.view.lst
     height = scene.predictors["elevation"].astype(np.float32)
-    yield from measure.landscape(
-        lst, _ndvi(scene, 4), aggregate(height, 4), f"{_when(scene)}, {season(scene.date.month)}"
-    )
+    yield from measure.landscape(lst, _ndvi(scene, 4), aggregate(height, 4), _when(scene), season(scene.date.month))
     if scene.day:
         fine = _ndvi(scene, 1)
         yield from measure.small(scene.truth, fine, WHOLE_YEAR)
@@ -97,7 +95,7 @@ def _words(scene: Simulation) -> NDArray[np.uint8]:
     return lst_words(draw_clouds((scene.size, scene.size), rng, draw_share(rng), day=scene.day), rng)
 
 
-def _beside_aster(scene: Simulation) -> NDArray[np.float32]:
+def _beside_aster(scene: Simulation) -> Float32:
     """The 1 km image (K) as the pairs have it: near nadir, where ASTER looks, and of the nearest pixels."""
     rng = stream(scene.seed, "beside aster")
     clear = draw_clouds((scene.size, scene.size), rng, 0.0)
@@ -109,14 +107,14 @@ def _beside_aster(scene: Simulation) -> NDArray[np.float32]:
     ).lst  # fmt: skip
 
 
-def _warped(truth: NDArray[np.float32]) -> NDArray[np.float32]:
+def _warped(truth: Float32) -> Float32:
     """As ASTER's images are: warped from their own grid to that of MODIS."""
     for axis in (0, 1):
         truth = convolve1d(truth, _WARP, axis=axis, mode="nearest")
     return truth
 
 
-def _ndvi(scene: Simulation, factor: int) -> Doubles:
+def _ndvi(scene: Simulation, factor: int) -> Float64:
     return measure.vegetation(
         *(aggregate(scene.predictors[name].astype(np.float32), factor) for name in ("red", "nir"))
     )
@@ -127,7 +125,7 @@ def _date(number: int, count: int) -> dt.date:
     return dt.date(2020, 1, 1) + dt.timedelta(days=int(366 * (number + 0.5) / count))
 
 
-def _when(scene: Simulation) -> str:
+def _when(scene: Simulation) -> When:
     return "day" if scene.day else "night"
 
 

@@ -11,15 +11,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import ndimage
 
+from srdanet.arrays import Mask
 from srdanet.grid import Level
 from srdanet_simulator.noise import Field, fractal
 
 CELL = Level.KM1.metres
 """1 km cell (m)."""
-Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)

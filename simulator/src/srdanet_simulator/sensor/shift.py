@@ -5,15 +5,15 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from srdanet.arrays import Float64
 from srdanet_simulator.noise import Field
 from srdanet_simulator.parallel import strips
 
 _ROWS = 1 << 14
 """Cells at a time, in the processor's cache."""
-Doubles = NDArray[np.float64]
 
 
-def shifted(field: Field, down: float, right: float) -> Field:
+def shift_field(field: Field, down: float, right: float) -> Field:
     """`ndimage.shift(field, (down, right), order=1, mode="nearest")` of a (y, x) float32 field.
 
     Its terms are summed in its order, in double precision, a few rows at a time.
@@ -32,7 +32,7 @@ def shifted(field: Field, down: float, right: float) -> Field:
     return out
 
 
-def _between(side: int, by: float) -> tuple[NDArray[np.intp], Doubles, Doubles]:
+def _between(side: int, by: float) -> tuple[NDArray[np.intp], Float64, Float64]:
     """The cells along an axis that a field moved by so much lies between, and the weights of each and its next."""
     whole = int(np.floor(-by))
     index = np.clip(np.arange(side + 1) + whole, 0, side - 1)

@@ -14,15 +14,14 @@ from dataclasses import dataclass
 from itertools import product
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import ndimage
 
+from srdanet.arrays import Float64
 from srdanet.grid import SPHERE_RADIUS, Level
 from srdanet.predictors.orbit import lean
 from srdanet_simulator.noise import Field
 from srdanet_simulator.parallel import around, each, strips
 
-Doubles = NDArray[np.float64]
 _RADIUS, _HEIGHT = SPHERE_RADIUS / 1000.0, 705.0
 _FRAME = 1.0 / _HEIGHT
 """Angle (radians) from pixel to pixel: 1 km at nadir."""
@@ -90,12 +89,12 @@ class Swath:
         middle = _RADIUS * (zenith - np.arcsin(_RADIUS / (_RADIUS + _HEIGHT) * np.sin(zenith)))
         return cls(float(np.clip(middle, -room, room)), way[0], shear, phase)
 
-    def coordinates(self, x: Doubles, y: Doubles) -> tuple[Doubles, Doubles]:
+    def coordinates(self, x: Float64, y: Float64) -> tuple[Float64, Float64]:
         """Distance from the track, and along it (km)."""
         east, cos, sin = x + self.shear * y, np.cos(self.lean), np.sin(self.lean)
         return self.middle + east * cos - y * sin, y * cos + east * sin
 
-    def places(self, across: Doubles, along: Doubles) -> tuple[Doubles, Doubles]:
+    def places(self, across: Float64, along: Float64) -> tuple[Float64, Float64]:
         """Where a distance from the track, and one along it, lies: x and y; undoes `coordinates`."""
         east, cos, sin = across - self.middle, np.cos(self.lean), np.sin(self.lean)
         y = along * cos - east * sin
@@ -111,12 +110,12 @@ class Pixels:
     """Number of the first scan."""
     frame: int
     """Number of the first frame."""
-    x: Doubles
+    x: Float64
     """Centres (km)."""
-    y: Doubles
-    length: Doubles
+    y: Float64
+    length: Float64
     """Along the scan (km), (frame,)."""
-    width: Doubles
+    width: Float64
     """Across the scan (km), (frame,)."""
 
 
@@ -136,7 +135,7 @@ def lay(swath: Swath, shape: tuple[int, int]) -> Pixels:
     return Pixels(swath, int(scans[0]), int(frames[0]), x, y, width / np.cos(_zenith(scan)), width)
 
 
-def see(pixels: Pixels, truth: Field, emissivity: Field, cell: float, off: tuple[float, float]) -> Doubles:
+def see(pixels: Pixels, truth: Field, emissivity: Field, cell: float, off: tuple[float, float]) -> Float64:
     """Temperature (K) of the mean exitance in each pixel's response: (line, frame).
 
     Args:
@@ -188,7 +187,7 @@ def at(pixels: Pixels, field: Field) -> Field:
     return np.asarray(field[row, col])
 
 
-def cells(pixels: Pixels, values: Doubles, shape: tuple[int, int], points: int) -> tuple[Doubles, Doubles]:
+def cells(pixels: Pixels, values: Float64, shape: tuple[int, int], points: int) -> tuple[Float64, Float64]:
     """Bring pixels into the cells of the 1 km grid.
 
     Args:
@@ -219,22 +218,22 @@ def cells(pixels: Pixels, values: Doubles, shape: tuple[int, int], points: int) 
     return total / points**2, np.degrees(_zenith((frame + swath.phase[0]) * _FRAME))
 
 
-def _zenith(scan: Doubles) -> Doubles:
+def _zenith(scan: Float64) -> Float64:
     """View zenith angle (radians) of a scan angle."""
     return np.asarray(np.arcsin((_RADIUS + _HEIGHT) / _RADIUS * np.sin(scan)))
 
 
-def _across(scan: Doubles) -> Doubles:
+def _across(scan: Float64) -> Float64:
     """Distance from the track (km) of a scan angle (radians)."""
     return _RADIUS * (_zenith(scan) - scan)
 
 
-def _scan(across: Doubles) -> Doubles:
+def _scan(across: Float64) -> Float64:
     """Scan angle (radians) at a distance from the track (km)."""
     arc = across / _RADIUS
     return np.asarray(np.arctan2(np.sin(arc), (_RADIUS + _HEIGHT) / _RADIUS - np.cos(arc)))
 
 
-def _around(numbers: Doubles, margin: int) -> tuple[int, int]:
+def _around(numbers: Float64, margin: int) -> tuple[int, int]:
     """First and last number (exclusive) that go round all of these."""
     return int(np.floor(numbers.min())) - margin, int(np.ceil(numbers.max())) + margin + 1

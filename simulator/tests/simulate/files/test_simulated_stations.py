@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from srdanet.evaluation.stations import value_at
+from srdanet.grid import Level, cell_at
 from srdanet.readers.stations_longwave import Longwave, open_listed, open_longwave
 from srdanet_simulator import Simulation, companion, simulate
 from srdanet_simulator.balance.sites import COUNT, at, course, through
@@ -33,7 +33,7 @@ def records(scene: Simulation, tmp_path_factory: pytest.TempPathFactory) -> tupl
 def test_they_measure_the_truth_of_both_overpasses(scene: Simulation, records: tuple[Longwave, ...]) -> None:
     for known in (scene, companion(scene)):
         for record in records:
-            there = value_at(known.truth, known.geobox, record.longitude, record.latitude)
+            there = known.truth[cell_at(known.geobox_at(Level.M250), record.longitude, record.latitude)]
             assert record.at(known.time) == pytest.approx(there, abs=0.05)
 
 

@@ -1,0 +1,125 @@
+"""`srdanet evaluate`: a model on data whose finer temperature is known, with bicubic interpolation as the baseline."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from srdanet.cli.options import as_json, emit, verbose
+
+if TYPE_CHECKING:
+    from srdanet.evaluation import Report
+
+_FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
+_data = click.option("--data", type=_FOLDER, required=True, help="Folder of the data sets.")
+_split = click.option(
+    "--split",
+    type=click.Choice(["test", "validation", "train", "all"]),
+    default="test",
+    show_default=True,
+    help="Which part of the data.",
+)
+_adapt = click.option(
+    "--adapt/--no-adapt", default=False, show_default=True, help="Fit the model to each image first; needs [train]."
+)
+_conserve = click.option(
+    "--conserve/--no-conserve", default=False, show_default=True, help="Reproduce the coarse LST exactly."
+)
+
+
+def _experiment(command: Callable[..., None]) -> Callable[..., None]:
+    """The options of all experiments."""
+    about = "A shipped model, a bundle's folder, or a baseline."
+    model = click.option("--model", default="default", show_default=True, metavar="NAME|FOLDER", help=about)
+    return model(as_json(verbose(command)))
+
+
+def _by(*kinds: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    return click.option("--by", type=click.Choice(kinds), help="Add a row for each of these classes of cells.")
+
+
+@click.group()
+def evaluate() -> None:
+    """Evaluate a model on real data, with bicubic interpolation as the baseline."""
+
+
+@evaluate.command()
+@_data
+@_experiment
+@_split
+@_by("season", "relief")
+@_conserve
+def simulation(data: Path, model: str, split: Any, by: Any, conserve: bool, as_json: bool) -> None:
+    """2000 -> 1000 m against the real 1 km LST of MODIS."""
+    from srdanet.evaluation import find_method, run_simulation
+
+    _print(run_simulation(data, find_method(model, conserve=conserve), split, by), as_json=as_json)
+
+
+@evaluate.command()
+@_data
+@_experiment
+@_split
+@click.option("--held", type=int, help="Cross-validation fold to hold out.")
+@_by("relief", "cover")
+@_adapt
+@_conserve
+def target(
+    data: Path, model: str, split: Any, held: int | None, by: Any, adapt: bool, conserve: bool, as_json: bool
+) -> None:
+    """1 km -> 500 m and 250 m against ASTER of the same overpass."""
+    from srdanet.evaluation import find_method, run_target
+
+    method = find_method(model, adapt=adapt, conserve=conserve)
+    _print(run_target(data, method, split, held, by), as_json=as_json)
+
+
+@evaluate.command()
+@_data
+@_experiment
+def orleans(data: Path, model: str, as_json: bool) -> None:
+    """1 km -> 250 m over Orleans against Landsat, four dates."""
+    from srdanet.evaluation import run_orleans
+
+    _print(run_orleans(data, model), as_json=as_json)
+
+
+@evaluate.command()
+@click.option("--scenes", type=click.IntRange(1), default=16, show_default=True, help="How many scenes to simulate.")
+@_experiment
+@_by("season", "relief", "cover", "angle")
+@_adapt
+@_conserve
+def simulated(scenes: int, model: str, by: Any, adapt: bool, conserve: bool, as_json: bool) -> None:
+    """1 km -> 500 m and 250 m on synthetic scenes with known ground truth; needs srdanet_simulator."""
+    from srdanet.evaluation import find_method, run_simulated
+
+    method = find_method(model, adapt=adapt, conserve=conserve)
+    _print(run_simulated(scenes, method, by), as_json=as_json)
+
+
+@evaluate.command()
+@_data
+@_experiment
+@click.option(
+    "--product",
+    type=_FOLDER,
+    help="A product to compare with the stations listed below --data, instead of downscaling the images at Yanco.",
+)
+def stations(data: Path, model: str, product: Path | None, as_json: bool) -> None:
+    """1 km -> 250 m against the longwave radiation of stations on the ground.
+
+    A list of stations is a CSV file stations*.csv with the columns file (a SURFRAD or ARM record beside it) and
+    emissivity (broadband), as `srdanet simulate` writes it.
+    """
+    from srdanet.evaluation import run_product, run_stations
+
+    report = run_stations(data, model) if product is None else run_product(product, data)
+    _print(report, as_json=as_json)
+
+
+def _print(report: Report, *, as_json: bool) -> None:
+    emit("\n".join(report.lines()), report.as_dict(), as_json=as_json)
