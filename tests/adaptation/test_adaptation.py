@@ -14,15 +14,15 @@ from safetensors.torch import save_file
 
 from srdanet.adaptation import Adaptation, Adapted
 from srdanet.adaptation.patches import MOST, SIDE, patches
-from srdanet.downscaling import rollout as ladder
+from srdanet.downscaling.run import adapted as adapt_to
+from srdanet.downscaling.run import downscale
 from srdanet.energy import degrade
 from srdanet.errors import ArgumentError, MissingExtraError, SceneError
 from srdanet.evaluation import experiments
 from srdanet.grid import Level, Tile, coordinates, geobox_of, refine
 from srdanet.network.bundle import Bundle
 from srdanet.network.calibrated import CASES
-from srdanet.network.srdanet import Architecture, SRDANet, Statistics
-from srdanet.network.weights import trained
+from srdanet.network.srdanet import Architecture, SRDANet, Statistics, load_network
 from srdanet.predictors.overpass import Overpass
 from srdanet.predictors.stack import CHANNELS, CONTEXT
 from srdanet.product.produce import produce
@@ -74,15 +74,19 @@ def adapted(bundle: Bundle, picture: Image) -> Adapted:
     return fit(bundle, picture, QUICK)
 
 
+def scene_of(picture: Image) -> Scene:
+    return Scene(picture[0].to_dataset(name="lst"), (picture[1],), None, True)
+
+
 def fit(bundle: Bundle, picture: Image, settings: Adaptation) -> Adapted:
-    found = ladder.fitted(bundle, settings, picture[0], [picture[1]], Overpass(None, True))
+    found = adapt_to(bundle, scene_of(picture), settings)
     assert isinstance(found, Adapted)
     return found
 
 
 def test_no_iterations_leave_the_model_as_it_is(bundle: Bundle, picture: Image) -> None:
-    assert ladder.fitted(bundle, Adaptation(iterations=0), picture[0], [picture[1]], Overpass()) is bundle
-    still, start = fit(bundle, picture, Adaptation(iterations=1, rate=0.0)), trained(bundle).state_dict()
+    assert adapt_to(bundle, scene_of(picture), Adaptation(iterations=0)) is bundle
+    still, start = fit(bundle, picture, Adaptation(iterations=1, rate=0.0)), load_network(bundle).state_dict()
     assert all(torch.equal(value, start[name]) for name, value in still.net.state_dict().items())
 
 
@@ -107,7 +111,7 @@ def test_the_first_result_holds_the_model_back(bundle: Bundle, picture: Image, a
 
 
 def test_windows_do_not_show(adapted: Adapted, picture: Image) -> None:
-    whole, parts = (ladder.downscale(*picture, factor=4, day=True, model=adapted, block=b) for b in (64, 17))
+    whole, parts = (downscale(*picture, factor=4, day=True, model=adapted, block=b) for b in (64, 17))
     np.testing.assert_allclose(whole["lst"], parts["lst"], atol=0.02)
     assert json.loads(whole.attrs["adapted"]) == adapted.record
 
@@ -127,10 +131,10 @@ def test_the_record_of_a_product_says_it(bundle: Bundle, picture: Image, tmp_pat
     scene = Scene.from_arrays(*picture, time="2020-07-15T10:30")
     seen: list[str] = []
     settings = Adaptation(iterations=2)
-    files = produce(
+    product = produce(
         scene, tmp_path, 500, model=bundle, adapt=settings, progress=lambda name, done, total: seen.append(name)
     )
-    record = json.loads(files.provenance.read_text())["model"]["adapted"]
+    record = json.loads(product.files.provenance.read_text())["model"]["adapted"]
     assert (record["iterations"], record["seed"]) == (2, 0)
     assert seen.count("adapt") == 3
 
@@ -140,10 +144,10 @@ def test_in_evaluation_each_image_gets_a_model_of_its_own_once(
 ) -> None:
     monkeypatch.setattr(experiments, "load_model", lambda model: bundle)
     name, method = experiments.find_method("toy", adapt=Adaptation(iterations=1))
-    scene, another = (Scene.from_arrays(*one, day=True) for one in (picture, image(41, 46, seed=8)))
+    scene = scene_of(picture)
     half, quarter = (method(scene, factor).attrs["adapted"] for factor in (2, 4))
     assert half == quarter
-    other = method(another, 2).attrs["adapted"]
+    other = method(scene_of(image(41, 46, seed=8)), 2).attrs["adapted"]
     assert json.loads(other)["loop_rmse"] != json.loads(half)["loop_rmse"]
     assert name == "toy, adapted"
 
@@ -164,13 +168,13 @@ def test_patches_of_a_large_scene_are_bounded_and_lie_in_it() -> None:
     assert all(tuple(p.truth.shape[-2:]) == tuple(p.channels.shape[-2:]) == (2 * SIDE, 2 * SIDE) for p in above)
 
 
-def test_a_turned_patch_is_the_same_turned_back() -> None:
+def test_a_reoriented_patch_is_the_same_reoriented_back() -> None:
     lst, auxiliary = image(41, 46)
     above, _ = patches(lst.values, geobox_of(lst), [auxiliary], Overpass(None, True), 0.0, 0)
     for half, mirror in ((True, False), (False, True), (True, True)):
-        once = above[0].turned(half=half, mirror=mirror)
+        once = above[0].reoriented(half=half, mirror=mirror)
         assert not torch.equal(once.truth, above[0].truth)
-        again = once.turned(half=half, mirror=mirror)
+        again = once.reoriented(half=half, mirror=mirror)
         for name in ("lst", "channels", "context", "truth"):
             torch.testing.assert_close(getattr(again, name), getattr(above[0], name), equal_nan=True)
 
@@ -186,6 +190,6 @@ def test_without_torch_there_is_a_hint(bundle: Bundle, picture: Image, monkeypat
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.delattr("srdanet.adaptation", raising=False)
     monkeypatch.setitem(sys.modules, "torch", None)
-    assert ladder.fitted(bundle, False, picture[0], [], Overpass()) is bundle
+    assert adapt_to(bundle, scene_of(picture), False) is bundle
     with pytest.raises(MissingExtraError, match=r"srdanet\[train\]"):
-        ladder.downscale(*picture, model=bundle, adapt=True)
+        downscale(*picture, model=bundle, adapt=True)
