@@ -2,10 +2,10 @@
 
     python benchmarks/ablation.py --data FOLDER [--iterations 800] [--seeds 1] [--only NAME ...] [-o ablation.jsonl]
 
-Every run sees the same real pairs (MODIS 2 -> 1 and 4 -> 2 km, MODIS and ASTER) in the same order, as
-`configs/first.toml` mixes them without the simulated scenes. Printed: RMSE over bicubic's on the validation
-patches, by day and night, and on the held ASTER pairs at 250 m. Runs that the output file already holds are not
-made again, so that a long table can be made in pieces.
+Every run sees the same real pairs (MODIS 2 -> 1 and 4 -> 2 km, MODIS and ASTER) in the same order, as the stage
+`pretrain` of `configs/shipped.toml` mixes them without the simulated scenes. Printed: RMSE over bicubic's on the
+validation patches, by day and night, and on the ASTER pairs held out at 250 m. Runs that the output file already holds
+are not made again, so that a long table can be made in pieces.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from typing import Any
 
 import numpy as np
 
+from srdanet.predictors.stack import CHANNELS
 from srdanet.training import read_config
 from srdanet.training.config import TrainConfig
-from srdanet.training.gather import Groups, gather
 from srdanet.training.loop import Trainer
-from srdanet.training.samples import Sample
+from srdanet.training.sources import Groups, gather, without
 
-CONFIG = Path(__file__).parents[1] / "configs" / "first.toml"
+CONFIG = Path(__file__).parents[1] / "configs" / "shipped.toml"
 SHOWN = ("imt-day", "imt-night", "aster")
 """Validation groups that are printed."""
 VARIANTS: Mapping[str, Mapping[str, Any]] = {
@@ -44,7 +44,7 @@ VARIANTS: Mapping[str, Mapping[str, Any]] = {
 
 
 def configuration(base: TrainConfig, change: Mapping[str, Any], seed: int, iterations: int) -> TrainConfig:
-    """The shipped model's configuration, shortened, without simulated scenes, with one change."""
+    """The first stage of the shipped model's training, shortened, without simulated scenes, with one change."""
     real = {name: source for name, source in base.sources.items() if not name.startswith("simulated")}
     new = {**change, "network": replace(base.network, **change.get("network", {}))}
     schedule = {"iterations": iterations, "warmup": 100, "ema": 0.995, "seed": seed}
@@ -53,14 +53,7 @@ def configuration(base: TrainConfig, change: Mapping[str, Any], seed: int, itera
 
 def blind(groups: Groups) -> Groups:
     """The same samples with every channel missing; time, sun and cell size stay."""
-
-    def empty(sample: Sample) -> Sample:
-        steps = (
-            replace(step, names=(), channels=np.zeros((0, *step.truth.shape), np.float16)) for step in sample.steps
-        )
-        return replace(sample, steps=tuple(steps))
-
-    return {name: [empty(sample) for sample in group] for name, group in groups.items()}
+    return {name: [without(sample, channels=CHANNELS) for sample in group] for name, group in groups.items()}
 
 
 def run(name: str, config: TrainConfig, samples: Groups, validation: Groups) -> dict[str, float]:
@@ -82,8 +75,8 @@ def table(lines: Sequence[Mapping[str, Any]]) -> str:
             cells = []
             for key in SHOWN:
                 values = [line[key] for line in mine]
-                spread = f" ({min(values):.3f} to {max(values):.3f})" if len(values) > 1 else ""
-                cells.append(f"{np.mean(values):.3f}{spread}")
+                extent = f" ({min(values):.3f} to {max(values):.3f})" if len(values) > 1 else ""
+                cells.append(f"{np.mean(values):.3f}{extent}")
             out.append(f"| {name} | {len(mine)} | " + " | ".join(cells) + " |")
     return "\n".join(out)
 
@@ -97,7 +90,7 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", choices=list(VARIANTS), default=list(VARIANTS))
     parser.add_argument("-o", "--output", type=Path, default=Path("ablation.jsonl"))
     asked = parser.parse_args()
-    base = read_config(CONFIG).model_copy(update={"data": asked.data})
+    base = read_config(CONFIG)[0].model_copy(update={"data": asked.data})
     lines = [json.loads(line) for line in asked.output.read_text().splitlines()] if asked.output.exists() else []
     done = {(line["name"], line["seed"], line["iterations"]) for line in lines}
     samples, validation = gather(configuration(base, {}, 1, 1))

@@ -284,7 +284,7 @@ def test_files_are_told_by_name_and_header(tmp_path: Path) -> None:
     assert found["era5.nc"].span == (times[0], times[-1])
     assert found["era5.nc"].bounds == pytest.approx((4.875, 46.375, 5.875, 47.125))
     assert "say what it holds, as NAME=FILE" in found["LC08.tif"].reason
-    assert "product MOD99XX is not known" in found["MOD99XX.A2020197.h18v04.061.2021012345678.hdf"].reason
+    assert "Product MOD99XX is not known" in found["MOD99XX.A2020197.h18v04.061.2021012345678.hdf"].reason
     assert (found["table.csv"].kind, found["a.doc"].kind) == ("other", "other")
     assert "notes.txt" not in found
     with pytest.raises(ProductError, match="MOD99XX"):

@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntEnum
-from functools import cache
+from functools import cache, lru_cache
 
 import numpy as np
 import xarray as xr
@@ -251,21 +251,28 @@ def windows(shape: tuple[int, int], block: int, halo: int) -> Iterator[Window]:
             yield Window((inner_y, inner_x), (outer_y, outer_x))
 
 
-def geobox_of(data: xr.DataArray | xr.Dataset, *, name: str = "lst") -> GeoBox:
+def geobox_of(data: xr.DataArray | xr.Dataset, *, name: str = "lst", degrees: bool = False) -> GeoBox:
     """The grid of a DataArray or Dataset with cell centres `y`, `x` in metres and a CRS.
 
     The CRS is read where CF, rioxarray and odc-geo put it: in the grid mapping
     coordinate (`crs_wkt` or `spatial_ref`), else in `attrs["crs"]`.
 
+    Args:
+        data: With dimensions and coordinates `y` and `x`.
+        name: What errors call it.
+        degrees: Whether longitude and latitude will do too.
+
     Raises:
-        GridError: when coordinates or CRS are missing, uneven, too few, or in degrees.
+        GridError: when coordinates or CRS are missing, uneven, too few, or in degrees where they must not be.
     """
     if not {"y", "x"} <= set(data.dims):
         raise GridError(f"dimensions are {tuple(data.dims)}, not (y, x)", where=name)
     if not {"y", "x"} <= set(data.coords):
         raise GridError("has no y and x coordinates", where=name, todo="give cell centres in metres")
     crs = _crs_of(data, name)
-    (y0, dy), (x0, dx) = (_axis(data[axis].values, f"{name}.{axis}") for axis in ("y", "x"))
+    if not (degrees or crs.projected):
+        raise GridError("its CRS is in degrees; cells must be in metres", where=name, todo="reproject it first")
+    (y0, dy), (x0, dx) = (_axis(np.asarray(data[axis].values, np.float64), f"{name}.{axis}") for axis in ("y", "x"))
     if dy > 0 or dx < 0:
         raise GridError("rows must run north to south and columns west to east", where=name, todo="sort it first")
     affine = Affine(dx, 0, x0 - dx / 2, 0, dy, y0 - dy / 2)
@@ -290,12 +297,9 @@ def _crs_of(data: xr.DataArray | xr.Dataset, name: str) -> CRS:
         todo = "write it as rioxarray does (da.rio.write_crs) or as attrs['crs']"
         raise GridError("has no CRS", where=name, todo=todo)
     try:
-        crs = CRS(texts[0])
+        return CRS(texts[0])
     except (CRSError, ValueError) as error:
         raise GridError(f"its CRS cannot be understood: {texts[0]!r:.80}", where=name) from error
-    if not crs.projected:
-        raise GridError("its CRS is in degrees; cells must be in metres", where=name, todo="reproject it first")
-    return crs
 
 
 def coordinates(geobox: GeoBox) -> dict[str, xr.DataArray]:
@@ -321,9 +325,14 @@ def lonlat(geobox: GeoBox) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     x, y = a.c + a.a * cols + a.b * rows, a.f + a.d * cols + a.e * rows
     if geobox.crs is None:
         raise GridError("the grid has no CRS, so its cells have no longitude and latitude")
-    projected = geobox.crs.proj
-    lon, lat = Transformer.from_crs(projected, projected.geodetic_crs, always_xy=True).transform(x, y)
+    lon, lat = _to_lonlat(geobox.crs).transform(x, y)
     return np.asarray(lon), np.asarray(lat)
+
+
+@lru_cache(maxsize=64)
+def _to_lonlat(crs: CRS) -> Transformer:
+    """Made once for each CRS: it costs milliseconds, and a scene has hundreds of grids."""
+    return Transformer.from_crs(crs.proj, crs.proj.geodetic_crs, always_xy=True)
 
 
 def cell_at(geobox: GeoBox, longitude: float, latitude: float) -> tuple[int, int] | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import xarray as xr
 from affine import Affine
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -12,8 +11,10 @@ from odc.geo.geobox import GeoBox
 
 from srdanet.baselines import Interpolation
 from srdanet.errors import ArgumentError
-from srdanet.grid import SINUSOIDAL, coordinates, geobox_of, refine
+from srdanet.grid import SINUSOIDAL, geobox_of, refine
 from srdanet.interpolation import interpolate
+from srdanet.scene import Scene
+from srdanet.scene.checks import on_grid
 
 KINDS = ("nearest", "bilinear", "bicubic")
 
@@ -97,10 +98,10 @@ def test_dtype_and_arguments() -> None:
         interpolate(image((4, 5)), 0)
 
 
-def test_as_a_downscaler_it_carries_place_and_units() -> None:
+def test_as_a_method_it_carries_place_and_units() -> None:
     box = GeoBox((5, 7), Affine(1000, 0, 3000, 0, -1000, 5_000_000), SINUSOIDAL)
-    lst = xr.DataArray(image((5, 7)), coordinates(box), ("y", "x"))
-    result = Interpolation("bilinear")(lst, factor=4)
+    lst = image((5, 7))
+    result = Interpolation("bilinear")(Scene(on_grid({"lst": lst}, box)), 4)
     assert geobox_of(result["lst"]) == refine(box, 4)
     assert result["lst"].attrs["units"] == "K"
-    np.testing.assert_array_equal(result["lst"].values, interpolate(lst.values, 4, "bilinear"))
+    np.testing.assert_array_equal(result["lst"].values, interpolate(lst, 4, "bilinear"))

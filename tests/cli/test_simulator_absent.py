@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -31,7 +32,7 @@ def test_the_verbs_say_how_to_install_it(words: list[str], tmp_path: Path, monke
 
 def test_another_missing_package_is_not_mistaken_for_it() -> None:
     with pytest.raises(ModuleNotFoundError, match="no_such_package"), simulator_installed():
-        import no_such_package  # type: ignore[import-not-found]  # noqa: F401
+        import_module("no_such_package")
     with pytest.raises(MissingExtraError, match="simulator is not installed"), simulator_installed():
         raise ModuleNotFoundError("No module named 'srdanet_simulator'", name="srdanet_simulator")
 

@@ -127,7 +127,7 @@ def test_a_hole_of_zeros(intact: bytes, path: Path) -> None:
 def test_rubbish_after_a_good_beginning(intact: bytes, path: Path) -> None:
     for size in (4, 300, len(intact) // 2):
         path.write_bytes(intact[:size] + np.random.default_rng(size).bytes(len(intact) - size))
-        assert "download it again" in refusal(path, timeout=3)
+        assert "Download it again" in refusal(path, timeout=3)
 
 
 @pytest.mark.parametrize(
@@ -212,7 +212,7 @@ def stopped(then: int | None = None) -> Iterator[None]:
 def test_a_reader_that_dies_over_a_file_ends_in_an_error(granule: Path) -> None:
     truth = open_granule(granule, LAYERS)
     with stopped(then=signal.SIGKILL):
-        assert "crashed on it (SIGKILL)" in refusal(granule)
+        assert "crashed on the file (SIGKILL)" in refusal(granule)
     assert same(open_granule(granule, LAYERS), truth)
 
 

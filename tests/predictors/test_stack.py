@@ -14,7 +14,7 @@ from odc.geo.geobox import GeoBox
 from srdanet.errors import ArgumentError, GridError
 from srdanet.grid import Tile, coordinates, refine
 from srdanet.predictors.overpass import Overpass
-from srdanet.predictors.stack import CHANNELS, CONTEXT, Stack, turned
+from srdanet.predictors.stack import CHANNELS, CONTEXT, Stack, orientation_signs
 from srdanet.predictors.terrain import gradient
 
 ROOT = Tile(18, 4).geobox(1000)[300:312, 500:509]
@@ -214,7 +214,9 @@ def test_context_knows_the_track_and_how_the_grid_lies() -> None:
 
 def test_turns_of_the_context_undo_themselves() -> None:
     """Half round twice, mirrored twice, and the two in either order."""
-    half, mirror, both = (turned(half=h, mirror=m).ravel() for h, m in ((True, False), (False, True), (True, True)))
+    half, mirror, both = (
+        orientation_signs(half=h, mirror=m).ravel() for h, m in ((True, False), (False, True), (True, True))
+    )
     track, east, south = (CONTEXT.index(name) for name in ("lean", "east", "south"))
     assert (half * half == 1).all()
     assert (both == half * mirror).all()

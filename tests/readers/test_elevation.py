@@ -14,7 +14,8 @@ from odc.geo.geobox import GeoBox
 
 from srdanet.errors import ArgumentError, GranuleError, GridError, SceneError
 from srdanet.grid import SINUSOIDAL, Level, Tile, coarsen, lonlat
-from srdanet.readers.elevation import open_elevation
+from srdanet.readers import elevation
+from srdanet.readers.elevation import inspect_elevation, open_elevation
 
 
 def plane(lon: NDArray[np.floating], lat: NDArray[np.floating]) -> NDArray[np.floating]:
@@ -137,6 +138,29 @@ def test_southern_and_western_names(tmp_path: Path) -> None:
     assert np.isnan(got[(lat > -21.98) | (lat < -23.02) | (lon < -47.02) | (lon > -45.98)]).all()
 
 
+def test_the_far_side_of_the_earth_has_no_seam(tmp_path: Path) -> None:
+    paths = [hgt(tmp_path, -17, lon) for lon in (178, 179, -180)]  # posts at 180 degrees stand in two files
+    for path, west in zip(paths, (178, 179, 180), strict=True):
+        heights = plane(*np.meshgrid((west - 174) / 10 + np.arange(1201) / 12000, -16 - np.arange(1201) / 1200))
+        path.write_bytes(np.round(heights + 95_000).astype(">i2").tobytes())
+    grid = GeoBox((60, 80), Affine(250, 0, -10_000, 0, -250, -1_820_000), "+proj=tmerc +lon_0=180 +ellps=WGS84")
+    lon, lat = lonlat(grid)
+    expected = plane((np.mod(lon, 360) - 174) / 10, lat) + 95_000
+    for given in (paths, paths[::-1]):
+        got = open_elevation(given, grid)
+        assert np.abs(got.values - expected).max() < 0.6
+        assert set(got.attrs["sources"]) == {"S17E179.hgt", "S17W180.hgt"}
+
+
+def test_what_was_inspected_is_not_opened_again_for_that(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    paths = [hgt(tmp_path, 44, lon) for lon in (4, 5)]
+    grid = around(5.0, 44.5)
+    expected = open_elevation(paths, grid).values
+    tiles = [inspect_elevation(path) for path in paths]
+    monkeypatch.setattr(elevation, "inspect_elevation", None)
+    assert np.array_equal(open_elevation(tiles, grid).values, expected)
+
+
 def test_one_arc_second_and_zip(tmp_path: Path) -> None:
     path = hgt(tmp_path, 44, 5, size=3601)
     grid = around(5.4, 44.6, 20, 30)
@@ -167,12 +191,12 @@ def test_wrong_files_are_refused(tmp_path: Path) -> None:
     (tmp_path / "N44E007.hgt.zip").write_bytes(b"PK\x03\x04 cut")
     with pytest.raises(GranuleError, match="zip"):
         open_elevation(tmp_path / "N44E007.hgt.zip", grid)
-    with pytest.raises(GranuleError, match="no such"):
+    with pytest.raises(GranuleError, match="no such elevation file"):
         open_elevation(tmp_path / "N44E008.hgt", grid)
     (tmp_path / "x.tif").write_text("no image")
     with pytest.raises(GranuleError, match="cannot be opened"):
         open_elevation(tmp_path / "x.tif", grid)
-    with pytest.raises(ArgumentError, match="no elevation file"):
+    with pytest.raises(ArgumentError, match="No elevation file"):
         open_elevation([], grid)
 
 

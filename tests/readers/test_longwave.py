@@ -140,8 +140,8 @@ def test_a_list_gives_each_record_its_emissivity(tmp_path: Path) -> None:
     np.testing.assert_array_equal(first.emissivity, np.full(first.time.shape, 0.97))
     assert (second.lst() > first.lst()).all()
     for text, message in (
-        ("emissivity,file\n", "no list"),
-        ("file\na.dat\n", "no list"),
+        ("emissivity,file\n", "not a list"),
+        ("file\na.dat\n", "not a list"),
         ("emissivity,file\nhigh,a.dat\n", "'high'"),
         ("emissivity,file\n0.97,c.dat\n", "no such station file"),
     ):

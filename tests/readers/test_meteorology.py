@@ -11,7 +11,8 @@ import xarray as xr
 
 from srdanet.errors import ArgumentError, GranuleError, SceneError
 from srdanet.grid import Level, Tile, lonlat
-from srdanet.readers.meteorology import at_overpass, open_era5
+from srdanet.readers.era5 import open_era5
+from srdanet.readers.meteorology import at_overpass
 from srdanet.variables import WEATHER
 
 TILE = Tile(18, 4)
@@ -203,7 +204,7 @@ def test_impossible_values_are_refused(tmp_path: Path) -> None:
 def test_bad_files_and_arguments(tmp_path: Path) -> None:
     with pytest.raises(GranuleError, match="no such file"):
         open_era5(tmp_path / "none.nc")
-    with pytest.raises(ArgumentError, match="no file"):
+    with pytest.raises(ArgumentError, match="No file"):
         open_era5([])
     (tmp_path / "text.nc").write_text("html error page")
     with pytest.raises(GranuleError, match="neither NetCDF nor GRIB"):
@@ -215,5 +216,5 @@ def test_bad_files_and_arguments(tmp_path: Path) -> None:
     met = open_era5(good)
     with pytest.raises(ArgumentError, match="shape"):
         at_overpass(met, GRID, np.full((3, 4), hour(10)))
-    with pytest.raises(SceneError, match="no cell has an overpass time"):
+    with pytest.raises(SceneError, match="No cell has an overpass time"):
         at_overpass(met, GRID, np.datetime64("NaT"))

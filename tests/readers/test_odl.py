@@ -67,7 +67,7 @@ def test_text_after_a_nul_is_padding() -> None:
 def test_damaged_text_names_file_and_line(text: str, said: str) -> None:
     with pytest.raises(GranuleError, match=said) as caught:
         parse(text, "some.hdf")
-    assert str(caught.value).startswith("some.hdf: damaged metadata text, line")
+    assert str(caught.value).startswith("some.hdf: The metadata text is damaged in line")
 
 
 @given(st.text(alphabet='GROUPEND_OBJECT=()",\n /*\0 12.x', max_size=200))

@@ -164,7 +164,7 @@ def test_fill_words_of_band_quality_are_dropped_by_their_own_bits() -> None:
 
 
 def test_a_band_without_quality_is_refused() -> None:
-    with pytest.raises(ArgumentError, match="band 3"):
+    with pytest.raises(ArgumentError, match="Band 3"):
         keep_band(np.zeros(2, np.uint16), 3, QC_250M)
 
 

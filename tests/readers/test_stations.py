@@ -9,7 +9,8 @@ import pytest
 
 from srdanet.errors import GranuleError, SceneError
 from srdanet.grid import Level, Tile, lonlat
-from srdanet.readers.meteorology import at_overpass, open_stations
+from srdanet.readers.meteorology import at_overpass
+from srdanet.readers.stations_weather import open_stations
 
 GRID = Tile(18, 4).geobox(Level.KM1)[300:320, 400:412]
 LON, LAT = lonlat(GRID)
@@ -62,7 +63,7 @@ def test_stations_too_far_or_silent_do_not_count(tmp_path: Path) -> None:
     [
         ("2020-07-15T10:00, 6, 46, 17.5, 500", "line 3.*t2m = 17.5 is impossible in K"),
         ("15.7.2020, 6, 46, 290, 500", "line 3.*cannot be read"),
-        ("2020-07-15T10:00, 6, 146, 290, 500", "line 3.*no place on Earth"),
+        ("2020-07-15T10:00, 6, 146, 290, 500", "line 3.*not a place on Earth"),
     ],
 )
 def test_a_bad_row_is_named_by_its_line(tmp_path: Path, row: str, message: str) -> None:
@@ -74,7 +75,7 @@ def test_a_bad_row_is_named_by_its_line(tmp_path: Path, row: str, message: str) 
 def test_a_table_in_another_encoding_is_named(tmp_path: Path) -> None:
     path = tmp_path / "table.csv"
     path.write_bytes("time,longitude,latitude,t2m,Höhe\n".encode("latin-1"))
-    with pytest.raises(GranuleError, match=r"table\.csv: is no table in UTF-8"):
+    with pytest.raises(GranuleError, match=r"table\.csv: The file is not a table in UTF-8"):
         open_stations(path)
 
 

@@ -121,7 +121,7 @@ def test_the_met_beside_the_real_granule_is_its_own(shared_data: Path, tmp_path:
     copy = tmp_path / path.name.replace("h00v09", "h01v09")
     copy.symlink_to(path)
     (tmp_path / f"{copy.name}.met").symlink_to(path.with_name(f"{path.name}.met"))
-    with pytest.raises(GranuleError, match="its name says tile h01v09, but its metadata says h00v09"):
+    with pytest.raises(GranuleError, match="The name says tile h01v09, but the metadata says h00v09"):
         open_granule(copy, ["vi_reliability"])
 
 

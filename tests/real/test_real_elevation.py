@@ -6,12 +6,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import rasterio
 from affine import Affine
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
+from pyproj import Transformer
+from scipy.interpolate import RegularGridInterpolator
 
 from srdanet.grid import SINUSOIDAL, Level, Tile, lonlat
-from srdanet.readers.elevation import open_elevation
+from srdanet.readers.elevation import inspect_elevation, open_elevation
 
 SIZE = Level.M250.metres
 
@@ -82,3 +85,46 @@ def test_tagged_voids_and_untagged_files(shared_data: Path) -> None:
     peak = np.unravel_index(np.nanargmax(np.where(lon > 10, alps.values, np.nan)), alps.shape)
     assert lon[peak] == pytest.approx(10.9, abs=0.2)
     assert set(alps.attrs["sources"]) == {"SRTM3_N46E008.tif", "srtm_oetztal.tif"}
+
+
+def cell_means(path: Path, grid: GeoBox, cells: NDArray[np.intp], points: int) -> NDArray[np.floating]:
+    """Mean height of some cells (row, column), slowly: each of points x points places is projected by itself."""
+    with rasterio.open(path) as file:
+        heights = file.read(1, masked=True).astype(float).filled(np.nan)
+        transform, crs = file.transform, file.crs
+    rows, cols = (np.arange(n) + 0.5 for n in heights.shape)
+    known = np.where((heights >= -500) & (heights <= 9000), heights, np.nan)
+    at = RegularGridInterpolator((rows, cols), known, bounds_error=False)
+    inside = (np.arange(points) + 0.5) / points
+    y, x = (cells[:, axis, None, None] + inside.reshape(shape) for axis, shape in ((0, (-1, 1)), (1, (1, -1))))
+    ground = grid.affine * np.broadcast_arrays(x, y)
+    col, row = ~transform * Transformer.from_crs(grid.crs.proj, crs.to_wkt(), always_xy=True).transform(*ground)
+    return np.asarray(at((row, col)).mean(axis=(1, 2)))
+
+
+@pytest.mark.parametrize(
+    ("name", "level", "centre", "points"),
+    [
+        ("N44E005.hgt", Level.M250, (5.5, 44.5), 4),
+        ("N44E005.hgt", Level.KM1, (5.5, 44.5), 15),
+        ("SRTM3_N46E008.tif", Level.M250, (8.5, 46.5), 4),
+        ("srtm1_cevennes_utm31.tif", Level.M250, (3.8, 44.2), 8),
+    ],
+)
+def test_heights_are_means_over_the_true_cells(
+    shared_data: Path, name: str, level: Level, centre: tuple[float, float], points: int
+) -> None:
+    """At one point for each post along a cell the two agree to centimetres, at many more to 2 m."""
+    path = shared_data / "dem" / name
+    whole = Tile(18, 4).geobox(level)
+    col, row = ~whole.affine * Transformer.from_crs(4326, SINUSOIDAL.proj, always_xy=True).transform(*centre)
+    half = {Level.M250: 150, Level.KM1: 30}[level]
+    grid = whole[int(row) - half : int(row) + half, int(col) - half : int(col) + half]
+    cells = np.random.default_rng(7).integers(0, 2 * half, (400, 2))
+    got = open_elevation(inspect_elevation(path), grid).values[cells[:, 0], cells[:, 1]]
+    for along, limit in ((points, 0.1), (3 * points, 2)):
+        truth = cell_means(path, grid, cells, along)
+        error = (got - truth)[np.isfinite(truth)]
+        assert error.size > 100
+        assert abs(error.mean()) < 0.05
+        assert np.abs(error).max() < limit, along

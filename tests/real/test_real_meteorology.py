@@ -9,7 +9,8 @@ import pytest
 
 from srdanet.errors import GranuleError, SceneError
 from srdanet.grid import Level, Tile, lonlat
-from srdanet.readers.meteorology import at_overpass, open_era5
+from srdanet.readers.era5 import open_era5
+from srdanet.readers.meteorology import at_overpass
 
 NOON = np.datetime64("2017-01-01T12:00", "ns")
 SAMPLE = "era5/era5-single-level-scalar-time.grib"
@@ -38,7 +39,7 @@ def test_on_a_tile(shared_data: Path) -> None:
     assert got.values[7, 9] == pytest.approx(truth, abs=1e-3)
     with pytest.raises(SceneError, match="2017-01-01T12:00"):
         at_overpass(met, grid, NOON + np.timedelta64(1, "h"))
-    with pytest.raises(SceneError, match="not covered"):
+    with pytest.raises(SceneError, match="does not cover"):
         at_overpass(met, Tile(26, 5).geobox(Level.KM1)[0:5, 0:7], NOON)
 
 

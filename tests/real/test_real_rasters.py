@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from srdanet.errors import ArgumentError, GranuleError
-from srdanet.grid import SINUSOIDAL, Level, same_crs
-from srdanet.readers.rasters import open_raster, place_of, suggest_grid, to_grid
+from srdanet.grid import SINUSOIDAL, Level, geobox_of, same_crs
+from srdanet.readers.rasters import open_raster, suggest_grid
+from srdanet.readers.resampling import to_grid
 
 ORLEANS = {"2017_01_19": 1.05, "2017_04_09": -1.36, "2018_02_23": 0.92, "2019_09_06": -1.32}
 """MODIS minus Landsat (K), measured independently when the data were collected."""
@@ -22,9 +23,9 @@ def test_orleans_images_overlap_and_agree(shared_data: Path, date: str, bias: fl
     landsat = open_raster(path, name="lst", band=1)
     assert any("MODIS sphere" in note for note in modis.attrs["assumed"])
     assert any("degC" in note for note in modis.attrs["assumed"])
-    assert same_crs(place_of(modis).crs, SINUSOIDAL)
-    fine = to_grid(landsat, place_of(modis)).values
-    full = to_grid(landsat.notnull().astype(float), place_of(modis)).values > 0.999
+    assert same_crs(geobox_of(modis, degrees=True).crs, SINUSOIDAL)
+    fine = to_grid(landsat, geobox_of(modis, degrees=True)).values
+    full = to_grid(landsat.notnull().astype(float), geobox_of(modis, degrees=True)).values > 0.999
     difference = (modis.values - fine)[full & np.isfinite(modis.values)]
     assert difference.size > 50
     assert np.isfinite(fine).sum() > 130
@@ -35,7 +36,7 @@ def test_orleans_taken_by_its_word_does_not_overlap(shared_data: Path) -> None:
     path = shared_data / "wgast-orleans/MODIS_2017_04_09.tif"
     landsat = open_raster(shared_data / "wgast-orleans/LC08_199027_20170409.tif", name="lst", band=1)
     wrong = open_raster(path, name="lst", crs="+proj=sinu +datum=WGS84")
-    right = to_grid(landsat, place_of(open_raster(path, name="lst")))
+    right = to_grid(landsat, geobox_of(open_raster(path, name="lst"), degrees=True))
     assert np.isfinite(right.values).sum() > np.isfinite(_or_empty(landsat, wrong)).sum() + 100
 
 
@@ -43,7 +44,7 @@ def _or_empty(landsat, wrong) -> np.ndarray:
     from srdanet.errors import GridError
 
     try:
-        return to_grid(landsat, place_of(wrong)).values
+        return to_grid(landsat, geobox_of(wrong, degrees=True)).values
     except GridError:
         return np.full(wrong.shape, np.nan)
 
@@ -112,10 +113,10 @@ def test_netcdf_subsets(shared_data: Path) -> None:
         folder / "MODIS_MYD09GQ_15TWF79_20171019.nc", name="red", variable="sur_refl_b01_1_MYD09GQ", scale=1e-4
     )
     assert red.shape == (98, 102)
-    assert place_of(red).crs.epsg == 32615
+    assert geobox_of(red, degrees=True).crs.epsg == 32615
     assert 0.03 < float(red.min()) < float(red.max()) < 0.16
     with pytest.raises(ArgumentError, match="variable="):
         open_raster(folder / "MODIS_MYD09GQ_15TWF79_20171019.nc", name="red", scale=1e-4)
     sinusoidal = open_raster(folder / "rioxarray_MODIS_231m.nc", name="red", scale=1e-4)
-    assert same_crs(place_of(sinusoidal).crs, SINUSOIDAL)
+    assert same_crs(geobox_of(sinusoidal, degrees=True).crs, SINUSOIDAL)
     assert float(sinusoidal.notnull().mean()) == pytest.approx(0.9997, abs=1e-4)

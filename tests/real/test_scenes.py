@@ -11,7 +11,8 @@ import pytest
 from srdanet.errors import ArgumentError
 from srdanet.grid import SPHERE_RADIUS, Tile, cell_size, lonlat
 from srdanet.prepare import plan, prepare
-from srdanet.readers.rasters import open_raster, to_grid
+from srdanet.readers.rasters import open_raster
+from srdanet.readers.resampling import to_grid
 from srdanet.scene import Scene, open_scene
 from srdanet.variables import BASE
 

@@ -16,7 +16,7 @@ from srdanet.evaluation.experiments import Results
 from srdanet.training.config import read_config
 
 pytestmark = pytest.mark.real
-CONFIG = Path(__file__).resolve().parents[2] / "configs" / "default.toml"
+CONFIG = Path(__file__).resolve().parents[2] / "configs" / "shipped.toml"
 
 
 def test_it_beats_bicubic_where_modis_is_the_truth(shared_data: Path) -> None:
@@ -70,7 +70,7 @@ def test_no_edge_shows_where_an_image_ends(shared_data: Path) -> None:
 
 def test_its_bundle_says_how_it_was_made() -> None:
     bundle = srdanet.load_model()
-    config = read_config(CONFIG)
+    config = read_config(CONFIG)[-1]
     made = bundle.config["training"]
     assert made["iterations"] == config.iterations == made["iteration"]
     assert set(made["sources"]) == set(config.sources)

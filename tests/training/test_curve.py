@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from matplotlib.axes import Axes
 
-from srdanet.training.curve import _spread, draw_curve
+from srdanet.training.curve import _move_apart, draw_curve
 
 HEAD = "iteration,rate,skipped,sea.share1,land.share1,weight.ms_ssim,validation.sea,validation.land\n"
 LINES = ("100,0.001,0,1.2,,1.0,0.91,0.95\n", "200,0.0001,3,0.9,0.8,2.0,0.81,0.95\n")
@@ -43,8 +43,8 @@ def test_a_log_without_weights_is_drawn(tmp_path: Path) -> None:
 
 
 def test_names_keep_their_distance_and_move_no_more_than_they_must() -> None:
-    np.testing.assert_allclose(_spread([0.1, 0.3, 0.9], 0.1), [0.1, 0.3, 0.9])
-    np.testing.assert_allclose(_spread([0.1, 0.5, 0.5, 0.9], 0.1), [0.1, 0.45, 0.55, 0.9])
-    spread = _spread([0.2, 0.21, 0.22, 0.3, 0.31], 0.05)
-    assert np.diff(spread).min() > 0.05 - 1e-12
-    assert spread.mean() == pytest.approx(np.mean([0.2, 0.21, 0.22, 0.3, 0.31]))
+    np.testing.assert_allclose(_move_apart([0.1, 0.3, 0.9], 0.1), [0.1, 0.3, 0.9])
+    np.testing.assert_allclose(_move_apart([0.1, 0.5, 0.5, 0.9], 0.1), [0.1, 0.45, 0.55, 0.9])
+    apart = _move_apart([0.2, 0.21, 0.22, 0.3, 0.31], 0.05)
+    assert np.diff(apart).min() > 0.05 - 1e-12
+    assert apart.mean() == pytest.approx(np.mean([0.2, 0.21, 0.22, 0.3, 0.31]))

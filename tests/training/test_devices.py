@@ -12,9 +12,8 @@ from lightning_fabric import Fabric
 from srdanet.errors import ConfigError
 from srdanet.predictors.stack import CONTEXT
 from srdanet.training.config import TrainConfig
-from srdanet.training.devices import fabric_of, launch
-from srdanet.training.loop import Samples, Trainer, run
-from srdanet.training.samples import Sample, Step
+from srdanet.training.loop import Samples, Trainer, fabric_of, launch, run
+from srdanet.training.sources import Sample, Step
 
 
 def settings(output: Path, **changes: object) -> TrainConfig:

@@ -18,14 +18,14 @@ from srdanet.errors import ConfigError, ModelError
 from srdanet.interpolation import interpolate
 from srdanet.network.bundle import load_model
 from srdanet.network.calibrated import CASES
-from srdanet.network.weights import trained
+from srdanet.network.srdanet import load_network
 from srdanet.predictors.stack import CHANNELS, CONTEXT
 from srdanet.training import batches
-from srdanet.training.batches import Batches, Recipe, beyond, clouds, draw
-from srdanet.training.config import TrainConfig, read_config
+from srdanet.training.batches import Batches, beyond, clouds, draw
+from srdanet.training.config import Recipe, TrainConfig
 from srdanet.training.export import export, read_checkpoint
 from srdanet.training.loop import Trainer, run
-from srdanet.training.samples import Sample, Step
+from srdanet.training.sources import Sample, Step
 
 SIDE = 16
 
@@ -212,7 +212,7 @@ def test_a_run_goes_on_from_a_model(samples: dict[str, list[Sample]], exported: 
     trainer = Trainer(config, {"toy": [sample(seed) for seed in (50, 51)]}, samples)
     assert trainer.net.training
     assert trainer.net.describe()["statistics"] == begun.config["statistics"]
-    for name, value in trained(begun).state_dict().items():
+    for name, value in load_network(begun).state_dict().items():
         assert torch.equal(value, trainer.shadow[name]), name
     _, made = read_checkpoint(run(trainer))
     assert made["start"] == {"name": begun.name, "version": "7", "sha256": begun.sha256}
@@ -236,7 +236,7 @@ def test_a_run_cannot_go_on_from_what_has_seen_its_held_pairs(
 
 
 def test_export_gives_a_bundle_that_runs(checkpoint: Path, folder: Path) -> None:
-    """What ONNX Runtime gives is what torch gives, the standard deviation widened; so too for a tiny image."""
+    """What ONNX Runtime gives is what torch gives, the standard deviation doubled; so too for a tiny image."""
     bundle = load_model(folder)
     assert (bundle.version, bundle.card) == ("7", "# Card")
     net, _ = read_checkpoint(checkpoint)
@@ -275,13 +275,13 @@ def test_a_bundle_of_another_format_or_other_predictors_is_refused(folder: Path)
 
 @pytest.fixture
 def steady(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No cell strays."""
-    monkeypatch.setattr(batches, "STRAYS", 0)
+    """No outliers."""
+    monkeypatch.setattr(batches, "OUTLIERS", 0)
 
 
 @pytest.mark.usefixtures("steady")
-def test_batches_turn_everything_together(samples: dict[str, list[Sample]]) -> None:
-    """Whatever the turn, NDVI's detail stays where the truth's is."""
+def test_batches_reorient_everything_together(samples: dict[str, list[Sample]]) -> None:
+    """However it is oriented, NDVI's detail stays where the truth's is."""
     rng = np.random.default_rng(0)
     for _ in range(12):
         batch = draw(samples["toy"], Recipe(1, 2, 12), rng)
@@ -293,8 +293,8 @@ def test_batches_turn_everything_together(samples: dict[str, list[Sample]]) -> N
 
 
 @pytest.mark.usefixtures("steady")
-def test_the_context_says_how_a_batch_was_turned(samples: dict[str, list[Sample]]) -> None:
-    """Turned back as it says, a sample is what it was."""
+def test_the_context_says_how_a_batch_was_reoriented(samples: dict[str, list[Sample]]) -> None:
+    """Flipped back as it says, a sample is what it was."""
     first = samples["toy"][0].steps[0]
     one = replace(samples["toy"][0], steps=(replace(first, context=np.ones_like(first.context)),))
     east, south, lean = (CONTEXT.index(name) for name in ("east", "south", "lean"))
@@ -329,7 +329,7 @@ def test_images_have_gaps_and_terrain_has_none(samples: dict[str, list[Sample]])
         step.context.repeat(2, 1).repeat(2, 2),
         step.truth.repeat(2, 0).repeat(2, 1),
     )
-    one = replace(samples["toy"][0], steps=(replace(step, names=CHANNELS, channels=given), finer))
+    one = replace(samples["toy"][0], steps=(replace(step, names=CHANNELS, values=given), finer))
     red, height = CHANNELS.index("red"), CHANNELS.index("elevation")
     ended = 0
     for seed in range(200):
@@ -342,22 +342,22 @@ def test_images_have_gaps_and_terrain_has_none(samples: dict[str, list[Sample]])
     assert 5 < ended < 40
 
 
-def test_what_strays_has_no_detail_of_its_own(
+def test_outliers_have_no_detail_of_their_own(
     samples: dict[str, list[Sample]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A part of the cells strays, and the truth of each step as interpolation carries it; nothing else changes."""
+    """Some cells depart, and the truth of each step with them as interpolation carries it; nothing else changes."""
     whole = 0
     for seed in range(8):
         drawn = []
         for often in (0, 1):
-            monkeypatch.setattr(batches, "STRAYS", often)
+            monkeypatch.setattr(batches, "OUTLIERS", often)
             drawn.append(draw(samples["toy"], Recipe(1, 1, SIDE), np.random.default_rng(seed)))
-        steady, strayed = drawn
+        steady, spoilt = drawn
         known = np.isfinite(steady.lst.numpy()[0, 0])
-        carried = np.where(known, (strayed.lst - steady.lst).numpy()[0, 0], 0)
+        carried = np.where(known, (spoilt.lst - steady.lst).numpy()[0, 0], 0)
         assert 0.01 < (carried != 0).mean() < 0.5
-        assert np.abs(carried).max() <= max(map(abs, batches.STRAY))
-        for before, after in zip(steady.steps, strayed.steps, strict=True):
+        assert np.abs(carried).max() <= max(map(abs, batches.OUTLIER))
+        for before, after in zip(steady.steps, spoilt.steps, strict=True):
             torch.testing.assert_close(before.channels, after.channels, equal_nan=True)
             carried = interpolate(carried, 2)
             if known.all():
@@ -372,36 +372,6 @@ def test_cells_beyond_a_line_lie_in_its_direction() -> None:
     assert found[:, :6].sum() == 0
     assert found[:, 6:].all()
     assert beyond((np.pi / 2, 0.25), 8)[6:].all()
-
-
-def test_configuration_errors_name_the_place(tmp_path: Path) -> None:
-    path = tmp_path / "run.toml"
-    path.write_text('data = "d"\noutput = "o"\nlearning = 3\n[sources.toy]\nweight = 1\n')
-    with pytest.raises(ConfigError, match="learning"):
-        read_config(path)
-    path.write_text("data = [")
-    with pytest.raises(ConfigError, match="TOML"):
-        read_config(path)
-    with pytest.raises(ConfigError, match="cannot be read"):
-        read_config(tmp_path / "absent.toml")
-
-
-def test_a_configuration_stands_on_another(tmp_path: Path) -> None:
-    """What it says itself goes before what its base says; its own name stands in the errors of its own."""
-    (tmp_path / "base.toml").write_text('data = "d"\noutput = "o"\nseed = 7\nwarmup = 9\n[sources.toy]\nweight = 1\n')
-    path = tmp_path / "short.toml"
-    path.write_text('base = "base.toml"\noutput = "p"\nseed = 8\n')
-    config = read_config(path)
-    assert (config.seed, config.warmup, config.output) == (8, 9, tmp_path / "p")
-    (tmp_path / "shorter.toml").write_text('base = "short.toml"\noutput = "q"\n')
-    config = read_config(tmp_path / "shorter.toml")
-    assert (config.seed, config.warmup, config.output) == (8, 9, tmp_path / "q")
-    path.write_text('base = "shorter.toml"\n')
-    with pytest.raises(ConfigError, match=r"shorter\.toml: stands on itself"):
-        read_config(tmp_path / "shorter.toml")
-    path.write_text('base = "absent.toml"\n')
-    with pytest.raises(ConfigError, match="absent"):
-        read_config(path)
 
 
 def test_an_unknown_source_is_refused(samples: dict[str, list[Sample]], tmp_path: Path) -> None:

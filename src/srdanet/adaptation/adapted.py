@@ -10,20 +10,16 @@ from typing import Any
 import numpy as np
 import torch
 import xarray as xr
-from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 from safetensors.torch import save
 
-from srdanet.adaptation.fit import Progress, closure_error, fit, loop_error
+from srdanet.adaptation.fit import Adaptation, closure_error, fit, loop_error
 from srdanet.adaptation.patches import patches
-from srdanet.adaptation.settings import Adaptation
+from srdanet.arrays import Float32, Progress
 from srdanet.network.bundle import Bundle
-from srdanet.network.calibrated import Widened
-from srdanet.network.srdanet import SRDANet
-from srdanet.network.weights import trained
+from srdanet.network.calibrated import Calibrated
+from srdanet.network.srdanet import SRDANet, load_network
 from srdanet.predictors.overpass import Overpass
-
-Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -38,10 +34,10 @@ class Adapted(Bundle):
         """Settings, patches, errors (K) before and after, hash of the weights; what JSON can hold."""
         return self.record
 
-    def step(self, lst: Floats, channels: Floats, context: Floats) -> tuple[Floats, Floats]:
-        """One x2 step, as `Bundle.step`."""
+    def step(self, lst: Float32, channels: Float32, context: Float32) -> tuple[Float32, Float32]:
+        """One x2 step, same as `Bundle.step`."""
         given = (lst[None, None], channels[None], context[None])
-        net = Widened(self.net, self.config["widen"])
+        net = Calibrated(self.net, self.config["widen"])
         with torch.no_grad():
             fine, sigma = net(*(torch.from_numpy(np.ascontiguousarray(a, np.float32)) for a in given))
         return fine[0, 0].numpy(), sigma[0, 0].numpy()
@@ -49,7 +45,7 @@ class Adapted(Bundle):
 
 def adapt(
     bundle: Bundle,
-    lst: Floats,
+    lst: Float32,
     root: GeoBox,
     auxiliary: Iterable[xr.Dataset],
     overpass: Overpass,
@@ -66,7 +62,7 @@ def adapt(
         bundle: Where to start.
         lst: (y, x) K, NaN = missing.
         root: Its grid.
-        auxiliary: As of `downscale`.
+        auxiliary: Same as in `downscale`.
         overpass: Time of the view.
         settings: How; default: `Adaptation()`. No iterations: the bundle comes back as it is.
         progress: Called with "adapt", iterations done and iterations in all.
@@ -77,10 +73,10 @@ def adapt(
     settings = settings or Adaptation()
     if settings.iterations == 0:
         return bundle
-    above, target = patches(lst, root, auxiliary, overpass, settings.spread, settings.seed)
-    net = trained(bundle)
+    above, target = patches(lst, root, auxiliary, overpass, settings.point_spread, settings.seed)
+    net = load_network(bundle)
     before = loop_error(net, above), closure_error(net, target)
-    fit(net, above, target, settings, progress)
+    net = fit(net, above, target, settings, progress)
     after = loop_error(net, above), closure_error(net, target)
     record = {
         **asdict(settings),

@@ -9,17 +9,16 @@ from typing import Self
 import numpy as np
 import torch
 import xarray as xr
-from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 from torch import Tensor
 
+from srdanet.arrays import Float32
 from srdanet.energy import degrade
 from srdanet.errors import SceneError
 from srdanet.grid import coarsen
 from srdanet.predictors.overpass import Overpass
-from srdanet.predictors.stack import Stack, turned
+from srdanet.predictors.stack import Stack, orientation_signs
 
-Floats = NDArray[np.float32]
 SIDE = 32
 """Coarse cells along a patch, as in training."""
 MOST = 24
@@ -41,15 +40,15 @@ class Patch:
     truth: Tensor
     """(1, 1, 2h, 2w) K: the truth one level up; the model's first result at the target step."""
 
-    def turned(self, *, half: bool, mirror: bool) -> Self:
-        """The same, turned half round and perhaps mirrored, as in training."""
+    def reoriented(self, *, half: bool, mirror: bool) -> Self:
+        """The same patch, rotated by 180 degrees and perhaps mirrored, as in training."""
         ways = [way for way, flips in ((-2, half), (-1, half != mirror)) if flips]
-        context = self.context * torch.from_numpy(turned(half=half, mirror=mirror))
+        context = self.context * torch.from_numpy(orientation_signs(half=half, mirror=mirror))
         return type(self)(*(x.flip(ways) for x in (self.lst, self.channels, context, self.truth)))
 
 
 def patches(
-    lst: Floats, root: GeoBox, auxiliary: Iterable[xr.Dataset], overpass: Overpass, spread: float, seed: int
+    lst: Float32, root: GeoBox, auxiliary: Iterable[xr.Dataset], overpass: Overpass, point_spread: float, seed: int
 ) -> tuple[list[Patch], list[Patch]]:
     """Patches of the scene degraded by two, with the scene as the truth; and of the scene as it is, without a truth.
 
@@ -58,7 +57,7 @@ def patches(
         root: Its grid.
         auxiliary: Predictors, as `predictors.stack` takes them.
         overpass: Time of the view.
-        spread: Gaussian part of the point spread, in the coarser cells.
+        point_spread: Gaussian part of the point spread, in the coarser cells.
         seed: Which patches, where there are more than `MOST`.
 
     Raises:
@@ -69,7 +68,7 @@ def patches(
     above, target = [], []
     if min(height, width) >= 2:
         truth = lst[:height, :width]
-        coarse = np.asarray(degrade(truth, 2, point_spread=spread), np.float32)
+        coarse = np.asarray(degrade(truth, 2, point_spread=point_spread), np.float32)
         above = _patches(coarse, truth, Stack(coarsen(root[:height, :width], 2), given, overpass), seed)
         unknown = np.full(tuple(2 * n for n in lst.shape), np.nan, np.float32)
         target = _patches(lst, unknown, Stack(root, given, overpass), seed)
@@ -80,7 +79,7 @@ def patches(
     return above, target
 
 
-def _patches(coarse: Floats, truth: Floats, stack: Stack, seed: int) -> list[Patch]:
+def _patches(coarse: Float32, truth: Float32, stack: Stack, seed: int) -> list[Patch]:
     """Up to `MOST` patches of which at least half is valid, from all over the image."""
     sides = [min(SIDE, n) for n in coarse.shape]
     rows, cols = (
@@ -94,7 +93,7 @@ def _patches(coarse: Floats, truth: Floats, stack: Stack, seed: int) -> list[Pat
     return [_patch(coarse, truth, stack, *fit[k]) for k in sorted(chosen)]
 
 
-def _patch(coarse: Floats, truth: Floats, stack: Stack, rows: slice, cols: slice) -> Patch:
+def _patch(coarse: Float32, truth: Float32, stack: Stack, rows: slice, cols: slice) -> Patch:
     fields = stack.read(rows, cols, 2)
     fine = truth[2 * rows.start : 2 * rows.stop, 2 * cols.start : 2 * cols.stop]
     arrays = (coarse[rows, cols][None], fields.channels, fields.context, fine[None])

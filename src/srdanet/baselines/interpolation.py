@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 import xarray as xr
 
-from srdanet.arrays import Float32
-from srdanet.grid import coordinates, refine
+from srdanet import energy
+from srdanet.arrays import Float32, Floats
+from srdanet.baselines.sharpening import result
 from srdanet.interpolation import Kind, interpolate
 from srdanet.scene import Scene
 
@@ -22,23 +23,30 @@ class Interpolation:
     """
 
     kind: Kind = "bicubic"
-    halo: int = 2
-    """Coarse cells that a result depends on beyond its own."""
+    conserve: bool = False
+    """Whether a residual correction brings the coarse means back (`energy.conserve`)."""
 
     @property
     def name(self) -> str:
-        """The kind."""
-        return self.kind
+        """The kind, and whether it is conserving."""
+        return f"{self.kind}-conserving" if self.conserve else self.kind
+
+    @property
+    def halo(self) -> int:
+        """Coarse cells that a result depends on beyond its own."""
+        return 2 + self.conserve * energy.CONSERVE_REACH
 
     def step(self, lst: Float32, channels: Float32, context: Float32) -> tuple[Float32, None]:
         """One x2 step: (h, w) K, NaN = missing, to (2h, 2w) K; see `downscaling.rollout.StepModel`."""
-        return np.asarray(interpolate(lst, 2, self.kind), np.float32), None
+        return np.asarray(self._fine(lst, 2), np.float32), None
 
     def __call__(self, scene: Scene, factor: int) -> xr.Dataset:
         """`lst` (y * factor, x * factor) K of a scene, in one go."""
-        fine = interpolate(np.asarray(scene.lst["lst"].values), factor, self.kind)
-        attrs = {"units": "K", "grid_mapping": "spatial_ref", "long_name": f"land surface temperature, {self.kind}"}
-        return xr.Dataset({"lst": (("y", "x"), fine, attrs)}, coordinates(refine(scene.geobox, factor)))
+        return result(scene, factor, self._fine(np.asarray(scene.lst["lst"].values), factor), self.name)
+
+    def _fine(self, lst: Floats, factor: int) -> Floats:
+        fine = interpolate(lst, factor, self.kind)
+        return energy.conserve(fine, lst) if self.conserve else fine
 
 
 BICUBIC = Interpolation("bicubic")

@@ -16,8 +16,9 @@ from srdanet.cli.evaluate import evaluate
 from srdanet.cli.info import info
 from srdanet.cli.options import Verbs, verbose
 from srdanet.cli.prepare import prepare
-from srdanet.cli.science import publish, train
+from srdanet.cli.publish import publish
 from srdanet.cli.simulate import simulate
+from srdanet.cli.train import train
 
 _EPILOG = "Exit codes: 0 done, 1 failed, 2 usage error. Results go to stdout, progress and messages to stderr."
 

@@ -18,7 +18,7 @@ import numpy as np
 from srdanet.errors import GranuleError
 from srdanet.grid import SINUSOIDAL, Level, geobox_of, refine
 from srdanet.readers.rasters import open_raster
-from srdanet.readers.resample import to_grid
+from srdanet.readers.resampling import to_grid
 from srdanet.scene import LabelledScene, Scene
 from srdanet.scene.checks import on_grid
 

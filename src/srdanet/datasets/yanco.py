@@ -19,7 +19,7 @@ from srdanet.datasets.sources import overpass_time
 from srdanet.errors import GranuleError
 from srdanet.grid import GRID_LEFT, GRID_TOP, SINUSOIDAL, Level, cell_at, refine, tile_of
 from srdanet.readers.rasters import open_raster
-from srdanet.readers.resample import to_grid
+from srdanet.readers.resampling import to_grid
 from srdanet.readers.stations_longwave import open_longwave
 from srdanet.scene import LabelledScene, Scene
 from srdanet.scene.checks import on_grid

@@ -17,15 +17,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from srdanet.arrays import Float32
 from srdanet.errors import ModelError
 from srdanet.predictors.stack import CHANNELS, CONTEXT
 
 if TYPE_CHECKING:
     import onnxruntime
 
-Floats = NDArray[np.float32]
 FORMAT = 1
 """Version of the folder's layout."""
 
@@ -81,12 +80,12 @@ class Bundle:
         path = str(self.folder / "step.onnx")
         return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
 
-    def step(self, lst: Floats, channels: Floats, context: Floats) -> tuple[Floats, Floats]:
+    def step(self, lst: Float32, channels: Float32, context: Float32) -> tuple[Float32, Float32]:
         """One x2 step.
 
         Args:
             lst: (h, w) coarse LST, K, NaN = missing.
-            channels: (N, 2h, 2w) in the units of `predictors.table`, NaN = missing.
+            channels: (N, 2h, 2w) in the units of `srdanet.variables`, NaN = missing.
             context: (M, h, w), NaN = missing.
 
         Returns:
@@ -110,14 +109,16 @@ def load_model(model: str | Path = "default") -> Bundle:
     except (OSError, ValueError) as error:
         raise ModelError(f"bundle.json cannot be read ({error})", where=folder) from error
     if config.get("format") != FORMAT:
-        raise ModelError(f"has format {config.get('format')}, not {FORMAT}", where=folder, todo="use a newer srdanet")
+        raise ModelError(f"has format {config.get('format')}, not {FORMAT}", where=folder, todo="Use a newer srdanet.")
     for name, expected in config["sha256"].items():
         if not (folder / name).is_file():
-            raise ModelError(f"{name} is missing", where=folder, todo="copy the whole folder again")
+            raise ModelError(f"{name} is missing", where=folder, todo="Copy the whole folder again.")
         if hashlib.sha256((folder / name).read_bytes()).hexdigest() != expected:
-            raise ModelError(f"{name} is damaged: its SHA-256 is not the bundle's", where=folder, todo="copy it again")
+            todo = "Copy the whole folder again."
+            raise ModelError(f"{name} is damaged: its SHA-256 is not the one in bundle.json", where=folder, todo=todo)
     if tuple(config["channels"]) != CHANNELS or tuple(config["context"]) != CONTEXT:
-        raise ModelError("was trained on other predictors than this version gives", where=folder)
+        todo = "Use the version of srdanet that the model was published with."
+        raise ModelError("was trained on other predictors than this version gives", where=folder, todo=todo)
     return Bundle(folder, config)
 
 
@@ -127,4 +128,5 @@ def _folder(model: str | Path) -> Path:
         if (folder / "bundle.json").is_file():
             return folder
     names = sorted(p.parent.name for p in shipped.glob("*/bundle.json"))
-    raise ModelError(f"no model {str(model)!r}", todo=f"shipped: {', '.join(names)}; or give a bundle's folder")
+    todo = f"Name a shipped model ({', '.join(names)}) or give the folder of a bundle."
+    raise ModelError(f"there is no model {str(model)!r}", todo=todo)

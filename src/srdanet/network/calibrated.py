@@ -1,4 +1,4 @@
-"""The network with its claimed standard deviation brought to what calibration found."""
+"""The network with its uncertainty multiplied by the factors that calibration found."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ Case = tuple[float, bool, bool]
 CASES: tuple[Case, ...] = tuple(product(CELLS, (False, True), (False, True)))
 
 
-class Widened(nn.Module):
+class Calibrated(nn.Module):
     """One x2 step whose standard deviation is multiplied by a factor of calibration.
 
-    The factor's logarithm is linear in the coarse cell's (log2 of km) between those of `CELLS` and goes on as it is
-    beyond them; where it is unknown whether it is day or night, it is half-way between the two.
+    The factor's logarithm is linear in the coarse cell's (log2 of km) between those of `CELLS` and constant beyond
+    them; where it is unknown whether it is day or night, it is half-way between the two.
 
     Args:
         net: The network.
@@ -38,14 +38,14 @@ class Widened(nn.Module):
         self.net, self.logarithms = net, dict(zip(CASES, logarithms, strict=True))
 
     def forward(self, lst: Tensor, channels: Tensor, context: Tensor) -> tuple[Tensor, Tensor]:
-        """As `SRDANet.forward`."""
+        """Same as `SRDANet.forward`."""
         fine, sigma = self.net(lst, channels, context)
         cell, day, weather = (context[:, [CONTEXT.index(name)]] for name in ("cell", "day", WEATHER[0]))
         cell = torch.nan_to_num(cell, CELLS[1]).clamp(CELLS[-1], CELLS[0])
         night, known = 1 - torch.nan_to_num(day, 0.5), 1 - torch.isnan(weather).to(sigma.dtype)
         total = torch.zeros_like(cell)
-        for (size, dark, told), value in self.logarithms.items():
+        for (size, by_night, with_weather), value in self.logarithms.items():
             share = torch.relu(1 - torch.abs(cell - size))
-            share = share * (night if dark else 1 - night) * (known if told else 1 - known)
+            share = share * (night if by_night else 1 - night) * (known if with_weather else 1 - known)
             total = total + value * share
         return fine, sigma * F.interpolate(torch.exp(total), scale_factor=2, mode="nearest")

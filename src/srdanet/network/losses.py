@@ -26,7 +26,7 @@ def mean_where(x: Tensor, valid: Tensor) -> Tensor:
 
 
 def degrade_exitance(lst: Tensor, valid: Tensor, factor: int = 2) -> tuple[Tensor, Tensor]:
-    """`physics.degrade` for tensors: `(mean T^4)^(1/4)` over valid cells, and where all cells are valid.
+    """`energy.degrade` for tensors: `(mean T^4)^(1/4)` over valid cells, and where all cells are valid.
 
     T is taken relative to 300 K, which keeps float32 exact to 1e-4 K.
     """
@@ -94,5 +94,5 @@ def _band(size: int, taps: Tensor) -> Tensor:
 
 
 def gaussian_nll(error: Tensor, sigma: Tensor, valid: Tensor) -> Tensor:
-    """Negative log likelihood of the error under the claimed standard deviation (both in K)."""
+    """Negative log likelihood of the error under the stated standard deviation (both in K)."""
     return mean_where(torch.log(sigma) + 0.5 * (error.detach() / sigma) ** 2, valid)

@@ -11,14 +11,16 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 import torch
+from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
 from srdanet.network.attention import GCA, box_mean, local_mean
+from srdanet.network.bundle import Bundle
 from srdanet.network.refinement import MFRM
 
-LEVEL, SPREAD = 290.0, 20.0
-"""Mean and spread (K) of land surface temperature, for the network's sense of warm and cold."""
+LEVEL, DEVIATION = 290.0, 20.0
+"""Mean and standard deviation (K) of land surface temperature, by which its level is standardised."""
 DETAIL = 3.0
 """Usual departure (K) of a cell from its surroundings."""
 FAR = 10.0
@@ -28,6 +30,8 @@ FARTHEST = 15.0
 """The most (K) that a fine cell may depart from interpolation, however broken the input; sound input stays below 11."""
 ENOUGH = 0.25
 """Share of a predictor's surroundings that must be known for their mean to fill a gap in full."""
+HALO = 24
+"""Coarse cells of halo; what lies farther changes a result by well under 0.02 K (tests hold it)."""
 
 
 @dataclass(frozen=True)
@@ -61,12 +65,13 @@ class Statistics:
     context_mean: Sequence[float]
     context_std: Sequence[float]
     relative: Sequence[int]
-    """Channels that speak by their departure from the surroundings (elevation, illumination)."""
+    """Channels of which the network sees the departure from their surroundings (elevation, illumination)."""
 
 
 class SRDANet(nn.Module):
-    """One x2 step (batch B, coarse grid h x w, fine grid 2h x 2w)."""
+    """One x2 step (batch B, coarse grid h x w, fine grid 2h x 2w); a `downscaling.rollout.StepModel` of tensors."""
 
+    halo = HALO
     channel_mean: Tensor
     channel_std: Tensor
     context_mean: Tensor
@@ -112,7 +117,7 @@ class SRDANet(nn.Module):
         lst = torch.where(known, lst, 0.0) - LEVEL * valid
         level = local_mean(lst, valid, self.architecture.level_box)
         departure = (lst - level) * valid
-        p = self.primary(torch.cat([(departure / DETAIL).clamp(-FAR, FAR), valid, level / SPREAD], 1))
+        p = self.primary(torch.cat([(departure / DETAIL).clamp(-FAR, FAR), valid, level / DEVIATION], 1))
         a = self.auxiliary(self._fold(auxiliary))
         scale_p, shift_p, scale_a, shift_a = self.modulation(self._standard_context(context)).chunk(4, 1)
         p, a = p * (1 + scale_p) + shift_p, a * (1 + scale_a) + shift_a
@@ -122,6 +127,11 @@ class SRDANet(nn.Module):
         # A hole takes the mean of its surroundings, so that its neighbours are interpolated towards it.
         base = F.interpolate(departure + level, scale_factor=2, mode="bicubic", align_corners=False) + LEVEL
         return base + residual.clamp(-FARTHEST, FARTHEST), torch.exp(log_sigma.clamp(-5, 3))
+
+    def step(self, lst: Tensor, channels: Tensor, context: Tensor) -> tuple[Tensor, Tensor]:
+        """Same as `forward`, under the name that a rollout calls."""
+        out: tuple[Tensor, Tensor] = self(lst, channels, context)
+        return out
 
     def _fold(self, auxiliary: Tensor) -> Tensor:
         """Standardised predictors and the share of them present, folded onto the coarse grid.
@@ -160,3 +170,11 @@ class SRDANet(nn.Module):
     def describe(self) -> dict[str, object]:
         """What a bundle stores to build the same network again."""
         return {"architecture": asdict(self.architecture), "statistics": asdict(self.statistics)}
+
+
+def load_network(bundle: Bundle) -> SRDANet:
+    """The network of a bundle, with its weights: to train on, or to adapt."""
+    config = bundle.config
+    net = SRDANet(Statistics(**config["statistics"]), Architecture(**config["architecture"]))
+    net.load_state_dict(load_file(bundle.folder / "weights.safetensors"))
+    return net.eval()

@@ -51,15 +51,16 @@ CONTEXT: tuple[str, ...] = (
 )
 """What a model may be given on the step's coarse grid, in order.
 
-`lean` is the track's as it lies in the array, `cell` log2 of the coarse cell in km; `east` and `south` are 1 where
-columns and rows run that way, and -1 where they run the other.
+`lean` is the direction of the track (radians) as it lies in the array, `cell` log2 of the coarse cell in km; `east` and
+`south` are 1 where columns and rows run that way, and -1 where they run the other.
 """
 
 
-def turned(*, half: bool, mirror: bool) -> Float32:
-    """What the context is multiplied by when arrays are turned half round or mirrored, left to right.
+def orientation_signs(*, half: bool, mirror: bool) -> Float32:
+    """What the context is multiplied by when arrays are rotated by 180 degrees or mirrored left to right.
 
-    Quarter turns are not foreseen: MODIS resolves less along a scan than across it, and scans lie much as the rows do.
+    There are no rotations by 90 degrees: MODIS resolves less along a scan than across it, and scans lie much as the
+    rows do.
 
     Returns:
         (len(CONTEXT), 1, 1).
@@ -249,7 +250,7 @@ class Stack:
             if name in self._sources:
                 source = self._sources[name]
                 out[i] = _regrid(source.read(rows, cols), source.factor, factor)
-        # All grids run eastward and southward (`grid.geobox_of`); only batches are turned.
+        # All grids run eastward and southward (`grid.geobox_of`); only batches are reoriented.
         scalars = {**self.overpass.context(box), "cell": np.log2(cell_size(box) / 1000), "east": 1.0, "south": 1.0}
         for name, value in scalars.items():
             out[CONTEXT.index(name)] = value

@@ -39,10 +39,13 @@ from srdanet.prepare.survey import bounds_of, touch
 from srdanet.readers import quality
 from srdanet.readers.checksum import digest
 from srdanet.readers.elevation import open_elevation
+from srdanet.readers.era5 import open_era5
 from srdanet.readers.granule import Granule, open_granule
-from srdanet.readers.meteorology import at_overpass, open_era5, open_stations
+from srdanet.readers.meteorology import at_overpass
 from srdanet.readers.quality import Screening
-from srdanet.readers.rasters import open_raster, place_of, suggest_grid, to_grid
+from srdanet.readers.rasters import open_raster, suggest_grid
+from srdanet.readers.resampling import to_grid
+from srdanet.readers.stations_weather import open_stations
 from srdanet.scene import Scene
 from srdanet.variables import BANDS, LST_VARIABLES, NO_CLASS
 
@@ -211,7 +214,7 @@ def _lst_of_rasters(source: Source, others: Sequence[Source], screening: Screeni
 def _coarse_grid(lst: xr.DataArray) -> tuple[GeoBox, bool]:
     """The coarse grid of a plain LST raster, and whether it is the raster's own."""
     try:
-        box = place_of(lst, name="lst")
+        box = geobox_of(lst, name="lst", degrees=True)
         if box.crs is not None and box.crs.projected and cell_size(box) > 0:
             return box, True
     except GridError:
@@ -313,7 +316,7 @@ def nest(image: xr.DataArray, coarse: GeoBox) -> tuple[xr.DataArray, str]:
         GridError: when the image has no place, or lies elsewhere.
     """
     name = str(image.name)
-    place = place_of(image, name=name)
+    place = geobox_of(image, name=name, degrees=True)
     try:
         if nesting(coarse, place).factor <= FINEST:
             return image, "as it is"
@@ -421,7 +424,7 @@ def _read_elevation(
         return [], beside
     tell(f"elevation from {len(here)} files")
     used = source.model_copy(update={"files": here})
-    arrays = {"elevation": open_elevation(used.paths, target)}
+    arrays = {"elevation": open_elevation([file.heights or file.path for file in here], target)}
     return [Reading(arrays, (_raster_record(used, arrays),))], beside
 
 

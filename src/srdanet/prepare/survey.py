@@ -19,14 +19,14 @@ import xarray as xr
 from affine import Affine
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
-from pydantic import BaseModel, ConfigDict, PlainSerializer
+from pydantic import BaseModel, ConfigDict, InstanceOf, PlainSerializer
 
 from srdanet.errors import ArgumentError, SrdanetError
 from srdanet.grid import Tile, lonlat
-from srdanet.readers.elevation import inspect_elevation
-from srdanet.readers.era5_files import read_fields
+from srdanet.readers.elevation import ElevationTile, inspect_elevation
+from srdanet.readers.era5 import read_fields
 from srdanet.readers.filenames import identify
-from srdanet.readers.meteorology import open_stations
+from srdanet.readers.stations_weather import open_stations
 from srdanet.variables import BY_NAME, LST_VARIABLES, UNUSED
 
 Kind = Literal["granule", "elevation", "meteorology", "stations", "raster", "other"]
@@ -106,6 +106,8 @@ class InputFile(Frozen):
     bounds: Bounds | None = None
     span: tuple[Moment, Moment] | None = None
     """First and last time (UTC) of weather."""
+    heights: InstanceOf[ElevationTile] | None = None
+    """What a file of elevation says of itself, so that nobody inspects it again."""
     spec: RasterSpec | None = None
     reason: str = ""
     """Why it cannot serve, for `other`."""
@@ -208,7 +210,7 @@ def _identify(path: Path) -> InputFile:
     if name.endswith((".hgt", ".hgt.zip")) or (name.endswith((".tif", ".tiff")) and _HEIGHTS.search(path.stem)):
         tile = inspect_elevation(path)
         bounds = bounds_of(GeoBox(tile.shape, tile.affine, tile.crs))
-        return InputFile(path=text, kind="elevation", product="heights", bounds=bounds)
+        return InputFile(path=text, kind="elevation", product="heights", bounds=bounds, heights=tile)
     if name.endswith(_WEATHER):
         bounds, span = _extent_of_weather(path)
         return InputFile(path=text, kind="meteorology", product="ERA5", bounds=bounds, span=span)

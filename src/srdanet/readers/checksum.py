@@ -43,7 +43,7 @@ class Expected:
         algorithm, value = algorithm.strip().lower().replace("-", ""), value.strip().lower()
         if algorithm not in (*_HASHES, "cksum") or not value:
             known = ", ".join((*_HASHES, "cksum"))
-            raise ArgumentError(f"{text!r} is no checksum", todo=f"write algorithm:value; algorithms: {known}")
+            raise ArgumentError(f"{text!r} is not a checksum.", todo=f"Write algorithm:value, with one of {known}.")
         return cls(algorithm, value, source)
 
     def verify(self, path: Path) -> None:
@@ -54,8 +54,8 @@ class Expected:
         """
         found = digest(path, self.algorithm)
         if found != self.value:
-            what = f"its {self.algorithm} is {found}, but {self.source} says {self.value}"
-            raise GranuleError(what, where=path, todo="the file is damaged or another version: download it again")
+            what = f"The {self.algorithm} of the file is {found}, but {self.source} says {self.value}."
+            raise GranuleError(what, where=path, todo="The file is damaged or another version. Download it again.")
 
 
 def digest(path: Path, algorithm: str = "sha256") -> str:
@@ -109,8 +109,8 @@ def _from_xml(side: Path, name: str) -> Expected | None:
     try:
         root = ElementTree.parse(side).getroot()
     except (ElementTree.ParseError, OSError) as error:
-        todo = "delete it or download it again"
-        raise GranuleError(f"the file beside the granule is no XML ({error})", where=side, todo=todo) from error
+        todo = "Delete it or download it again."
+        raise GranuleError(f"The file beside the granule is not XML ({error}).", where=side, todo=todo) from error
     for holder in root.iter():
         parts = {child.tag.rpartition("}")[2].lower(): child for child in holder}
         algorithm, value = parts.get("checksumtype", parts.get("algorithm")), parts.get("checksum", parts.get("value"))

@@ -22,19 +22,28 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 from affine import Affine
-from numpy.typing import NDArray
 from odc.geo.crs import CRS
 from odc.geo.geobox import GeoBox
 
+from srdanet.arrays import Float32, Float64
 from srdanet.errors import ArgumentError, GranuleError, GridError, SceneError
-from srdanet.grid import coordinates, windows
-from srdanet.readers.resample import MIN_VALID, corners, sample, splits_for, sub_points
+from srdanet.grid import METRES_PER_DEGREE, coordinates, windows
+from srdanet.readers.resampling import (
+    MIN_VALID,
+    NOWHERE,
+    interpolate,
+    interpolate_within,
+    near_corners,
+    splits_for,
+    sub_points,
+)
 from srdanet.variables import BY_NAME
 
 _SIDES = {2 * n * n: n for n in (1201, 3601)}
 _NAME = re.compile(r"[NS]\d{2}[EW]\d{3}(?=\.|_|$)", re.IGNORECASE)
 _BLOCK_METRES = 60_000.0
-_METRES_PER_DEGREE = 111_000.0
+_KNOT_METRES = 2_000.0
+"""Cell corners are projected at this distance; between them straight lines miss by less than 0.2 m."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +57,11 @@ class ElevationTile:
     shape: tuple[int, int]
 
     @property
+    def name(self) -> str:
+        """The file's name; for a zip archive, that of the `.hgt` in it."""
+        return Path(self.path).name
+
+    @property
     def bounds(self) -> str:
         """Where it lies, for messages."""
         a, (rows, cols) = self.affine, self.shape
@@ -58,48 +72,52 @@ def inspect_elevation(path: str | Path) -> ElevationTile:
     """Where a file of heights lies, without reading its heights.
 
     Raises:
-        GranuleError: when it is missing, damaged, no SRTM name or size, or of several bands.
+        GranuleError: when it is missing, damaged, misnamed, of the wrong size, or of several bands.
         GridError: when it has no CRS or is rotated.
     """
     import rasterio
 
     path = Path(path)
     if not path.is_file():
-        raise GranuleError("no such elevation file", where=path)
+        raise GranuleError("There is no such elevation file.", where=path)
     target = _hgt_target(path) if path.name.lower().endswith((".hgt", ".hgt.zip")) else str(path)
     try:
         with rasterio.open(target) as file:
             affine, shape, crs, count = file.transform, file.shape, file.crs, file.count
     except rasterio.errors.RasterioIOError as error:
-        todo = "elevation is read from .hgt (or .hgt.zip) and GeoTIFF; download it again"
-        raise GranuleError(f"cannot be opened as elevation ({error})", where=path, todo=todo) from error
+        todo = "Elevation is read from .hgt (or .hgt.zip) and GeoTIFF. Download the file again."
+        raise GranuleError(f"The file cannot be opened as elevation ({error}).", where=path, todo=todo) from error
     if count != 1:
-        raise GranuleError(f"has {count} bands; a file of heights has one", where=path)
+        raise GranuleError(
+            f"The file has {count} bands.", where=path, todo="Give a file of heights, which has one band."
+        )
     if crs is None:
-        raise GridError("has no CRS", where=path, todo="assign one, such as gdal_edit.py -a_srs EPSG:4326")
+        raise GridError("The file has no CRS.", where=path, todo="Assign one, such as gdal_edit.py -a_srs EPSG:4326.")
     if affine.b or affine.d or affine.e > 0 or affine.a < 0:
-        raise GridError("is rotated or upside down", where=path, todo="warp it north up first")
+        raise GridError("The raster is rotated or upside down.", where=path, todo="Warp it north up first (gdalwarp).")
     return ElevationTile(target, CRS(crs.to_wkt()), affine, shape)
 
 
 def _hgt_target(path: Path) -> str:
     """What rasterio opens for a `.hgt` or `.hgt.zip`, after checking name and size."""
     if _NAME.match(path.name) is None:
-        todo = "a .hgt file holds no place; name it by its south-west corner"
-        raise GranuleError("is not named like N44E005.hgt", where=path, todo=todo)
+        todo = "A .hgt file does not say where it lies. Name it by its south-west corner."
+        raise GranuleError("The file is not named like N44E005.hgt.", where=path, todo=todo)
     target, size = str(path), path.stat().st_size
     if path.suffix.lower() == ".zip":
         try:
             with zipfile.ZipFile(path) as archive:
                 inner = [i for i in archive.infolist() if i.filename.lower().endswith(".hgt")]
         except zipfile.BadZipFile as error:
-            raise GranuleError("is no zip archive, or is cut off", where=path, todo="download it again") from error
+            raise GranuleError(
+                "The file is not a zip archive, or is cut off.", where=path, todo="Download it again."
+            ) from error
         if len(inner) != 1 or _NAME.match(inner[0].filename) is None:
-            raise GranuleError("holds no single .hgt named like N44E005.hgt", where=path)
+            raise GranuleError("The archive does not hold exactly one .hgt named like N44E005.hgt.", where=path)
         target, size = f"/vsizip/{path.resolve()}/{inner[0].filename}", inner[0].file_size
     if size not in _SIDES:
-        todo = "1 arc second files hold 3601 x 3601 values of two bytes, 3 arc seconds 1201 x 1201"
-        raise GranuleError(f"has {size} bytes; no SRTM tile has that size", where=path, todo=todo)
+        todo = "A tile has 3601 x 3601 (1 arc second) or 1201 x 1201 values of two bytes. Download it again."
+        raise GranuleError(f"The file has {size} bytes; no SRTM tile has that size.", where=path, todo=todo)
     return target
 
 
@@ -139,14 +157,16 @@ def _lattices(tiles: Sequence[ElevationTile]) -> list[_Lattice]:
     return groups
 
 
-def open_elevation(paths: str | Path | Sequence[str | Path], geobox: GeoBox) -> xr.DataArray:
+def open_elevation(
+    files: str | Path | ElevationTile | Sequence[str | Path | ElevationTile], geobox: GeoBox
+) -> xr.DataArray:
     """Mean height of every cell of a grid, from all the SRTM files that touch it.
 
     Args:
-        paths: `.hgt`, `.hgt.zip` (1201 x 1201 or 3601 x 3601, named like N44E005) or GeoTIFF of
-            one band in any CRS, in metres. Voids are the file's nodata value and whatever lies outside
-            -500 to 9000 m (so -32768 and -32767 untagged too). Where files of different rasters
-            overlap, the one given first wins.
+        files: `.hgt`, `.hgt.zip` (1201 x 1201 or 3601 x 3601, named like N44E005) or GeoTIFF of
+            one band in any CRS, in metres; or what `inspect_elevation` says of them, which spares a second look.
+            Voids are the file's nodata value and whatever lies outside -500 to 9000 m (so -32768 and -32767
+            untagged too). Where files of different rasters overlap, the one given first wins.
         geobox: The target grid.
 
     Returns:
@@ -159,78 +179,96 @@ def open_elevation(paths: str | Path | Sequence[str | Path], geobox: GeoBox) -> 
         SceneError: when no file gives a height on the grid.
         ArgumentError: when no file is given.
     """
-    given = [paths] if isinstance(paths, str | Path) else list(paths)
-    if not given:
-        raise ArgumentError("no elevation file given")
-    tiles = [inspect_elevation(p) for p in given]
+    given = [files] if isinstance(files, str | Path | ElevationTile) else files
+    tiles = [file if isinstance(file, ElevationTile) else inspect_elevation(file) for file in given]
+    if not tiles:
+        raise ArgumentError("No elevation file is given.")
     lattices = _lattices(tiles)
-    cell = abs(geobox.affine.a) * (_METRES_PER_DEGREE if geobox.crs and geobox.crs.geographic else 1)
+    cell = abs(geobox.affine.a) * (METRES_PER_DEGREE if geobox.crs and geobox.crs.geographic else 1)
     block = int(np.clip(_BLOCK_METRES / cell, 16, 512))
+    every = max(1, int(_KNOT_METRES / cell))
     out = np.full(geobox.shape, np.nan, dtype=np.float32)
-    used: set[str] = set()
+    used: set[ElevationTile] = set()
     for window in windows((geobox.shape[0], geobox.shape[1]), block, 0):
-        out[window.inner] = _block_mean(lattices, geobox[window.inner], used)
+        part = geobox[window.inner]
+        pieces = [piece for lattice in lattices for piece in _pieces(lattice, part, every)]
+        used |= {tile for piece in pieces for tile in piece.tiles}
+        out[window.inner] = _mean(pieces, (part.shape[0], part.shape[1]))
     if not np.isfinite(out).any():
-        covered = "; ".join(f"{Path(t.path).name}: {t.bounds}" for t in tiles[:4])
-        raise SceneError(
-            "no elevation file gives a height on the grid", where=covered, todo="give the tiles of this place"
-        )
-    attrs: dict[str, object] = {"units": "m", "long_name": BY_NAME["elevation"].long_name, "regridded": "mean"}
-    attrs |= {"sources": [Path(t.path).name for t in tiles if t.path in used], "assumed": _assumed(tiles)}
+        covered = "; ".join(f"{tile.name}: {tile.bounds}" for tile in tiles[:4])
+        todo = "Give the tiles of this place."
+        raise SceneError("No elevation file has a height on the grid.", where=covered, todo=todo)
+    other = sorted({tile.name for tile in tiles if not tile.path.lower().endswith(".hgt")})
+    attrs = {
+        "units": "m",
+        "long_name": BY_NAME["elevation"].long_name,
+        "regridded": "mean",
+        "sources": [tile.name for tile in tiles if tile in used],
+        "assumed": [f"{', '.join(other)}: heights are metres above EGM96"] if other else [],
+    }
     return xr.DataArray(out, dims=("y", "x"), coords=coordinates(geobox), attrs=attrs, name="elevation")
 
 
-def _assumed(tiles: Sequence[ElevationTile]) -> list[str]:
-    other = sorted({Path(t.path).name for t in tiles if not t.path.lower().endswith(".hgt")})
-    return [f"{', '.join(other)}: heights are metres above EGM96"] if other else []
+@dataclass(frozen=True)
+class _Piece:
+    """The heights around a block of cells, from the tiles of one lattice."""
+
+    heights: Float32
+    """m, NaN = void or beyond the tiles."""
+    cols: Float32
+    """Of each corner of the block's cells, (y + 1, x + 1), in `heights`, whose first post is 0."""
+    rows: Float32
+    tiles: tuple[ElevationTile, ...]
+    complete: bool
+    """Whether every point of the block lies among known heights."""
+
+    def at(self, cols: Float32, rows: Float32) -> Float32:
+        """Heights at points of the block, m, NaN = unknown."""
+        read = interpolate_within if self.complete else interpolate
+        return read(self.heights, (rows, cols))
 
 
-def _block_mean(lattices: Sequence[_Lattice], geobox: GeoBox, used: set[str]) -> NDArray[np.float64]:
-    """Mean height of each cell of one block; notes in `used` which files were read."""
-    pieces = []
-    for lattice in lattices:
-        x, y = corners(geobox, lattice.crs)
-        piece = _read(lattice, x, y, used)
-        if piece is not None:
-            pieces.append((*piece, x, y, 360.0 if lattice.crs.geographic else None))
+def _pieces(lattice: _Lattice, geobox: GeoBox, every: int) -> Iterator[_Piece]:
+    """The part of a lattice around a block; several where the block crosses the lattice's own end of the circle."""
+    x, y = near_corners(geobox, lattice.crs, every)
+    on = np.isfinite(x) & np.isfinite(y)
+    for turn in (0.0, 360.0, -360.0) if lattice.crs.geographic else (0.0,):
+        if not on.any():
+            return
+        col, row = ~lattice.affine * (x + turn, y)
+        (row0, row1), (col0, col1) = (
+            (int(np.floor(place[on].min())) - 2, int(np.ceil(place[on].max())) + 2) for place in (row, col)
+        )
+        hits = list(_overlaps(lattice, (row0, row1), (col0, col1)))
+        if not hits:
+            continue
+        heights = np.full((row1 - row0, col1 - col0), np.nan, dtype=np.float32)
+        for tile, source, target in hits:
+            part = heights[target]
+            heights[target] = np.where(np.isnan(part), _heights(tile, source), part)
+        cols, rows = (
+            np.where(on, place - first - 0.5, NOWHERE).astype(np.float32) for place, first in ((col, col0), (row, row0))
+        )
+        complete = bool(on.all()) and not np.isnan(heights).any()
+        yield _Piece(heights, cols, rows, tuple(tile for tile, _, _ in hits), complete)
+
+
+def _mean(pieces: Sequence[_Piece], shape: tuple[int, int]) -> Float64:
+    """Mean height of each cell of a block, m, the first piece first; NaN where fewer than half of a cell is known."""
     if not pieces:
-        return np.full(geobox.shape, np.nan)
-    splits = max(2, *(splits_for(x, y, affine) for _, affine, x, y, _ in pieces))
-    total, count = np.zeros(geobox.shape), np.zeros(geobox.shape)
-    for places in zip(*(sub_points(x, y, splits) for _, _, x, y, _ in pieces), strict=True):
-        height = np.full(geobox.shape, np.nan)
-        for (heights, affine, _, _, period), (px, py) in zip(pieces, places, strict=True):
-            here = sample(heights, affine, px, py, order=1, period=period)
-            height = np.where(np.isnan(height), here, height)
+        return np.full(shape, np.nan)
+    splits = max(2, *(splits_for(piece.cols, piece.rows, Affine.identity()) for piece in pieces))
+    total, count = np.zeros(shape), np.zeros(shape, dtype=np.int32)
+    for places in zip(*(sub_points(piece.cols, piece.rows, splits) for piece in pieces), strict=True):
+        height = pieces[0].at(*places[0])
+        for piece, place in zip(pieces[1:], places[1:], strict=True):
+            unknown = np.isnan(height)
+            height[unknown] = piece.at(*(axis[unknown] for axis in place))
         known = np.isfinite(height)
         total += np.where(known, height, 0)
         count += known
     enough = count >= MIN_VALID * splits**2
     return np.where(enough, total / np.where(enough, count, 1), np.nan)
-
-
-def _read(
-    lattice: _Lattice, x: NDArray[np.float64], y: NDArray[np.float64], used: set[str]
-) -> tuple[NDArray[np.float32], Affine] | None:
-    """The heights around the points (x, y) as one image, or None where no file of the lattice touches them."""
-    finite = np.isfinite(x) & np.isfinite(y)
-    if not finite.any():
-        return None
-    for turn in (0.0, 360.0, -360.0) if lattice.crs.geographic else (0.0,):
-        col, row = ~lattice.affine * (x[finite] + turn, y[finite])
-        row0, row1 = int(np.floor(row.min())) - 2, int(np.ceil(row.max())) + 2
-        col0, col1 = int(np.floor(col.min())) - 2, int(np.ceil(col.max())) + 2
-        hits = list(_overlaps(lattice, (row0, row1), (col0, col1)))
-        if hits:
-            break
-    else:
-        return None
-    out = np.full((row1 - row0, col1 - col0), np.nan, dtype=np.float32)
-    for tile, source, target in hits:
-        part = out[target]
-        out[target] = np.where(np.isnan(part), _heights(tile, source), part)
-        used.add(tile.path)
-    return out, lattice.affine * Affine.translation(col0, row0)
 
 
 Slices = tuple[slice, slice]
@@ -241,15 +279,16 @@ def _overlaps(
 ) -> Iterator[tuple[ElevationTile, Slices, Slices]]:
     """Which part of which tile fills which part of a window of the lattice."""
     for tile, top, left in lattice.members:
-        spans = []
-        for (first, last), start, size in ((rows, top, tile.shape[0]), (cols, left, tile.shape[1])):
-            a, b = max(first, start), min(last, start + size)
-            spans.append((slice(a - start, b - start), slice(a - first, b - first), b > a))
-        if all(s[2] for s in spans):
-            yield tile, (spans[0][0], spans[1][0]), (spans[0][1], spans[1][1])
+        (first, end), (west, east) = (
+            (max(low, start), min(high, start + size))
+            for (low, high), start, size in ((rows, top, tile.shape[0]), (cols, left, tile.shape[1]))
+        )
+        if first < end and west < east:
+            source = slice(first - top, end - top), slice(west - left, east - left)
+            yield tile, source, (slice(first - rows[0], end - rows[0]), slice(west - cols[0], east - cols[0]))
 
 
-def _heights(tile: ElevationTile, part: Slices) -> NDArray[np.float32]:
+def _heights(tile: ElevationTile, part: Slices) -> Float32:
     """A part of one tile, m, voids NaN."""
     import rasterio
 
@@ -258,7 +297,9 @@ def _heights(tile: ElevationTile, part: Slices) -> NDArray[np.float32]:
         with rasterio.open(tile.path) as file:
             raw = file.read(1, window=rasterio.windows.Window.from_slices(*part), masked=True)
     except rasterio.errors.RasterioIOError as error:
-        raise GranuleError(f"heights cannot be read ({error})", where=tile.path, todo="download it again") from error
-    heights = np.asarray(raw.filled(0), dtype=np.float32)
-    void = np.ma.getmaskarray(raw) | ~((heights >= limits.low) & (heights <= limits.high))
-    return np.where(void, np.float32(np.nan), heights)
+        raise GranuleError(
+            f"The heights cannot be read ({error}).", where=tile.path, todo="Download the file again."
+        ) from error
+    heights = np.asarray(raw.data, dtype=np.float32)
+    known = ~np.ma.getmaskarray(raw) & (heights >= limits.low) & (heights <= limits.high)
+    return np.where(known, heights, np.float32(np.nan))

@@ -1,11 +1,23 @@
 """ERA5 files of any layout read into one set of hours, in physical units, with units and ranges checked.
 
+The Climate Data Store hands out NetCDF of two layouts, zip archives of them, and GRIB. Every file becomes images with
+one set of names: `time` (UTC, the end of the hour for accumulated fields), `latitude` and `longitude` both ascending,
+the provider's units.
+
+Old NetCDF (to 2024): `time`, classic format, packed int16, latitude descending,
+longitude 0-360, `expver` as a dimension where final and preliminary data meet. New:
+`valid_time`, `number` and `expver` beside it, instantaneous and accumulated variables
+in separate files, handed out as one zip. GRIB is read by GDAL; its units are left as
+the provider's (GDAL would turn K into degrees Celsius).
+
 Source: ERA5 single levels (Hersbach et al. 2020), 0.25 degrees, hourly.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import io
+import zipfile
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,10 +26,13 @@ from numpy.typing import ArrayLike, NDArray
 from odc.geo.crs import CRS
 from odc.geo.geobox import GeoBox
 
+from srdanet.arrays import Float64
 from srdanet.errors import ArgumentError, GranuleError
-from srdanet.readers.era5_files import read_fields
-from srdanet.readers.resample import corners
+from srdanet.readers.resampling import corners
 from srdanet.variables import BY_NAME
+
+Crop = Callable[[xr.DataArray], xr.DataArray]
+"""Cuts an image stack down before its values are read."""
 
 _UNITS = {
     "t2m": ("K", "kelvin"),
@@ -32,6 +47,8 @@ _HOUR = np.timedelta64(3600, "s")
 _MARGIN = np.timedelta64(7 * 3600, "s")
 _LAND_STEP = 0.2
 """Grid step (degrees) below which a file is ERA5-Land, whose `ssrd` runs on from 00 UTC."""
+_GRIB_NAMES = {"2T": "t2m", "2D": "d2m", "10U": "u10", "10V": "v10", "SSRD": "ssrd", "SWVL1": "swvl1"}
+_AXES = {"lat": "latitude", "lon": "longitude"}
 
 
 def open_era5(
@@ -57,36 +74,43 @@ def open_era5(
     """
     given = [Path(p) for p in ([paths] if isinstance(paths, str | Path) else paths)]
     if not given:
-        raise ArgumentError("no file of weather data given")
-    notes: list[str] = []
+        raise ArgumentError("No file of weather data is given.")
     fields: dict[str, list[xr.DataArray]] = {}
-    seen: list[str] = []
+    extents: set[str] = set()
+    notes: dict[str, None] = {}
 
     def crop(image: xr.DataArray) -> xr.DataArray:
-        seen.append(extent(image))
+        extents.add(extent(image))
         return _near_time(_near_place(image, around), time)
 
     for path in given:
         for image in read_fields(path, crop):
-            if image.size:
-                fields.setdefault(str(image.name), []).append(_checked_unit(image, path, notes))
+            name, unit = str(image.name), str(image.attrs.get("units", "")).strip()
+            if not image.size:
+                continue
+            if not unit:
+                notes[f"{path.name}: {name} has no unit; taken as {_UNITS[name][0]}"] = None
+            elif unit not in _UNITS[name]:
+                todo = f"Convert it to {_UNITS[name][0]}."
+                raise GranuleError(f"{name} is in {unit!r}, which this package does not read.", where=path, todo=todo)
+            fields.setdefault(name, []).append(image)
     if not fields:
-        todo = "ask the Climate Data Store for this date and area, a degree larger on each side"
-        raise GranuleError(
-            "no hour near the time and place asked for", where="; ".join(sorted(set(seen))[:4]), todo=todo
-        )
+        todo = "Ask the Climate Data Store for this date and area, a degree larger on each side."
+        where = "; ".join(sorted(extents)[:4])
+        raise GranuleError("The files hold no hour near the time and place asked for.", where=where, todo=todo)
     joined = {name: _joined(name, parts) for name, parts in fields.items()}
-    out = xr.merge(_quantities(joined, notes), join="outer", compat="override", combine_attrs="drop")
-    for name in out.data_vars:
-        known = BY_NAME[str(name)]
+    out = xr.merge(_quantities(joined), join="outer", compat="override", combine_attrs="drop")
+    if "ssrd" in joined and _is_land(joined["ssrd"]):
+        notes["a grid finer than 0.2 degrees is taken as ERA5-Land: ssrd runs on from 00 UTC"] = None
+    for name in map(str, out.data_vars):
+        known = BY_NAME[name]
         out[name].attrs = {"units": known.unit, "long_name": known.long_name}
         values = out[name].values
         if ((values < known.low) | (values > known.high)).any():
             limits = f"{np.nanmin(values):.6g} to {np.nanmax(values):.6g} {known.unit}"
-            raise GranuleError(
-                f"{name} runs from {limits}, beyond what is possible", where=given[0], todo="check the unit"
-            )
-    return out.assign_attrs(assumed=notes, sources=[p.name for p in given])
+            what = f"{name} runs from {limits}, beyond what is possible."
+            raise GranuleError(what, where=given[0], todo="Check the unit.")
+    return out.assign_attrs(assumed=list(notes), sources=[p.name for p in given])
 
 
 def extent(image: xr.DataArray) -> str:
@@ -141,24 +165,12 @@ def moments(time: ArrayLike) -> NDArray[np.datetime64]:
     try:
         return np.asarray(time).astype("datetime64[ns]")
     except (TypeError, ValueError) as error:
-        raise ArgumentError(f"{time!r} is no time", todo="give numpy datetime64 in UTC") from error
+        raise ArgumentError(f"{time!r} is not a time.", todo="Give numpy datetime64 in UTC.") from error
 
 
-def step_of(axis: NDArray[np.float64]) -> float:
+def step_of(axis: Float64) -> float:
     """Usual spacing of an axis; 0 where it has one point."""
     return float(np.median(np.abs(np.diff(axis)))) if axis.size > 1 else 0.0
-
-
-def _checked_unit(image: xr.DataArray, path: Path, notes: list[str]) -> xr.DataArray:
-    name, unit = str(image.name), str(image.attrs.get("units", "")).strip()
-    if unit in _UNITS[name]:
-        return image
-    if unit:
-        todo = f"this package reads {name} in {_UNITS[name][0]}"
-        raise GranuleError(f"{name} is in {unit!r}", where=path, todo=todo)
-    note = f"{path.name}: {name} has no unit; taken as {_UNITS[name][0]}"
-    notes.extend([] if note in notes else [note])
-    return image
 
 
 def _joined(name: str, parts: list[xr.DataArray]) -> xr.DataArray:
@@ -169,7 +181,7 @@ def _joined(name: str, parts: list[xr.DataArray]) -> xr.DataArray:
     return out.isel(time=first).rename(name)
 
 
-def _quantities(fields: dict[str, xr.DataArray], notes: list[str]) -> list[xr.DataArray]:
+def _quantities(fields: dict[str, xr.DataArray]) -> list[xr.DataArray]:
     """What the package uses, from what the files hold; small negatives left by packing become zero."""
     out = [fields[n].astype(np.float32) for n in ("t2m", "d2m") if n in fields]
     if "u10" in fields and "v10" in fields:
@@ -178,21 +190,161 @@ def _quantities(fields: dict[str, xr.DataArray], notes: list[str]) -> list[xr.Da
     elif "si10" in fields:
         out.append(fields["si10"].astype(np.float32).rename("wind"))
     if "ssrd" in fields:
-        power = _hourly(fields["ssrd"], notes) / 3600.0
+        power = _hourly(fields["ssrd"]) / 3600.0
         out.append(power.where(~((power < 0) & (power > -1)), 0.0).astype(np.float32).rename("ssrd"))
     if "swvl1" in fields:
         water = fields["swvl1"]
         out.append(water.where(~((water < 0) & (water > -0.01)), 0.0).astype(np.float32))
     if not out:
-        raise GranuleError(f"only {', '.join(fields)} in the files", todo="wind needs both u10 and v10")
+        raise GranuleError(f"The files hold only {', '.join(fields)}.", todo="Wind needs both u10 and v10.")
     return out
 
 
-def _hourly(energy: xr.DataArray, notes: list[str]) -> xr.DataArray:
+def _is_land(image: xr.DataArray) -> bool:
+    return 0 < step_of(image["latitude"].values) < _LAND_STEP
+
+
+def _hourly(energy: xr.DataArray) -> xr.DataArray:
     """Energy of each hour; ERA5-Land sums up from 00 UTC, so that the hour before is taken off."""
-    if not 0 < step_of(energy["latitude"].values) < _LAND_STEP:
+    if not _is_land(energy):
         return energy
-    notes.append("a grid finer than 0.2 degrees is taken as ERA5-Land: ssrd runs on from 00 UTC")
     before = energy.assign_coords(time=energy["time"].values + _HOUR).reindex(time=energy["time"])
     starts = energy["time"].dt.hour == 1
     return energy - before.where(~starts, 0.0)
+
+
+def read_fields(path: Path, crop: Crop) -> Iterator[xr.DataArray]:
+    """The variables of one file that this package uses, each (time, latitude, longitude), loaded.
+
+    Raises:
+        GranuleError: when the file is missing, damaged, of another format, or holds none of them.
+    """
+    if not path.is_file():
+        raise GranuleError("There is no such file of weather data.", where=path)
+    with path.open("rb") as file:
+        magic = file.read(4)
+    if magic == b"PK\x03\x04":
+        try:
+            with zipfile.ZipFile(path) as archive:
+                for member in archive.namelist():
+                    yield from _decode(archive.read(member), f"{path}!{member}", crop)
+        except zipfile.BadZipFile as error:
+            raise GranuleError("The zip archive is damaged.", where=path, todo="Download it again.") from error
+    else:
+        yield from _decode(path, str(path), crop)
+
+
+def _decode(source: Path | bytes, where: str, crop: Crop) -> list[xr.DataArray]:
+    if isinstance(source, bytes):
+        magic = source[:4]
+    else:
+        with source.open("rb") as file:
+            magic = file.read(4)
+    if magic == b"GRIB":
+        found = list(_read_grib(source, where, crop))
+    elif magic[:3] == b"CDF" or magic == b"\x89HDF":
+        found = list(_read_netcdf(source, "scipy" if magic[:3] == b"CDF" else "h5netcdf", where, crop))
+    else:
+        raise GranuleError(
+            "The file is neither NetCDF nor GRIB nor a zip of them.", where=where, todo="Download it again."
+        )
+    if not found:
+        todo = f"Ask the Climate Data Store for {', '.join(_UNITS)}."
+        raise GranuleError("The file holds none of the variables this package uses.", where=where, todo=todo)
+    return found
+
+
+def _read_netcdf(source: Path | bytes, engine: str, where: str, crop: Crop) -> Iterator[xr.DataArray]:
+    opened = io.BytesIO(source) if isinstance(source, bytes) else source
+    try:
+        with xr.open_dataset(opened, engine=engine, decode_timedelta=False) as file:
+            for name in file.data_vars:
+                if str(name) in _UNITS:
+                    yield crop(_standard(file[name], f"{where} ({name})")).load()
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise GranuleError(
+            f"The file cannot be read as NetCDF ({error}).", where=where, todo="Download it again."
+        ) from error
+
+
+def _standard(image: xr.DataArray, where: str) -> xr.DataArray:
+    """One variable with this package's axis names, order and nothing else."""
+    image = image.rename({old: new for old, new in _AXES.items() if old in image.coords})
+    if "valid_time" in image.coords:
+        moment = image.coords["valid_time"]
+        if moment.dims == ("valid_time",):
+            image = image.drop_vars("time", errors="ignore").rename(valid_time="time")
+        elif moment.dims in ((), ("time",)):
+            image = image.assign_coords(time=(moment.dims, moment.values))
+        else:
+            raise GranuleError("It holds several forecasts per start time.", where=where, todo="Choose one step first.")
+    if "expver" in image.dims:
+        image = _final_first(image)
+    for dim in image.dims:
+        if dim not in ("time", "latitude", "longitude"):
+            if image.sizes[dim] > 1:
+                what = f"It holds {image.sizes[dim]} values along {dim}."
+                raise GranuleError(what, where=where, todo=f"Choose one {dim} first.")
+            image = image.isel({dim: 0})
+    if "time" in image.coords and "time" not in image.dims:
+        image = image.expand_dims("time")
+    lacking = {"time", "latitude", "longitude"} - set(image.dims)
+    if lacking or not {"time", "latitude", "longitude"} <= set(image.coords):
+        raise GranuleError(f"It has no {', '.join(sorted(lacking)) or 'coordinates'}.", where=where)
+    keep = ("time", "latitude", "longitude")
+    image = image.drop_vars([c for c in image.coords if c not in keep]).transpose(*keep)
+    axes = {a: np.round(image[a].values.astype(np.float64), 5) for a in keep[1:]}
+    times = image["time"].values.astype("datetime64[ns]")
+    return image.assign_coords({"time": times} | {a: (a, v) for a, v in axes.items()}).sortby("latitude")
+
+
+def _final_first(image: xr.DataArray) -> xr.DataArray:
+    """Final data (expver 1), and preliminary data (expver 5) where there are none yet."""
+    order = np.argsort([int(v) for v in image["expver"].values], kind="stable")
+    out = image.isel(expver=int(order[0]), drop=True)
+    for i in order[1:]:
+        out = out.fillna(image.isel(expver=int(i), drop=True))
+    return out.assign_attrs(image.attrs)
+
+
+def _read_grib(source: Path | bytes, where: str, crop: Crop) -> Iterator[xr.DataArray]:
+    import rasterio
+
+    layers: dict[str, dict[np.datetime64, xr.DataArray]] = {}
+    try:
+        with rasterio.Env(GRIB_NORMALIZE_UNITS="NO"):
+            opened = rasterio.MemoryFile(source).open() if isinstance(source, bytes) else rasterio.open(source)
+            with opened as file:
+                a = file.transform
+                latitude = np.round(a.f + a.e * (np.arange(file.height) + 0.5), 5)
+                longitude = np.round(a.c + a.a * (np.arange(file.width) + 0.5), 5)
+                for band in range(1, file.count + 1):
+                    tags = file.tags(band)
+                    name = _GRIB_NAMES.get(tags.get("GRIB_ELEMENT", ""))
+                    if name is None:
+                        continue
+                    seconds = int(tags["GRIB_VALID_TIME"].split()[0])
+                    time = np.datetime64(seconds, "s").astype("datetime64[ns]")
+                    image = xr.DataArray(
+                        file.read(band, masked=True).filled(np.nan)[None],
+                        coords={"time": [time], "latitude": latitude, "longitude": longitude},
+                        dims=("time", "latitude", "longitude"),
+                        attrs={"units": tags.get("GRIB_UNIT", "").strip("[]")},
+                    )
+                    cut = crop(image.sortby("latitude"))
+                    if cut.sizes["time"]:
+                        if time in layers.setdefault(name, {}):
+                            raise GranuleError(
+                                f"The file holds several {name} of {time}.", where=where, todo="Choose one member."
+                            )
+                        layers[name][time] = cut
+                    else:
+                        layers.setdefault(name, {})
+    except rasterio.errors.RasterioError as error:
+        raise GranuleError(
+            f"The file cannot be read as GRIB ({error}).", where=where, todo="Download it again."
+        ) from error
+    for name, images in layers.items():
+        if images:
+            first = next(iter(images.values()))
+            yield xr.concat([images[t] for t in sorted(images)], "time").rename(name).assign_attrs(first.attrs)

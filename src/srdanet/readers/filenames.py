@@ -51,22 +51,22 @@ def identify(path: str | Path) -> GranuleName:
     name = Path(path).name
     match = _NAME.fullmatch(name)
     if match is None:
-        todo = "granules are named like MOD11A1.A2020197.h26v05.061.2020198093245.hdf; keep the provider's name"
-        raise GranuleError("this is not the name of a MODIS granule", where=path, todo=todo)
+        todo = "Keep the provider's name, such as MOD11A1.A2020197.h26v05.061.2020198093245.hdf."
+        raise GranuleError("This is not the name of a MODIS granule.", where=path, todo=todo)
     product, collection = match["product"].upper(), match["collection"]
     if product not in PRODUCTS:
-        raise ProductError(f"product {product} is not known", where=path, todo=f"known: {', '.join(PRODUCTS)}")
+        raise ProductError(f"Product {product} is not known.", where=path, todo=f"Known: {', '.join(PRODUCTS)}.")
     if collection not in COLLECTIONS:
-        todo = f"download collection {COLLECTIONS[-1]}"
+        todo = f"Download collection {COLLECTIONS[-1]}."
         known = " and ".join(COLLECTIONS)
-        raise ProductError(f"collection {collection} is not known, only {known}", where=path, todo=todo)
+        raise ProductError(f"Collection {collection} is not known, only {known}.", where=path, todo=todo)
     year, day = int(match["year"]), int(match["doy"])
     days = 365 + calendar.isleap(year)
     if not (year and 1 <= day <= days):
-        raise GranuleError(f"day {day} of {year} in its name does not exist", where=path)
+        raise GranuleError(f"Day {day} of {year} in the name does not exist.", where=path)
     try:
         tile = Tile.parse(match["tile"])
     except ArgumentError as error:
-        raise GranuleError(f"the tile in its name does not exist: {error.what}", where=path) from error
+        raise GranuleError(f"The tile in the name does not exist: {error.what}", where=path) from error
     date = dt.date(year, 1, 1) + dt.timedelta(days=day - 1)
     return GranuleName(product, date, tile, collection, match["produced"])

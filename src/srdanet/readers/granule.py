@@ -22,15 +22,13 @@ from srdanet.readers.filenames import GranuleName, identify
 from srdanet.readers.quality import cf_attributes
 from srdanet.readers.tables import Layer, Product, product_of
 
-__all__ = ["Granule", "GranuleName", "identify", "open_granule"]
-
 
 @dataclass(frozen=True)
 class Granule:
     """One granule, opened."""
 
     product: str
-    """Short name, a key of `table.PRODUCTS`."""
+    """Short name, a key of `tables.PRODUCTS`."""
     tile: Tile
     date: dt.date
     """Day of acquisition (first day of a period; the day of interest of MCD43A3)."""
@@ -58,7 +56,7 @@ def open_granule(
     """Read a MODIS granule (HDF4-EOS, sinusoidal tile).
 
     Args:
-        path: The file. A file renamed by hand is told by its metadata.
+        path: The file. A file renamed by hand is identified by its metadata.
         layers: Our names of the layers to read; None for all in the product table.
         raw: Give counts as stored, fill values included, instead of physical values.
         checksum: What the provider states, as `algorithm:value` (md5, sha256, cksum, ...). Without it,
@@ -111,23 +109,27 @@ def _identity(path: Path, description: hdf4.Description, beside: str | None) -> 
     """What the granule is, by its name and by its metadata, which must agree."""
     try:
         named: GranuleName | None = identify(path)
-    except GranuleError as error:
-        named, unnamed = None, error
+    except GranuleError:  # renamed by hand: the metadata may still tell
+        named = None
     text = description.text("CoreMetadata") or description.text("OldCoreMetadata")
     core = odl.parse(text, path) if text else odl.Block("")
     local = core.value("LOCALGRANULEID")
     inside = _inside(path, str(local), core) if local else None
-    known = {"its name": named, "its metadata": inside, "the .met beside it": identify(beside) if beside else None}
+    known = {"The name": named, "the metadata": inside, "the .met beside it": identify(beside) if beside else None}
     said = {source: name for source, name in known.items() if name is not None}
     (first, name), *others = said.items() if said else [("", None)]
     if name is None or (named is None and inside is None):
-        todo = "neither name nor metadata tell the granule: give it the provider's name back"
-        raise GranuleError(f"{unnamed.what}, and its metadata holds no LOCALGRANULEID", where=path, todo=todo)
+        todo = "Give the file the provider's name back."
+        raise GranuleError(
+            "Neither the name nor the metadata (LOCALGRANULEID) says which granule this is.", where=path, todo=todo
+        )
     for source, other in others:
         for part in ("product", "date", "tile", "collection"):
             if getattr(name, part) != getattr(other, part):
-                what = f"{first} says {part} {getattr(name, part)}, but {source} says {getattr(other, part)}"
-                raise GranuleError(what, where=path, todo="it is mislabelled: download it again under its own name")
+                what = f"{first} says {part} {getattr(name, part)}, but {source} says {getattr(other, part)}."
+                raise GranuleError(
+                    what, where=path, todo="The file is mislabelled. Download it again under its own name."
+                )
     return name
 
 
@@ -136,7 +138,7 @@ def _inside(path: Path, local: str, core: odl.Block) -> GranuleName:
     try:
         name = identify(local)
     except SrdanetError as error:
-        what = f"its metadata names it {local[:80]!r}: {error.what}"
+        what = f"The metadata name the granule {local[:80]!r}. {error.what}"
         raise GranuleError(what, where=path, todo=error.todo) from error
     short, version = core.value("SHORTNAME"), core.value("VERSIONID")
     first, last = core.value("RANGEBEGINNINGDATE"), core.value("RANGEENDINGDATE")
@@ -148,8 +150,8 @@ def _inside(path: Path, local: str, core: odl.Block) -> GranuleName:
     )
     if wrong:
         said = f"{short}, collection {version}, {first} to {last}"
-        todo = "the file is damaged or was pieced together: download it again"
-        raise GranuleError(f"its metadata contradicts itself: {name}, but {said}", where=path, todo=todo)
+        todo = "The file is damaged or was pieced together. Download it again."
+        raise GranuleError(f"The metadata contradict themselves: {name}, but {said}.", where=path, todo=todo)
     return name
 
 
@@ -171,20 +173,22 @@ def _places(
             cut = any(g.shape != tile.geobox(row.level).shape for g in grids.values() if g.name.startswith(row.grid))
             if cut and not required:
                 continue
-            todo = "it is damaged or holds a selection only: download it again, or name the layers it has"
-            raise GranuleError(f"it lacks {row.sds!r} ({product.short_name} {row.name})", where=path, todo=todo)
+            todo = "The file is damaged or holds a selection only. Download it again, or name the layers it has."
+            raise GranuleError(f"The file lacks {row.sds!r} ({product.short_name} {row.name}).", where=path, todo=todo)
         # Tools that cut granules add the cell size to the grid's name.
         if not grid.name.startswith(row.grid):
-            raise GranuleError(f"{row.sds} lies in grid {grid.name}, not in {row.grid}", where=path)
+            raise GranuleError(
+                f"{row.sds} lies in grid {grid.name}, not in {row.grid}.", where=path, todo="Download it again."
+            )
         box, whole = struct_metadata.geobox(grid, tile, row.level, path)
         shape, dtype = description.fields[row.sds]
         if shape != grid.shape or dtype != row.dtype or grid.fields[row.sds] != f"DFNT_{row.dtype.upper()}":
             found = f"{shape} {dtype}, StructMetadata says {grid.shape} {grid.fields[row.sds]}"
-            todo = f"expected {row.dtype}: the file is damaged or of another make, download it again"
-            raise GranuleError(f"{row.sds} is {found}", where=path, todo=todo)
+            todo = f"It should be {row.dtype}. The file is damaged or of another make. Download it again."
+            raise GranuleError(f"{row.sds} is {found}.", where=path, todo=todo)
         places.append((row, box, whole))
     if not places:
-        raise GranuleError(f"it holds no layer of {product.short_name}", where=path)
+        raise GranuleError(f"The file holds no layer of {product.short_name}.", where=path)
     return places
 
 
@@ -195,8 +199,8 @@ def _packing(path: Path, row: Layer, attributes: Mapping[str, Any]) -> tuple[int
     """
 
     def refuse(key: str, table: object) -> GranuleError:
-        what = f"{row.sds} says {key} {attributes[key]!r}, the product table {table}"
-        return GranuleError(what, where=path, todo="the file is damaged or of another make: download it again")
+        what = f"{row.sds} says {key} {attributes[key]!r}, the product table {table}."
+        return GranuleError(what, where=path, todo="The file is damaged or of another make. Download it again.")
 
     def number(key: str) -> float | None:
         value = attributes.get(key)
@@ -247,7 +251,7 @@ def _physical(row: Layer, counts: NDArray[Any], fill: int | None, valid: tuple[i
 def _attributes(
     identity: GranuleName, row: Layer, fill: int | None, valid: tuple[int, int], raw: bool
 ) -> dict[str, Any]:
-    """What a layer tells of itself, with the way from counts to values."""
+    """Name, unit, source and packing of a layer."""
     attrs: dict[str, Any] = {"long_name": row.long_name, "units": row.unit, "source": f"{identity} {row.sds}"}
     if row.kind == "quantity":
         attrs["packing"] = f"count * {row.scale} + {row.offset}, valid counts {valid[0]} to {valid[1]}"

@@ -1,7 +1,7 @@
 """HDF4 files read in a child process, which may die without harm.
 
 The HDF4 library crashes on some damaged files, or never comes back. So a persistent
-child (`_child.py`) reads; it is started at the first file, used for all, and started
+child (`hdf4_worker.py`) reads; it is started at the first file, used for all, and started
 anew after it died or the library reported an error, after which it is not to be
 trusted. Every way a file can fail ends here in one `GranuleError`.
 """
@@ -29,16 +29,16 @@ from srdanet.errors import GranuleError, MissingExtraError
 
 TIMEOUT = 120.0
 """Seconds one file may take before its reader is ended."""
-_AGAIN = "download it again"
+_AGAIN = "Download it again."
 _LONGEST = 1 << 26
 _MAGIC = b"\x0e\x03\x13\x01"
 _OTHERS = (
-    (b"\x89HDF\r\n\x1a\n", "an HDF5 file, not HDF4", "this product comes as HDF4 (.hdf) from the provider"),
-    (b"CDF", "a NetCDF file, not HDF4", "open it as a raster"),
-    (b"II*\0", "a TIFF file, not HDF4", "open it as a raster"),
-    (b"MM\0*", "a TIFF file, not HDF4", "open it as a raster"),
-    (b"PK\x03\x04", "a ZIP archive, not HDF4", "unpack it"),
-    (b"\x1f\x8b", "a gzip file, not HDF4", "unpack it"),
+    (b"\x89HDF\r\n\x1a\n", "an HDF5 file, not HDF4", "Download this product as HDF4 (.hdf) from the provider."),
+    (b"CDF", "a NetCDF file, not HDF4", "Open it as a raster."),
+    (b"II*\0", "a TIFF file, not HDF4", "Open it as a raster."),
+    (b"MM\0*", "a TIFF file, not HDF4", "Open it as a raster."),
+    (b"PK\x03\x04", "a ZIP archive, not HDF4", "Unpack it."),
+    (b"\x1f\x8b", "a gzip file, not HDF4", "Unpack it."),
 )
 
 
@@ -59,31 +59,33 @@ class Description:
 
 
 def check_magic(path: Path) -> None:
-    """Refuse at once what is no HDF4 file by its first bytes.
+    """Refuse at once what is not an HDF4 file by its first bytes.
 
     Raises:
-        GranuleError: when it is absent, no file, empty, unreadable or of another format.
+        GranuleError: when it is absent, not a file, empty, unreadable or of another format.
     """
     if not path.exists():
-        raise GranuleError("there is no such file", where=path)
+        raise GranuleError("There is no such file.", where=path)
     if not path.is_file():
-        raise GranuleError("it is a folder or device, not a file", where=path, todo="give the path of one granule")
+        raise GranuleError(
+            "The path is a folder or device, not a file.", where=path, todo="Give the path of one granule."
+        )
     try:
         with path.open("rb") as file:
             head = file.read(512)
     except OSError as error:
-        raise GranuleError(f"it cannot be read: {error.strerror}", where=path) from error
+        raise GranuleError(f"The file cannot be read: {error.strerror}.", where=path) from error
     if not head:
-        raise GranuleError("the file is empty", where=path, todo=f"the download failed: {_AGAIN}")
+        raise GranuleError("The file is empty.", where=path, todo=f"The download failed. {_AGAIN}")
     if head.startswith(_MAGIC):
         return
     for magic, what, todo in _OTHERS:
         if head.startswith(magic):
-            raise GranuleError(f"it is {what}", where=path, todo=todo)
+            raise GranuleError(f"The file is {what}.", where=path, todo=todo)
     if head.lstrip()[:1] == b"<":
-        todo = "the server sent a page, often its login page: check the account and download it again"
-        raise GranuleError("it is a web page or XML text, not HDF4", where=path, todo=todo)
-    raise GranuleError("it is no HDF4 file: its first bytes are wrong", where=path, todo=_AGAIN)
+        todo = f"The server sent a page, often its login page. Check the account. {_AGAIN}"
+        raise GranuleError("The file is a web page or XML text, not HDF4.", where=path, todo=todo)
+    raise GranuleError("The file is not HDF4: its first bytes are wrong.", where=path, todo=_AGAIN)
 
 
 def describe(path: Path, timeout: float = TIMEOUT) -> Description:
@@ -135,8 +137,8 @@ class _Reader:
         if ready is None or "error" in ready:
             what = ready["error"] if ready else f"it ended with code {self.process.wait()}"
             self.end()
-            todo = "pip install --force-reinstall pyhdf"
-            raise MissingExtraError(f"the HDF4 reader does not start: {what}", todo=todo)
+            todo = "Install it again: pip install --force-reinstall pyhdf"
+            raise MissingExtraError(f"The HDF4 reader does not start: {what}.", todo=todo)
 
     @property
     def pipes(self) -> tuple[IO[bytes], IO[bytes]]:
@@ -240,20 +242,22 @@ def _request(
             _reader = None
             reader.end()
     if "error" in reply:
-        raise GranuleError(f"it cannot be read as HDF4: {reply['error']}", where=path, todo=f"damaged: {_AGAIN}")
+        raise GranuleError(
+            f"The file cannot be read as HDF4: {reply['error']}.", where=path, todo=f"It is damaged. {_AGAIN}"
+        )
     return reply, arrays
 
 
 def _death(path: Path, code: int, timeout: float | None) -> GranuleError:
     if timeout is not None:
-        todo = f"the file is damaged ({_AGAIN}) or the disk is slow (allow a longer timeout)"
-        return GranuleError(f"reading it did not end within {timeout:g} s", where=path, todo=todo)
+        todo = f"The file is damaged, or the disk is slow. {_AGAIN} Else allow a longer timeout."
+        return GranuleError(f"Reading the file did not end within {timeout:g} s.", where=path, todo=todo)
     try:
         cause = signal.Signals(-code).name if code < 0 else f"exit code {code}"
     except ValueError:
         cause = f"exit code {code}"
-    todo = f"the file is very likely damaged: {_AGAIN}; if others fail too, check the memory left"
-    return GranuleError(f"the HDF4 library crashed on it ({cause})", where=path, todo=todo)
+    todo = f"The file is very likely damaged. {_AGAIN} If others fail too, check the memory left."
+    return GranuleError(f"The HDF4 library crashed on the file ({cause}).", where=path, todo=todo)
 
 
 def _after_fork() -> None:

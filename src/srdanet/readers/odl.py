@@ -150,4 +150,6 @@ class _Tokens:
 
     def error(self, what: str) -> GranuleError:
         line = self.text.count("\n", 0, self.at) + 1
-        return GranuleError(f"damaged metadata text, line {line}: {what}", where=self.where, todo="download it again")
+        return GranuleError(
+            f"The metadata text is damaged in line {line}: {what}.", where=self.where, todo="Download it again."
+        )

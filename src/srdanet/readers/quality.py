@@ -16,9 +16,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from srdanet.arrays import Mask
 from srdanet.errors import ArgumentError
-
-Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -33,7 +32,9 @@ class BitField:
 
     def __post_init__(self) -> None:
         if len(self.meanings) != 2 ** (self.last - self.first + 1):
-            raise ArgumentError(f"field {self.name} has {len(self.meanings)} meanings for its values")
+            raise ArgumentError(
+                f"Field {self.name} has {len(self.meanings)} meanings, which is not one for each of its values."
+            )
 
     @property
     def mask(self) -> int:
@@ -225,7 +226,7 @@ def keep_band(qc: ArrayLike, band: int, table: Table = QC_500M, *, usable: Seque
     fields = {field.name: field for field in table}
     if f"band_{band}" not in fields:
         names = ", ".join(name for name in fields if name.startswith("band_"))
-        raise ArgumentError(f"band {band} has no quality in this table", todo=f"it has {names}")
+        raise ArgumentError(f"Band {band} has no quality in this table.", todo=f"Ask for one of {names}.")
     words = _words(qc, bits=table[-1].last + 1)
     good = np.isin(np.arange(16), usable)
     keep: Mask = good[fields[f"band_{band}"].of(words)] & (fields["produced"].of(words) < 2)
@@ -244,7 +245,7 @@ class Screening:
     """What to keep: thresholds for all quality layers, with their defaults.
 
     Raises:
-        ArgumentError: when `lst_error_max` is below 1 K (nothing would be left) or no number.
+        ArgumentError: when `lst_error_max` is below 1 K (nothing would be left) or NaN.
     """
 
     lst_error_max: float = 2.0
@@ -270,10 +271,10 @@ class Screening:
 
     def __post_init__(self) -> None:
         if math.isnan(self.lst_error_max) or self.lst_error_max < 1:
-            todo = "the product's error classes are 1, 2 and 3 K; write inf to keep all"
-            raise ArgumentError(f"lst_error_max {self.lst_error_max} K leaves no cell", todo=todo)
+            todo = "The product's error classes are 1, 2 and 3 K. Write inf to keep all."
+            raise ArgumentError(f"lst_error_max {self.lst_error_max} K leaves no cell.", todo=todo)
         if not set(self.band_quality) <= set(range(16)):
-            raise ArgumentError(f"band_quality {self.band_quality}: qualities run from 0 to 15")
+            raise ArgumentError(f"band_quality {self.band_quality} is not within 0 to 15.")
 
     def keep_lst(self, qc: ArrayLike) -> Mask:
         """`keep_lst` with these thresholds."""
@@ -297,7 +298,7 @@ def _words(words: ArrayLike, bits: int) -> NDArray[np.integer]:
     """Words as unsigned integers; floats are refused, since NaN has no bits."""
     array = np.asarray(words)
     if array.dtype.kind not in "iu":
-        raise ArgumentError(f"quality words are integers, not {array.dtype}", todo="open the layer as counts")
+        raise ArgumentError(f"Quality words are integers, not {array.dtype}.", todo="Open the layer as counts.")
     if array.dtype.itemsize * 8 < bits:
-        raise ArgumentError(f"words of {array.dtype} are too narrow for a table of {bits} bits")
+        raise ArgumentError(f"Words of {array.dtype} are too narrow for a table of {bits} bits.")
     return array.view(f"u{array.dtype.itemsize}") if array.dtype.kind == "i" else array

@@ -19,9 +19,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import constants
 
+from srdanet.arrays import Float64
 from srdanet.errors import ArgumentError, GranuleError
 
-Doubles = NDArray[np.float64]
 Times = NDArray[np.datetime64]
 
 STEFAN_BOLTZMANN = constants.Stefan_Boltzmann
@@ -59,25 +59,25 @@ class Longwave:
     longitude: float
     time: Times
     """(n,) UTC, rising."""
-    up: Doubles
+    up: Float64
     """(n,) W m-2, emitted and reflected by the surface; NaN = missing."""
-    down: Doubles
+    down: Float64
     """(n,) W m-2, from the sky; NaN = missing."""
-    emissivity: Doubles | None = None
+    emissivity: Float64 | None = None
     """(n,) broadband, where the record gives it."""
 
-    def lst(self, emissivity: float | None = None) -> Doubles:
+    def lst(self, emissivity: float | None = None) -> Float64:
         """Surface temperature (n,) K, NaN = missing.
 
         Args:
             emissivity: Broadband; default: the record's own.
 
         Raises:
-            ArgumentError: when neither gives an emissivity, or it is none.
+            ArgumentError: when neither gives an emissivity, or it is out of range.
         """
         chosen = self.emissivity if emissivity is None else emissivity
         if chosen is None:
-            raise ArgumentError(f"{self.name} records no emissivity", todo="give one, such as 0.97")
+            raise ArgumentError(f"{self.name} records no emissivity.", todo="Give one, such as 0.97.")
         return skin_temperature(self.up, self.down, chosen)
 
     def at(self, time: np.datetime64, emissivity: float | None = None) -> float:
@@ -94,7 +94,7 @@ class Longwave:
         return float(values[after - 1] + share * (values[after] - values[after - 1]))
 
 
-def skin_temperature(up: ArrayLike, down: ArrayLike, emissivity: ArrayLike) -> Doubles:
+def skin_temperature(up: ArrayLike, down: ArrayLike, emissivity: ArrayLike) -> Float64:
     """Temperature of a grey surface, `((up - (1 - e) down) / (e sigma))^(1/4)`.
 
     Args:
@@ -110,9 +110,11 @@ def skin_temperature(up: ArrayLike, down: ArrayLike, emissivity: ArrayLike) -> D
     """
     e = np.asarray(emissivity, dtype=np.float64)
     if ((e <= 0) | (e > 1)).any():
-        raise ArgumentError(f"emissivity runs from {e.min():g} to {e.max():g}", todo="it is above 0 and at most 1")
+        raise ArgumentError(
+            f"The emissivity runs from {e.min():g} to {e.max():g}.", todo="Give one above 0 and at most 1."
+        )
     emitted = np.asarray(up, dtype=np.float64) - (1 - e) * np.asarray(down, dtype=np.float64)
-    kelvin: Doubles = (np.where(emitted > 0, emitted, np.nan) / (e * STEFAN_BOLTZMANN)) ** 0.25
+    kelvin: Float64 = (np.where(emitted > 0, emitted, np.nan) / (e * STEFAN_BOLTZMANN)) ** 0.25
     return kelvin
 
 
@@ -124,16 +126,17 @@ def open_longwave(path: str | Path) -> Longwave:
     """
     path = Path(path)
     if not path.is_file():
-        raise GranuleError("no such station file", where=path)
+        raise GranuleError("There is no such station file.", where=path)
     read = _READERS.get(path.suffix.lower())
     if read is None:
-        raise GranuleError("is no station file known here", where=path, todo=f"ends with one of {', '.join(_READERS)}")
+        todo = f"Give a file that ends with one of {', '.join(_READERS)}."
+        raise GranuleError("This is not a station file known here.", where=path, todo=todo)
     try:
         return read(path)
     except (ValueError, IndexError, KeyError, TypeError, OSError) as error:
         if isinstance(error, GranuleError):
             raise
-        raise GranuleError(f"cannot be read ({error!r})", where=path) from error
+        raise GranuleError(f"The file cannot be read ({error!r}).", where=path, todo="Download it again.") from error
 
 
 def open_listed(path: str | Path) -> tuple[Longwave, ...]:
@@ -145,15 +148,16 @@ def open_listed(path: str | Path) -> tuple[Longwave, ...]:
     path = Path(path)
     rows = _rows(path)
     if not rows or not set(LIST_COLUMNS) <= set(rows[0]):
-        todo = f"it has a header and the columns {', '.join(LIST_COLUMNS)}"
-        raise GranuleError("is no list of stations", where=path, todo=todo)
+        todo = f"Give a table with a header and the columns {', '.join(LIST_COLUMNS)}."
+        raise GranuleError("This is not a list of stations.", where=path, todo=todo)
     found = []
     for row in rows:
         record = open_longwave(path.parent / row["file"])
         try:
             emissivity = float(row["emissivity"])
         except ValueError as error:
-            raise GranuleError(f"gives {row['file']} the emissivity {row['emissivity']!r}", where=path) from error
+            what = f"The list gives {row['file']} the emissivity {row['emissivity']!r}, which is not a number."
+            raise GranuleError(what, where=path) from error
         found.append(replace(record, emissivity=np.full(record.time.shape, emissivity)))
     return tuple(found)
 
@@ -174,8 +178,8 @@ def _surfrad_checked(path: Path) -> Longwave:
     """Quality controlled file: a header of names, UTC as yyyymmdd and hhmm, -9999.9 = missing."""
     site = SURFRAD_SITES.get(path.name[:3].lower())
     if site is None:
-        todo = f"its name must begin with one of {', '.join(SURFRAD_SITES)}"
-        raise GranuleError("does not say which station it is of", where=path, todo=todo)
+        todo = f"Let its name begin with one of {', '.join(SURFRAD_SITES)}."
+        raise GranuleError("The file does not say which station it is of.", where=path, todo=todo)
     header, *lines = path.read_text(encoding="ascii").splitlines()
     columns = [header.split().index(name) for name in ("Date", "Time", "LWup", "LWdn")]
     rows = np.array([[float(line.split()[i]) for i in columns] for line in lines if line.strip()])
@@ -192,10 +196,12 @@ def _arm(path: Path) -> Longwave:
         held = file.variables
         absent = {"up_long_hemisp", "down_long_hemisp_shaded", "base_time", "time_offset", "lat", "lon"} - held.keys()
         if absent:
-            raise GranuleError(f"lacks {', '.join(sorted(absent))}", where=path, todo="give a SIRS radiation file")
+            raise GranuleError(
+                f"The file lacks {', '.join(sorted(absent))}.", where=path, todo="Give a SIRS radiation file."
+            )
 
-        def good(name: str) -> Doubles:
-            values: Doubles = np.asarray(held[name].data, dtype=np.float64)
+        def good(name: str) -> Float64:
+            values: Float64 = np.asarray(held[name].data, dtype=np.float64)
             flags = held.get(f"qc_{name}")
             return values if flags is None else np.where(np.asarray(flags.data) == 0, values, np.nan)
 
@@ -212,15 +218,16 @@ def _ozflux(path: Path) -> Longwave:
     name = path.name.split("_")[0]
     sites = {row["sitename"]: row for row in _rows(path.parent / OZFLUX_SITES)}
     if name not in sites:
-        raise GranuleError(f"{OZFLUX_SITES} holds no site {name!r}", where=path, todo="begin the name with the site's")
+        raise GranuleError(
+            f"{OZFLUX_SITES} has no site {name!r}.", where=path, todo="Let the file's name begin with the site's."
+        )
     site, rows = sites[name], _rows(path)
     try:
         zone = ZoneInfo(site["standard_timezone"])
     except ZoneInfoNotFoundError as error:
-        todo = "install the system's time zones, or the package tzdata"
-        raise GranuleError(
-            f"the time zone {site['standard_timezone']} is not known here", where=path, todo=todo
-        ) from error
+        todo = "Install the system's time zones, or the package tzdata."
+        what = f"The time zone {site['standard_timezone']} is not known here."
+        raise GranuleError(what, where=path, todo=todo) from error
     local = (dt.datetime.fromisoformat(row["local_time"]).replace(tzinfo=zone) for row in rows)
     times = np.array([moment.astimezone(dt.UTC).replace(tzinfo=None) for moment in local], dtype="datetime64[ns]")
     up, down, emissivity = (
@@ -236,7 +243,7 @@ _READERS: Mapping[str, Callable[[Path], Longwave]] = MappingProxyType(
 
 def _rows(path: Path) -> list[dict[str, str]]:
     if not path.is_file():
-        raise GranuleError("no such table", where=path)
+        raise GranuleError("There is no such table.", where=path)
     with path.open(encoding="utf-8-sig", newline="") as file:
         return list(csv.DictReader(file))
 
@@ -246,9 +253,9 @@ def _record(
     latitude: float,
     longitude: float,
     time: Times,
-    up: Doubles,
-    down: Doubles,
-    emissivity: Doubles | None = None,
+    up: Float64,
+    down: Float64,
+    emissivity: Float64 | None = None,
 ) -> Longwave:
     """A record in order of time, without impossible values."""
     if not (-90 <= latitude <= 90 and -180 <= longitude <= 180) or not time.size:

@@ -20,6 +20,7 @@ import xarray as xr
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 
+from srdanet.arrays import Float64
 from srdanet.errors import GranuleError, SceneError
 from srdanet.grid import lonlat
 from srdanet.variables import BY_NAME, WEATHER
@@ -48,13 +49,15 @@ def open_stations(path: str | Path) -> xr.Dataset:
     """
     path = Path(path)
     if not path.is_file():
-        raise GranuleError("no such station table", where=path)
+        raise GranuleError("There is no such station table.", where=path)
     try:
         names, rows = _table(path)
     except (UnicodeDecodeError, csv.Error) as error:
-        raise GranuleError(f"is no table in UTF-8 ({error})", where=path, todo="save it as CSV, UTF-8") from error
+        raise GranuleError(
+            f"The file is not a table in UTF-8 ({error}).", where=path, todo="Save it as CSV in UTF-8."
+        ) from error
     if not rows:
-        raise GranuleError("holds no rows", where=path)
+        raise GranuleError("The table holds no rows.", where=path)
     places = sorted({r[1] for r in rows})
     times = np.unique(np.array([r[0] for r in rows]))
     data = np.full((len(names), len(places), times.size), np.nan, dtype=np.float32)
@@ -74,8 +77,8 @@ def _table(path: Path) -> tuple[list[str], list[Row]]:
         reader.fieldnames = header
         names = [c for c in WEATHER if c in header]
         if not {"time", "longitude", "latitude"} <= set(header) or not names:
-            todo = f"needs time, longitude, latitude and some of {', '.join(WEATHER)}"
-            raise GranuleError(f"columns are {', '.join(header) or 'none'}", where=path, todo=todo)
+            todo = f"It needs time, longitude, latitude and some of {', '.join(WEATHER)}."
+            raise GranuleError(f"The columns are {', '.join(header) or 'none'}.", where=path, todo=todo)
         return names, [_row(line, names, f"{path}, line {reader.line_num}") for line in reader]
 
 
@@ -85,20 +88,22 @@ def _row(line: dict[str, str], names: list[str], where: str) -> Row:
         place = float(line["longitude"]), float(line["latitude"])
         values = [float(line[n]) if (line[n] or "").strip() else np.nan for n in names]
     except (ValueError, TypeError) as error:
-        raise GranuleError(f"cannot be read ({error})", where=where, todo="times like 2020-07-15T03:30") from error
+        raise GranuleError(
+            f"The row cannot be read ({error}).", where=where, todo="Write times like 2020-07-15T03:30."
+        ) from error
     if moment.tzinfo is not None:
         moment = moment.astimezone(datetime.UTC).replace(tzinfo=None)
     if not (-180 <= place[0] <= 360 and -90 <= place[1] <= 90):
-        raise GranuleError(f"no place on Earth: longitude {place[0]:g}, latitude {place[1]:g}", where=where)
+        raise GranuleError(f"Longitude {place[0]:g}, latitude {place[1]:g} is not a place on Earth.", where=where)
     for name, value in zip(names, values, strict=True):
         known = BY_NAME[name]
         if value < known.low or value > known.high:
-            what = f"{name} = {value:g} is impossible in {known.unit}"
-            raise GranuleError(what, where=where, todo="temperatures are read in K; leave missing fields empty")
+            what = f"{name} = {value:g} is impossible in {known.unit}."
+            raise GranuleError(what, where=where, todo="Temperatures are read in K. Leave missing fields empty.")
     return np.datetime64(moment, "ns"), place, values
 
 
-def stations_at(met: xr.Dataset, geobox: GeoBox, moments: NDArray[np.datetime64]) -> dict[str, NDArray[np.float64]]:
+def stations_at(met: xr.Dataset, geobox: GeoBox, moments: NDArray[np.datetime64]) -> dict[str, Float64]:
     """Each variable on a grid: linear in time at each station, then weighted by inverse squared distance.
 
     A station counts where it has values within three hours around the moment.
@@ -134,12 +139,12 @@ def stations_at(met: xr.Dataset, geobox: GeoBox, moments: NDArray[np.datetime64]
         lons, lats, when = (met[c].values for c in ("longitude", "latitude", "time"))
         where = f"stations lie at {lats.min():.2f} to {lats.max():.2f} N, {lons.min():.2f} to {lons.max():.2f} E"
         span = f"{np.datetime_as_string(when[0], 'm')} to {np.datetime_as_string(when[-1], 'm')} UTC"
-        what = f"no station within {FARTHEST_KM:g} km has values at the overpass"
-        raise SceneError(what, where=f"{where}, {span}", todo="add stations or moments, or use ERA5")
+        what = f"No station within {FARTHEST_KM:g} km has values at the overpass."
+        raise SceneError(what, where=f"{where}, {span}", todo="Add stations or times, or use ERA5.")
     return images
 
 
-def _at(series: xr.DataArray, moments: NDArray[np.datetime64]) -> NDArray[np.float64]:
+def _at(series: xr.DataArray, moments: NDArray[np.datetime64]) -> Float64:
     """One station's value at each moment, linear between neighbours at most three hours apart, else NaN."""
     if not series.size:
         return np.full(moments.shape, np.nan)

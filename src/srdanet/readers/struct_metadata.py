@@ -44,7 +44,11 @@ def grids(text: str, where: object) -> dict[str, Grid]:
     structure = odl.parse(text, where).find("GridStructure")
     found = [_grid(block, where) for block in structure.blocks] if structure is not None else []
     if not found:
-        raise GranuleError("it holds no HDF-EOS grid", where=where, todo="swath (level 2) files are not supported")
+        raise GranuleError(
+            "The file holds no HDF-EOS grid.",
+            where=where,
+            todo="Give a tile (level 3): swaths (level 2) are not supported.",
+        )
     return {grid.name: grid for grid in found}
 
 
@@ -56,14 +60,14 @@ def _grid(block: odl.Block, where: object) -> Grid:
         radius, *rest = _floats(values["ProjParams"], 8)
         name, projection = str(values["GridName"]), values["Projection"]
     except (KeyError, TypeError, ValueError) as error:
-        todo = "download it again"
-        raise GranuleError(f"StructMetadata describes its grid badly: {error!r}", where=where, todo=todo) from error
+        what = f"StructMetadata describes its grid badly: {error!r}."
+        raise GranuleError(what, where=where, todo="Download it again.") from error
     central_meridian, false_easting, false_northing = rest[3], rest[5], rest[6]
     strange = central_meridian or false_easting or false_northing or values.get("GridOrigin", "") not in _ORIGINS
     if projection != "GCTP_SNSOID" or abs(radius - SPHERE_RADIUS) > 1e-3 or strange:
         said = f"{projection}, radius {radius:.3f} m"
-        todo = "use the product in the provider's own sinusoidal tiles, or export it as GeoTIFF"
-        raise GranuleError(f"grid {name} is not the MODIS sinusoidal grid ({said})", where=where, todo=todo)
+        todo = "Use the product in the provider's own sinusoidal tiles, or export it as GeoTIFF."
+        raise GranuleError(f"Grid {name} is not the MODIS sinusoidal grid ({said}).", where=where, todo=todo)
     return Grid(name, shape, (ul[0], ul[1]), (lr[0], lr[1]), _fields(block))
 
 
@@ -82,13 +86,13 @@ def _fields(block: odl.Block) -> dict[str, str]:
 def _floats(value: odl.Value, least: int) -> list[float]:
     numbers = [float(item) for item in value if isinstance(item, (int, float))] if isinstance(value, list) else []
     if len(numbers) < least:
-        raise ValueError(f"{value!r} is no list of numbers")
+        raise ValueError(f"{value!r} is not a list of numbers")
     return numbers
 
 
 def _count(value: odl.Value) -> int:
     if not isinstance(value, int) or value < 1:
-        raise ValueError(f"{value!r} is no number of cells")
+        raise ValueError(f"{value!r} is not a number of cells")
     return value
 
 
@@ -107,17 +111,19 @@ def geobox(grid: Grid, tile: Tile, level: Level, where: object) -> tuple[GeoBox,
     if (rows, cols) == exact.shape:
         miss = max(abs(left - box.left), abs(top - box.top), abs(right - box.right), abs(bottom - box.bottom))
         if miss > CORNER_TOLERANCE:
-            todo = "its name or its content belongs to another granule: download it again"
-            raise GranuleError(f"grid {grid.name} is not in tile {tile}: off by {miss:.3f} m", where=where, todo=todo)
+            todo = "The name or the content belongs to another granule. Download it again."
+            raise GranuleError(f"Grid {grid.name} is not in tile {tile}: off by {miss:.3f} m.", where=where, todo=todo)
         return exact, True
     size = level.metres
     drift = max(abs((right - left) - cols * size), abs((top - bottom) - rows * size))
     if drift > CORNER_TOLERANCE * 10:
-        todo = "the file is damaged, or was resampled: use the provider's granule or export it as GeoTIFF"
-        what = f"the corners of grid {grid.name} do not fit {rows} x {cols} cells of {size:.4f} m"
+        todo = "The file is damaged, or was resampled. Use the provider's granule or export it as GeoTIFF."
+        what = f"The corners of grid {grid.name} do not fit {rows} x {cols} cells of {size:.4f} m."
         raise GranuleError(what, where=where, todo=todo)
     if right <= box.left or left >= box.right or bottom >= box.top or top <= box.bottom:
-        raise GranuleError(f"grid {grid.name} does not touch tile {tile} of its name", where=where)
+        raise GranuleError(
+            f"Grid {grid.name} does not touch tile {tile} of its name.", where=where, todo="Download it again."
+        )
     col, row = (left - box.left) / size, (box.top - top) / size
     if max(abs(col - round(col)), abs(row - round(row))) < _LATTICE_TOLERANCE:
         left, top = box.left + round(col) * size, box.top - round(row) * size

@@ -80,7 +80,7 @@ class Product:
             if layer.name == name:
                 return layer
         names = ", ".join(layer.name for layer in self.layers)
-        raise ProductError(f"has no layer {name!r}", where=self.short_name, todo=f"its layers: {names}")
+        raise ProductError(f"There is no layer {name!r}.", where=self.short_name, todo=f"Its layers: {names}.")
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -230,6 +230,6 @@ def product_of(short_name: str) -> Product:
         ProductError: when it is not in the table.
     """
     if short_name not in PRODUCTS:
-        todo = f"known products: {', '.join(PRODUCTS)}"
-        raise ProductError(f"product {short_name!r} is not known", todo=todo)
+        todo = f"Known products: {', '.join(PRODUCTS)}."
+        raise ProductError(f"Product {short_name!r} is not known.", todo=todo)
     return PRODUCTS[short_name]

@@ -1,9 +1,10 @@
-"""From samples to batches: crops, turns, clouds, noise and dropped predictors, all seeded by the batch's number."""
+"""From samples to batches: crops, rotations, clouds, noise and dropped predictors, all seeded by the batch's number."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -12,39 +13,26 @@ from scipy.ndimage import gaussian_filter
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from srdanet.arrays import Float32, Mask, repeat
 from srdanet.interpolation import interpolate
-from srdanet.predictors.stack import CHANNELS, CLASSES, CONTEXT, turned
-from srdanet.training.samples import Sample
+from srdanet.predictors.stack import CHANNELS, CLASSES, CONTEXT, orientation_signs
+from srdanet.training.config import Recipe
+from srdanet.training.sources import Sample
 from srdanet.variables import BANDS, WEATHER
 
-Floats = NDArray[np.float32]
+REORIENTED = 0.25
+"""How often a sample is rotated by 180 degrees, and how often mirrored; the context tells, MODIS being asymmetric."""
 
 
-@dataclass(frozen=True)
-class Recipe:
-    """How one source is drawn."""
-
-    weight: float
-    """Share of the batches."""
-    batch: int
-    """Samples in a batch."""
-    crop: int
-    """Side of the crop, coarse cells."""
-    noise: float = 0.0
-    """Noise (K) added to the coarse LST."""
-
-
-TURNS = 0.25
-"""How often a sample is turned half round, and how often mirrored; the context says so, for MODIS is not symmetric."""
-
-
-@dataclass(frozen=True)
-class BatchStep:
-    """The tensors of one step, channels first."""
+class BatchStep(NamedTuple):
+    """The tensors of one step; NaN = missing."""
 
     channels: Tensor
+    """(B, len(CHANNELS), 2h, 2w)."""
     context: Tensor
+    """(B, len(CONTEXT), h, w)."""
     truth: Tensor
+    """(B, 1, 2h, 2w) K."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +41,7 @@ class Batch:
 
     source: str
     lst: Tensor
+    """(B, 1, h, w) K, NaN = missing."""
     steps: tuple[BatchStep, ...]
 
 
@@ -69,15 +58,15 @@ DROPS: tuple[tuple[float, tuple[str, ...]], ...] = (
 )
 """Channels dropped together, and how often: any product may be missing in production."""
 NEVER_SEEN = 1e9
-"""Spread of a quantity that no sample holds."""
+"""Standard deviation of a quantity that no sample holds: standardised, it is next to zero whatever its value."""
 GAPS = 0.1
-"""How often what images bring is missing in part: beyond a line, where one ends, or under clouds, as often."""
+"""How often the channels of images are missing in part: half of the time beyond a line, half under clouds."""
 IMAGES = np.array([name not in ("elevation", "slope", "illumination") for name in CHANNELS])
-"""Channels that images bring; terrain is known everywhere or nowhere."""
-STRAYS = 0.1
-"""How often some cells stray from what lies there: a cloud that nobody masked, snow, a fire."""
-STRAY = (-25.0, 5.0)
-"""By how much (K), at most; each cell by half of that or more."""
+"""Channels that come from images; terrain is known everywhere or nowhere."""
+OUTLIERS = 0.1
+"""How often a sample gets outlier cells: a cloud that no mask has caught, snow, a fire."""
+OUTLIER = (-25.0, 5.0)
+"""By how much (K) they depart, at most; each cell by half of that or more."""
 CONTEXT_DROPS: tuple[tuple[float, tuple[str, ...]], ...] = (
     (0.30, WEATHER),
     (0.08, ("season_sin", "season_cos", "sun_elevation")),
@@ -109,7 +98,7 @@ class Batches(Dataset[Batch]):
 
 
 def draw(samples: Sequence[Sample], recipe: Recipe, rng: np.random.Generator, *, augment: bool = True) -> Batch:
-    """One batch from samples of one source."""
+    """One batch from samples of one source; without `augment`, only cropped."""
     picks = [samples[i] for i in rng.integers(0, len(samples), recipe.batch)]
     parts = [_one(sample, recipe, rng, augment=augment) for sample in picks]
     lst = torch.from_numpy(np.stack([lst for lst, _ in parts])[:, None])
@@ -122,15 +111,15 @@ def draw(samples: Sequence[Sample], recipe: Recipe, rng: np.random.Generator, *,
 
 def _one(
     sample: Sample, recipe: Recipe, rng: np.random.Generator, *, augment: bool
-) -> tuple[Floats, list[tuple[Floats, Floats, Floats]]]:
+) -> tuple[Float32, list[tuple[Float32, Float32, Float32]]]:
     side = min(recipe.crop, *sample.lst.shape)
     row, col = (int(rng.integers(0, n - side + 1)) for n in sample.lst.shape)
-    half, mirror = (bool(rng.random() < TURNS) for _ in range(2)) if augment else (False, False)
+    half, mirror = (bool(rng.random() < REORIENTED) for _ in range(2)) if augment else (False, False)
     dropped = _dropped(DROPS, rng) if augment else set()
     blind = _dropped(CONTEXT_DROPS, rng) if augment else set()
     gap = _gap(side, rng) if augment and rng.random() < GAPS else None
 
-    def cut(values: NDArray[np.generic], factor: int) -> Floats:
+    def cut(values: NDArray[np.generic], factor: int) -> Float32:
         part = values[..., row * factor : (row + side) * factor, col * factor : (col + side) * factor]
         return np.ascontiguousarray(part[..., :: -1 if half else 1, :: -1 if half != mirror else 1], np.float32)
 
@@ -139,24 +128,24 @@ def _one(
         lst = lst + rng.normal(0, recipe.noise, lst.shape).astype(np.float32)
     if augment and rng.random() < 0.25:
         lst = np.where(clouds(lst.shape, rng), np.float32(np.nan), lst)
-    stray = np.zeros_like(lst)
-    if augment and rng.random() < STRAYS:
-        stray = np.where(clouds(lst.shape, rng), rng.uniform(*STRAY) * rng.uniform(0.5, 1, lst.shape), 0)
-    lst = (lst + stray).astype(np.float32)
+    outlier = np.zeros_like(lst)
+    if augment and rng.random() < OUTLIERS:
+        outlier = np.where(clouds(lst.shape, rng), rng.uniform(*OUTLIER) * rng.uniform(0.5, 1, lst.shape), 0)
+    lst = (lst + outlier).astype(np.float32)
     steps = []
     for i, step in enumerate(sample.steps):
         factor = 2 ** (i + 1)
         channels = np.full((len(CHANNELS), side * factor, side * factor), np.nan, np.float32)
         keep = [k for k, name in enumerate(step.names) if name not in dropped]
-        channels[[CHANNELS.index(step.names[k]) for k in keep]] = cut(step.channels[keep], factor)
+        channels[[CHANNELS.index(step.names[k]) for k in keep]] = cut(step.values[keep], factor)
         if gap is not None:
             channels[IMAGES[:, None, None] & gap(side * factor)] = np.nan
-        context = cut(step.context, factor // 2) * turned(half=half, mirror=mirror)
+        context = cut(step.context, factor // 2) * orientation_signs(half=half, mirror=mirror)
         context[[CONTEXT.index(name) for name in blind]] = np.nan
-        # Nothing finer can be learned from what has strayed: it is to stay as interpolation leaves it.
-        stray = interpolate(stray, 2)
-        truth = cut(step.truth, factor) + stray
-        truth[np.isnan(lst).repeat(factor, 0).repeat(factor, 1)] = np.nan
+        # Nothing finer can be learned of outliers: the network is to leave them as interpolation does.
+        outlier = interpolate(outlier, 2)
+        truth = cut(step.truth, factor) + outlier
+        truth[repeat(np.isnan(lst), factor)] = np.nan
         steps.append((channels, context, truth.astype(np.float32)))
     return lst, steps
 
@@ -165,23 +154,23 @@ def _dropped(table: Sequence[tuple[float, tuple[str, ...]]], rng: np.random.Gene
     return {name for chance, names in table if rng.random() < chance for name in names}
 
 
-def clouds(shape: tuple[int, ...], rng: np.random.Generator) -> NDArray[np.bool_]:
+def clouds(shape: tuple[int, ...], rng: np.random.Generator) -> Mask:
     """A random mask of cloud-like shapes over 5 to 50 % of the cells."""
     field = gaussian_filter(rng.normal(size=shape), rng.uniform(0.7, 4))
-    mask: NDArray[np.bool_] = field > np.quantile(field, rng.uniform(0.5, 0.95))
+    mask: Mask = field > np.quantile(field, rng.uniform(0.5, 0.95))
     return mask
 
 
-def _gap(side: int, rng: np.random.Generator) -> Callable[[int], NDArray[np.bool_]]:
+def _gap(side: int, rng: np.random.Generator) -> Callable[[int], Mask]:
     """Where images are missing, on any grid that divides a square of `side` coarse cells."""
     if rng.random() < 0.5:
         line = (rng.uniform(0, 2 * np.pi), rng.uniform(-0.4, 0.4))
         return lambda fine: beyond(line, fine)
     mask = clouds((side, side), rng)
-    return lambda fine: mask.repeat(fine // side, 0).repeat(fine // side, 1)
+    return lambda fine: repeat(mask, fine // side)
 
 
-def beyond(line: tuple[float, float], side: int) -> NDArray[np.bool_]:
+def beyond(line: tuple[float, float], side: int) -> Mask:
     """Cells of a square beyond a line.
 
     Args:
@@ -195,30 +184,30 @@ def beyond(line: tuple[float, float], side: int) -> NDArray[np.bool_]:
 def statistics(samples: Mapping[str, Sequence[Sample]]) -> tuple[list[float], list[float], list[float], list[float]]:
     """Mean and standard deviation of every channel and context entry, taken at the first step.
 
-    Each source counts alike. What was never seen gets a spread so wide that it cannot speak. Samples lie as their grids
-    do, but batches also the other way round, so `east` and `south` stay as they are.
+    Each source counts alike. What was never seen gets a very large standard deviation, which zeroes it. `east` and
+    `south` are not standardised: samples lie as their grids do, but batches also the other way round.
     """
-    chan: dict[str, list[Floats]] = {name: [] for name in CHANNELS}
-    cont: dict[str, list[Floats]] = {name: [] for name in CONTEXT}
+    chan: dict[str, list[Float32]] = {name: [] for name in CHANNELS}
+    cont: dict[str, list[Float32]] = {name: [] for name in CONTEXT}
     for group in samples.values():
         for sample in group[:: max(1, len(group) // 60)]:
             step = sample.steps[0]
-            for name, values in zip(step.names, step.channels, strict=True):
+            for name, values in zip(step.names, step.values, strict=True):
                 chan[name].append(values[::5, ::5].astype(np.float32).ravel())
             for name, values in zip(CONTEXT, step.context, strict=True):
                 cont[name].append(values[::5, ::5].ravel())
     for name in ("east", "south"):
         cont[name] = [np.array([-1, 1], np.float32)]
 
-    def summary(table: dict[str, list[Floats]]) -> tuple[list[float], list[float]]:
-        means, spreads = [], []
+    def summary(table: dict[str, list[Float32]]) -> tuple[list[float], list[float]]:
+        means, deviations = [], []
         for parts in table.values():
             values = np.concatenate(parts) if parts else np.zeros(0, np.float32)
             values = values[np.isfinite(values)]
             known = len(values) > 0
             means.append(float(values.mean()) if known else 0.0)
             # A quantity that hardly varies in training must not be blown up in production.
-            spreads.append(max(float(values.std()), 1e-2) if known else NEVER_SEEN)
-        return means, spreads
+            deviations.append(max(float(values.std()), 1e-2) if known else NEVER_SEEN)
+        return means, deviations
 
     return (*summary(chan), *summary(cont))

@@ -2,28 +2,41 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal, get_args
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from srdanet.errors import ConfigError
 from srdanet.network.srdanet import Architecture
-from srdanet.training.objective import TERMS, Term
+
+Term = Literal["degradation", "charbonnier", "ms_ssim"]
+TERMS: tuple[Term, ...] = get_args(Term)
+"""Terms of the loss, see `network.losses`, in the order in which they are reported."""
+SIMULATED = "srdanet_simulator:scenes"
+"""Where simulated scenes come from unless a configuration says otherwise."""
+SHARED = ("data", "output", "start", "network", "held_fold")
+"""What all stages of a file have in common, so that each can go on from the one before."""
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+@dataclass(frozen=True)
+class Recipe:
+    """How the batches of one source are drawn."""
 
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
 
-class SourceConfig(_Strict):
-    """How one source of samples is drawn; see `training.batches.Recipe`."""
-
-    weight: float = Field(gt=0)
-    batch: int = Field(8, ge=1)
-    crop: int = Field(32, ge=8)
-    noise: float = Field(0.0, ge=0)
+    weight: Annotated[float, Field(gt=0)]
+    """Share of the batches, relative to the other sources'."""
+    batch: Annotated[int, Field(ge=1)] = 8
+    """Samples in a batch."""
+    crop: Annotated[int, Field(ge=8)] = 32
+    """Side of the crop, coarse cells."""
+    noise: Annotated[float, Field(ge=0)] = 0.0
+    """Noise (K) added to the coarse LST."""
 
 
 def _in_order(terms: tuple[Term, ...]) -> tuple[Term, ...]:
@@ -32,17 +45,24 @@ def _in_order(terms: tuple[Term, ...]) -> tuple[Term, ...]:
     return tuple(term for term in TERMS if term in terms)
 
 
-class TrainConfig(_Strict):
-    """One training run.
+class TrainConfig(BaseModel):
+    """One training run, or one stage of several.
 
     `iterations` counts batches; the learning rate rises over `warmup` of them and falls along a cosine. With several
     `devices` each draws batches of its own, and an iteration takes one batch on each.
     """
 
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
     name: str = "srdanet"
+    """The model's."""
+    stage: str | None = None
+    """The stage's; None in a file without stages."""
     seed: int = 1
     data: Path
+    """Folder of the data sets."""
     output: Path
+    """Folder of the run; of a stage, its own folder below that of the file."""
     iterations: int = Field(20000, ge=1)
     warmup: int = 300
     learning_rate: float = 1.5e-3
@@ -63,45 +83,82 @@ class TrainConfig(_Strict):
     fusion: Literal["uncertainty", "descent", "fixed"] = "uncertainty"
     """How the terms are weighed; see `network.fusion`."""
     start: Path | None = None
-    """Folder of the bundle whose weights the run starts from; None: weights drawn anew."""
-    simulated_scenes: int = 0
+    """Folder of a bundle, or checkpoint of a run, whose (averaged) weights the run starts from; None: random weights.
+
+    A stage after the first starts from the checkpoint of the stage before it.
+    """
+    simulated: str = Field(SIMULATED, pattern=r"^[\w.]+:\w+$")
+    """Where simulated scenes come from, `module:function`; called like `srdanet_simulator.scenes`."""
+    simulated_scenes: int = Field(0, ge=0)
     held_fold: int | None = None
-    """Fold of the ASTER pairs that training leaves out; None: the one that the split file holds apart."""
-    sources: dict[str, SourceConfig]
+    """Fold of the ASTER pairs that training leaves out; None: the one that the split file names."""
+    sources: dict[str, Recipe]
     network: Architecture = Architecture()
 
+    @property
+    def checkpoint(self) -> Path:
+        """Where the run keeps its checkpoint."""
+        return self.output / "checkpoint.pt"
 
-def read_config(path: Path | str) -> TrainConfig:
+
+def read_config(path: Path | str) -> tuple[TrainConfig, ...]:
     """Read a training configuration (TOML); relative paths in it are relative to the file.
 
-    With `base = "other.toml"` in it, the rest is as in that file of the same folder, which may have a base too.
+    Each `[[stage]]` block has a `name` and says what differs from the settings above the blocks; tables such as
+    `sources` are replaced as a whole. A file without blocks is one run.
+
+    Returns:
+        The stages in the order in which they run; one for a file without `[[stage]]`.
 
     Raises:
         ConfigError: when the file cannot be read or says something unknown or impossible.
     """
     path = Path(path)
-    raw = _table(path)
+    try:
+        raw = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"cannot be read ({error.strerror})", where=path) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"is not valid TOML: {error}", where=path) from error
+    blocks = raw.pop("stage", None)
+    if blocks is None:
+        return (_validated(raw, path, ""),)
+    stages: list[TrainConfig] = []
+    for name, block in _named(blocks, path).items():
+        stage = _validated({**raw, **block, "stage": name}, path, f"stage {name}: ")
+        changes: dict[str, Path] = {"output": stage.output / name}
+        if stages:
+            changes["start"] = stages[-1].checkpoint
+        stages.append(stage.model_copy(update=changes))
+    return tuple(stages)
+
+
+def _named(blocks: Any, path: Path) -> dict[str, Mapping[str, Any]]:
+    """The stage blocks by name, each without it."""
+    if not isinstance(blocks, list) or not blocks:
+        raise ConfigError("stage is not a list of blocks", where=path, todo="Begin each stage with [[stage]].")
+    named: dict[str, Mapping[str, Any]] = {}
+    for block in blocks:
+        name = block.get("name")
+        if not isinstance(name, str) or not re.fullmatch(r"[\w-]+", name) or name in named:
+            todo = "Give each stage a name of its own, of letters, digits, - and _."
+            raise ConfigError(f"stage name {name!r} is missing, not unique or not a folder name", where=path, todo=todo)
+        shared = [key for key in SHARED if key in block]
+        if shared:
+            todo = "Set it once, above the first [[stage]]."
+            raise ConfigError(f"stage {name}: {shared[0]} cannot differ between stages", where=path, todo=todo)
+        named[name] = {key: value for key, value in block.items() if key != "name"}
+    return named
+
+
+def _validated(raw: Mapping[str, Any], path: Path, prefix: str) -> TrainConfig:
+    """The settings, checked, with absolute paths."""
     try:
         config = TrainConfig(**raw)
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"]))
-        raise ConfigError(f"{place}: {first['msg']}", where=path) from error
+        raise ConfigError(f"{prefix}{place}: {first['msg']}", where=path) from error
     here = path.resolve().parent
-    start = None if config.start is None else here / config.start
-    return config.model_copy(update={"data": here / config.data, "output": here / config.output, "start": start})
-
-
-def _table(path: Path, above: tuple[Path, ...] = ()) -> dict[str, Any]:
-    """What a file says, with what its base says where it says nothing."""
-    if path in above:
-        raise ConfigError("stands on itself", where=path, todo="let one of the files have no base")
-    try:
-        raw = tomllib.loads(path.read_text())
-    except OSError as error:
-        raise ConfigError(f"cannot be read ({error.strerror})", where=path) from error
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"is no valid TOML: {error}", where=path) from error
-    if "base" not in raw:
-        return raw
-    return _table(path.parent / Path(raw.pop("base")).name, (*above, path)) | raw
+    paths = {"data": config.data, "output": config.output, "start": config.start}
+    return config.model_copy(update={key: here / value for key, value in paths.items() if value is not None})

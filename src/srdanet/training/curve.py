@@ -1,4 +1,4 @@
-"""The learning curve of a run, drawn from its log alone."""
+"""The log of a run, `log.csv`, and the learning curve drawn from it alone."""
 
 from __future__ import annotations
 
@@ -13,11 +13,49 @@ from scipy.optimize import isotonic_regression
 
 from srdanet.product.quicklook import save_figure
 
+LOSSES = ("share1", "share2", "closure1", "structure1")
+"""What is kept of each source while training: RMSE in units of bicubic's at both steps; departure (K) of the first
+step's result from its input; 1 - MS-SSIM."""
+
 Columns = Mapping[str, NDArray[np.float64]]
 _COLOURS = ("#c1440e", "#2f4b6e", "#e8a33d", "#6fa8dc", "#3a7d44", "#9bc53d", "#7b4fa3", "#8a8a8a")
 _FAINT = "#8a8a8a"
 _GAP = 0.13
 """Least distance (inches) of two names at the ends of their lines."""
+
+
+def record(
+    path: Path,
+    iteration: int,
+    rows: Sequence[Mapping[str, object]],
+    sources: Sequence[str],
+    weights: Mapping[str, float],
+    shares: Mapping[str, float],
+) -> None:
+    """Append a line to the log of a run; one for each checkpoint.
+
+    Args:
+        path: The log; begun with a header where there is none.
+        iteration: Iterations done.
+        rows: What each iteration since the last line gave; one without a loss was skipped.
+        sources: Sources of the run.
+        weights: Weight of each term of the loss.
+        shares: RMSE on validation samples over bicubic's, by source.
+    """
+    taken = [row for row in rows if "loss" in row]
+    line: dict[str, object] = {"iteration": iteration, "rate": rows[-1]["rate"], "skipped": len(rows) - len(taken)}
+    for source in sources:
+        for key in LOSSES:
+            values = [float(row[key]) for row in taken if row["source"] == source and key in row]  # type: ignore[arg-type]
+            line[f"{source}.{key}"] = round(sum(values) / len(values), 4) if values else ""
+    line |= {f"weight.{term}": round(weight, 4) for term, weight in weights.items()}
+    line |= {f"validation.{name}": round(value, 4) for name, value in shares.items()}
+    new = not path.exists()
+    with path.open("a", newline="") as file:
+        writer = csv.DictWriter(file, list(line))
+        if new:
+            writer.writeheader()
+        writer.writerow(line)
 
 
 def draw_curve(log: Path, picture: Path) -> None:
@@ -63,7 +101,7 @@ def draw_curve(log: Path, picture: Path) -> None:
 
 
 def _read(log: Path) -> Columns:
-    """The log by column; NaN where a line says nothing."""
+    """The log by column; NaN where a line has no value."""
     with log.open(newline="") as file:
         lines = list(csv.DictReader(file))
     return {name: np.array([float(line[name] or "nan") for line in lines]) for name in lines[0]}
@@ -83,12 +121,12 @@ def _lines(axes: Any, x: NDArray[np.float64], lines: Columns, colours: Mapping[s
     ends = sorted((values[-1], name) for name, values in known.items() if len(values))
     low, high = axes.get_ylim()
     gap = _GAP / (axes.get_position().height * axes.figure.get_figheight())
-    places = _spread([(end - low) / (high - low) for end, _ in ends], gap)
+    places = _move_apart([(end - low) / (high - low) for end, _ in ends], gap)
     for (_, name), place in zip(ends, places, strict=True):
         axes.text(1.02, place, name, transform=axes.transAxes, color=colours[name], fontsize=8, va="center")
 
 
-def _spread(places: Sequence[float], gap: float) -> NDArray[np.float64]:
+def _move_apart(places: Sequence[float], gap: float) -> NDArray[np.float64]:
     """Ascending places moved apart to at least `gap`, by the least sum of squares."""
     steps = np.arange(len(places)) * gap
     apart: NDArray[np.float64] = isotonic_regression(np.array(places) - steps).x + steps

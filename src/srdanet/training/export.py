@@ -12,34 +12,41 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import save, save_file
 from torch import Tensor
 from torch.export import Dim
 
 from srdanet.errors import ModelError, OutputError
 from srdanet.network.bundle import FORMAT, Bundle, load_model
-from srdanet.network.calibrated import CASES, Widened
+from srdanet.network.calibrated import CASES, Calibrated
 from srdanet.network.srdanet import Architecture, SRDANet, Statistics
 from srdanet.predictors.stack import CHANNELS, CONTEXT
 
-HALO = 24
-"""Coarse cells of halo; what lies farther changes a result by well under 0.02 K (tests hold it)."""
-
 
 def read_checkpoint(path: Path) -> tuple[SRDANet, dict[str, Any]]:
-    """The averaged network of a checkpoint, and the checkpoint's configuration, with what model it started from.
+    """The averaged network of a checkpoint, and its configuration with `iteration` and, in `start`, where it began.
 
     Raises:
-        ModelError: when the file is no checkpoint of this package.
+        ModelError: when the file is not a checkpoint of this package.
     """
     try:
         state = torch.load(path, weights_only=False)
         describe = state["describe"]
     except (OSError, KeyError, RuntimeError, TypeError) as error:
-        raise ModelError(f"is no checkpoint ({error})", where=path) from error
+        todo = "Give the checkpoint.pt of a training run."
+        raise ModelError(f"is not a checkpoint ({error})", where=path, todo=todo) from error
     net = SRDANet(Statistics(**describe["statistics"]), Architecture(**describe["architecture"]))
     net.load_state_dict(state["shadow"])
     return net.eval(), {**state["config"], "iteration": state["iteration"], "start": state.get("began")}
+
+
+def weights_sha256(net: SRDANet) -> str:
+    """Of the weights as a bundle keeps them."""
+    return hashlib.sha256(save(_weights(net))).hexdigest()
+
+
+def _weights(net: SRDANet) -> dict[str, Tensor]:
+    return {name: value.contiguous() for name, value in net.state_dict().items()}
 
 
 def export(
@@ -58,7 +65,7 @@ def export(
         folder: The bundle's folder; replaced when it exists.
         version: The model's version.
         card: The model card, Markdown.
-        widen: Logarithms of the factor on the standard deviation (`network.widened`), from calibration.
+        widen: Logarithms of the factor on the standard deviation (`network.calibrated`), from calibration.
         results: Measured numbers to keep in `bundle.json`.
 
     Raises:
@@ -73,7 +80,7 @@ def export(
         h, w = (Dim(name, min=4, max=1 << 14) for name in "hw")
         axes = {"lst": {2: h, 3: w}, "channels": {2: 2 * h, 3: 2 * w}, "context": {2: h, 3: w}}
         torch.onnx.export(
-            Widened(net, widen).eval(),
+            Calibrated(net, widen).eval(),
             example,
             str(place / "step.onnx"),
             input_names=list(axes),
@@ -83,7 +90,7 @@ def export(
             external_data=False,
             verbose=False,
         )
-        save_file({k: v.contiguous() for k, v in net.state_dict().items()}, str(place / "weights.safetensors"))
+        save_file(_weights(net), str(place / "weights.safetensors"))
         (place / "MODEL_CARD.md").write_text(card, encoding="utf-8")
         hashed = ("step.onnx", "weights.safetensors", "MODEL_CARD.md")
         about = {
@@ -92,7 +99,7 @@ def export(
             "version": version,
             "channels": CHANNELS,
             "context": CONTEXT,
-            "halo": HALO,
+            "halo": net.halo,
             "widen": list(widen),
             **net.describe(),
             "training": {k: v for k, v in config.items() if k not in ("data", "output")},
@@ -129,4 +136,5 @@ def _check(net: SRDANet, bundle: Bundle) -> None:
     found, _ = bundle.step(lst[0, 0].numpy(), channels[0].numpy(), context[0].numpy())
     worst = float(np.abs(found - expected[0, 0].numpy()).max())
     if not worst < 1e-3:
-        raise OutputError(f"ONNX Runtime differs from torch by {worst:.2g} K", where=bundle.folder)
+        todo = "Export with the versions of constraints.txt."
+        raise OutputError(f"ONNX Runtime differs from torch by {worst:.2g} K", where=bundle.folder, todo=todo)

@@ -1,13 +1,18 @@
-"""The training loop: exact resume, EMA, one process or several."""
+"""The training loop: exact resume, averaged weights, one process or several, one stage after another.
+
+Processes and devices are Lightning Fabric's. Its mixed precision is not used: it casts a module's inputs too, and in
+bfloat16 neighbouring temperatures lie 2 K apart (docs/notebook/011-devices.md). `training.objective` has torch's own.
+"""
 
 from __future__ import annotations
 
 import logging
 import math
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -16,24 +21,25 @@ from lightning_fabric.utilities import move_data_to_device
 from torch import nn
 from torch.utils.data import DataLoader
 
+from srdanet.downscaling.rollout import advance, rollout
 from srdanet.errors import ConfigError
 from srdanet.network.bundle import load_model
 from srdanet.network.fusion import FUSIONS
-from srdanet.network.srdanet import SRDANet, Statistics
-from srdanet.network.weights import trained
+from srdanet.network.srdanet import SRDANet, Statistics, load_network
 from srdanet.predictors.stack import CHANNELS
-from srdanet.training.batches import Batch, Batches, Recipe, draw, statistics
-from srdanet.training.config import TrainConfig
-from srdanet.training.curve import draw_curve
-from srdanet.training.devices import fabric_of
+from srdanet.training.batches import Batch, Batches, draw, statistics
+from srdanet.training.config import Recipe, TrainConfig
+from srdanet.training.curve import draw_curve, record
+from srdanet.training.export import read_checkpoint, weights_sha256
 from srdanet.training.objective import Objective
 from srdanet.training.optimizer import Optimizer
-from srdanet.training.record import record
-from srdanet.training.samples import Sample
+from srdanet.training.sources import Sample, gather
 
 log = logging.getLogger(__name__)
 
 Samples = Mapping[str, Sequence[Sample]]
+_Out = TypeVar("_Out")
+_RESUME = "Resume it (--resume), or choose another output."
 
 
 class Trainer:
@@ -48,14 +54,13 @@ class Trainer:
     ) -> None:
         missing = [name for name in config.sources if not samples.get(name)]
         if missing:
-            raise ConfigError(f"no samples for {', '.join(missing)}", todo=f"sources are {', '.join(samples)}")
+            raise ConfigError(f"no samples for {', '.join(missing)}", todo=f"Choose from {', '.join(samples)}.")
         torch.set_num_threads(config.threads)
         torch.manual_seed(config.seed)
         self.config, self.samples, self.validation = config, samples, validation
-        self.recipes = {name: Recipe(**source.model_dump()) for name, source in config.sources.items()}
         self.scales = {name: _scales(group) for name, group in samples.items() if name in config.sources}
         self.fabric = fabric or fabric_of(config)
-        self.began: dict[str, str] | None = None
+        self.began: Mapping[str, object] | None = None
         self.net = self._network().to(self.fabric.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.fusion = FUSIONS[config.fusion](len(config.terms)).to(self.fabric.device)
         objective = Objective(self.net, self.fusion, config.terms, mixed=config.precision == "bfloat16")
@@ -64,27 +69,33 @@ class Trainer:
         self.optimizer = Optimizer(
             self.net, list(self.fusion.parameters()), rate=config.learning_rate, weight_decay=config.weight_decay
         )
-        self.batches = Batches(samples, self.recipes, config.seed, self.fabric.global_rank)
+        self.batches = Batches(samples, config.sources, config.seed, self.fabric.global_rank)
         self._stream: Iterator[Batch] | None = None
         self.iteration = 0
         self.skipped = 0
 
     def _network(self) -> SRDANet:
-        """With weights drawn anew, or those of the model that the run starts from."""
+        """With random weights, or the averaged ones of the bundle or checkpoint that the run starts from."""
         config = self.config
         if config.start is None:
             relative = [CHANNELS.index(name) for name in ("elevation", "illumination")]
             numbers = Statistics(*statistics({name: self.samples[name] for name in config.sources}), relative)
             return SRDANet(numbers, config.network)
-        bundle = load_model(config.start)
-        self.began = {"name": bundle.name, "version": bundle.version, "sha256": bundle.sha256}
-        net = trained(bundle)
+        made: Mapping[str, Any]
+        if config.start.is_dir():
+            bundle = load_model(config.start)
+            net, made = load_network(bundle), bundle.config["training"]
+            self.began = {"name": bundle.name, "version": bundle.version, "sha256": bundle.sha256}
+        else:
+            net, made = read_checkpoint(config.start)
+            facts = {key: made.get(key) for key in ("name", "stage", "iteration")}
+            self.began = facts | {"weights_sha256": weights_sha256(net)}
         if net.architecture != config.network:
-            todo = "give the configuration the same network, or leave start out"
+            todo = "Give the configuration the same network, or leave start out."
             raise ConfigError("has another network than the configuration", where=config.start, todo=todo)
-        if bundle.config["training"].get("held_fold") != config.held_fold:
-            todo = "give the configuration the same held_fold, or leave start out"
-            raise ConfigError("was trained with another fold held apart", where=config.start, todo=todo)
+        if made.get("held_fold") != config.held_fold:
+            todo = "Give the configuration the same held_fold, or leave start out."
+            raise ConfigError("was trained with another fold held out", where=config.start, todo=todo)
         return net.train()
 
     def step(self) -> dict[str, float | str]:
@@ -94,8 +105,8 @@ class Trainer:
         rate = self._rate()
         self.optimizer.set_rate(rate)
         self.optimizer.zero_grad()
-        tensors = (batch.lst, [(step.channels, step.context, step.truth) for step in batch.steps])
-        loss, terms, report = self.objective(*self.fabric.to_device(tensors), self.scales[source])
+        lst, steps = self.fabric.to_device((batch.lst, batch.steps))
+        loss, terms, report = self.objective(lst, steps, self.scales[source])
         self.fabric.backward(loss)
         out: dict[str, float | str] = {"rate": rate, "source": source}
         # The gradients, and so the answer, are the same in all processes.
@@ -159,11 +170,10 @@ class Trainer:
             for k, sample in enumerate(group):
                 recipe = Recipe(1, 1, min(sample.lst.shape))
                 batch = draw([sample], recipe, np.random.default_rng(k), augment=False)
-                lst = self.fabric.to_device(batch.lst)
+                lst, steps = self.fabric.to_device((batch.lst, batch.steps))
                 with torch.no_grad():
-                    for step in batch.steps:
-                        lst, _ = net(lst, *self.fabric.to_device((step.channels, step.context)))
-                error = (lst.cpu() - batch.steps[-1].truth).numpy()
+                    *_, last = rollout(partial(advance, net, xp=torch), lst, steps)
+                error = (last.lst.cpu() - batch.steps[-1].truth).numpy()
                 known = np.isfinite(error)
                 squares += float((error[known] ** 2).sum())
                 bicubic += sample.bicubic_error()[-1] ** 2 * int(known.sum())
@@ -172,7 +182,7 @@ class Trainer:
         return out
 
     def save(self, path: Path) -> None:
-        """Write everything a run needs to go on, under a temporary name first; called in all processes."""
+        """Write everything that a run needs to resume, under a temporary name first; called in all processes."""
         if not self.fabric.is_global_zero:
             return
         state = {
@@ -193,15 +203,15 @@ class Trainer:
         temporary.replace(path)
 
     def restore(self, path: Path) -> None:
-        """Go on from `save`.
+        """Take the state that `save` wrote.
 
         Raises:
             ConfigError: when the run had another number of devices.
         """
         state = torch.load(path, weights_only=False, map_location="cpu")
         if state["devices"] != self.fabric.world_size:
-            made = f"comes from a run on {state['devices']} devices, this is one on {self.fabric.world_size}"
-            raise ConfigError(made, where=path, todo="set devices to the same number, or choose another output")
+            made = f"is of a run on {state['devices']} devices, not {self.fabric.world_size}"
+            raise ConfigError(made, where=path, todo="Set devices to the same number, or choose another output.")
         self.net.load_state_dict(state["net"])
         for name, value in state["shadow"].items():
             self.shadow[name].copy_(value)
@@ -222,18 +232,37 @@ def _scales(group: Sequence[Sample]) -> list[float]:
     return [float(value) for value in np.nanmedian(errors, axis=0)]
 
 
-def refuse(config: TrainConfig, *, resume: bool) -> Path:
-    """Where the run's checkpoint lies or will lie.
+def train_stages(stages: Sequence[TrainConfig], *, resume: bool = False, hours: float | None = None) -> Path:
+    """Train one stage after another, each from the averaged weights of the one before; same as `training.train`.
 
-    Raises:
-        ConfigError: when the folder holds a run and `resume` is off.
+    A stage that has reached its last iteration is left as it is.
     """
-    checkpoint = config.output / "checkpoint.pt"
-    if checkpoint.exists() and not resume:
-        raise ConfigError(
-            "holds a training run already", where=config.output, todo="resume it, or choose another output"
-        )
+    begun = [stage for stage in stages if stage.checkpoint.exists()]
+    if begun and not resume:
+        raise ConfigError("already holds a training run", where=begun[0].output, todo=_RESUME)
+    # What can be refused is refused before the samples are gathered, which takes minutes.
+    ahead = [(stage, fabric_of(stage)) for stage in stages if not is_finished(stage)]
+    start, checkpoint = time.monotonic(), stages[-1].checkpoint
+    for stage, fabric in ahead:
+        left = None if hours is None else hours - (time.monotonic() - start) / 3600
+        checkpoint = launch(fabric, _train, stage, *gather(stage), resume, left)
+        if not is_finished(stage) or (hours is not None and time.monotonic() - start > hours * 3600):
+            break
     return checkpoint
+
+
+def is_finished(config: TrainConfig) -> bool:
+    """Whether the run's checkpoint is that of its last iteration."""
+    if not config.checkpoint.exists():
+        return False
+    return int(read_checkpoint(config.checkpoint)[1]["iteration"]) >= config.iterations
+
+
+def _train(
+    fabric: Fabric, config: TrainConfig, samples: Samples, validation: Samples, resume: bool, hours: float | None
+) -> Path:
+    """One process of a run."""
+    return run(Trainer(config, samples, validation, fabric), resume=resume, hours=hours)
 
 
 def run(trainer: Trainer, *, resume: bool = False, hours: float | None = None) -> Path:
@@ -246,10 +275,11 @@ def run(trainer: Trainer, *, resume: bool = False, hours: float | None = None) -
         ConfigError: when the folder holds a run and `resume` is off; when no step could be taken between two
             checkpoints, since no gradient was finite.
     """
-    checkpoint = refuse(trainer.config, resume=resume)
-    fabric = trainer.fabric
+    checkpoint, fabric = trainer.config.checkpoint, trainer.fabric
     checkpoint.parent.mkdir(parents=True, exist_ok=True)
     if checkpoint.exists():
+        if not resume:
+            raise ConfigError("already holds a training run", where=checkpoint.parent, todo=_RESUME)
         trainer.restore(checkpoint)
         log.info("resuming at iteration %d", trainer.iteration)
     start, rows = time.monotonic(), []
@@ -257,7 +287,7 @@ def run(trainer: Trainer, *, resume: bool = False, hours: float | None = None) -
         rows.append(trainer.step())
         if trainer.iteration % trainer.config.checkpoint_every == 0:
             if not any("loss" in row for row in rows):
-                todo = "lower learning_rate, or look for impossible values in the data"
+                todo = "Lower learning_rate, or look for impossible values in the data."
                 raise ConfigError(f"no gradient of {len(rows)} batches in a row was finite", todo=todo)
             if fabric.is_global_zero:
                 _report(checkpoint.parent, trainer, rows)
@@ -273,6 +303,38 @@ def _report(folder: Path, trainer: Trainer, rows: Sequence[Mapping[str, object]]
     """Validate, append a line to the log, and draw it."""
     shares = trainer.validate()
     weights = dict(zip(trainer.config.terms, trainer.fusion.weights().tolist(), strict=True))
-    record(folder / "log.csv", trainer.iteration, rows, list(trainer.recipes), weights, shares)
+    record(folder / "log.csv", trainer.iteration, rows, list(trainer.config.sources), weights, shares)
     draw_curve(folder / "log.csv", folder / "curve.png")
     log.info("iteration %d: %s", trainer.iteration, ", ".join(f"{k} {v:.3f}" for k, v in shares.items()))
+
+
+def fabric_of(config: TrainConfig) -> Fabric:
+    """The processes and devices of a configuration; with more than one, `launch` starts them.
+
+    Raises:
+        ConfigError: when the machine has fewer GPUs than that.
+    """
+    if config.device == "cuda" and torch.cuda.device_count() < config.devices:
+        what = f"{config.devices} CUDA devices are asked for, {torch.cuda.device_count()} found"
+        raise ConfigError(what, where=config.stage, todo='Lower devices, or set device = "cpu".')
+    strategy = "ddp_spawn" if config.devices > 1 else "auto"
+    return Fabric(accelerator=config.device, devices=config.devices, strategy=strategy, precision="32-true")
+
+
+def launch(fabric: Fabric, work: Callable[..., _Out], *arguments: Any) -> _Out:
+    """Call `work(fabric, *arguments)` in one process for each device; the first one's answer.
+
+    With several devices `work` and its arguments are pickled, and a script that calls this needs the usual
+    `if __name__ == "__main__":`.
+    """
+    level = logging.getLogger("srdanet").getEffectiveLevel()
+    out: _Out = fabric.launch(partial(_logged, level=level, work=work, arguments=arguments))
+    return out
+
+
+def _logged(fabric: Fabric, level: int, work: Callable[..., _Out], arguments: tuple[Any, ...]) -> _Out:
+    """A new process does not inherit how its parent logs; only the first one logs progress."""
+    if fabric.world_size > 1:
+        logging.basicConfig(format="%(levelname)s %(name)s: %(message)s")
+        logging.getLogger("srdanet").setLevel(level if fabric.is_global_zero else logging.ERROR)
+    return work(fabric, *arguments)

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, get_args
+from functools import partial
 
 import torch
 from torch import Tensor, nn
 
+from srdanet.downscaling.rollout import advance, rollout
 from srdanet.network.fusion import Fusion
 from srdanet.network.losses import NLL_WEIGHT, charbonnier, degrade_exitance, gaussian_nll, mean_where, ms_ssim
 from srdanet.network.srdanet import SRDANet
-
-Term = Literal["degradation", "charbonnier", "ms_ssim"]
-TERMS: tuple[Term, ...] = get_args(Term)
+from srdanet.training.batches import BatchStep
+from srdanet.training.config import TERMS, Term
 
 
 class Objective(nn.Module):
@@ -22,20 +22,29 @@ class Objective(nn.Module):
     With `mixed` the network's products are taken in bfloat16; weights, kelvin and losses stay in float32.
     """
 
+    halo = SRDANet.halo
+
     def __init__(self, net: SRDANet, fusion: Fusion, terms: Sequence[Term], *, mixed: bool = False) -> None:
         super().__init__()
         self.mixed = mixed
         self.net, self.fusion = net, fusion
         self.chosen = [TERMS.index(term) for term in terms]
 
+    def step(self, lst: Tensor, channels: Tensor, context: Tensor) -> tuple[Tensor, Tensor]:
+        """One x2 step of the network, in the precision asked for; same as `SRDANet.step`."""
+        # The losses stay in float32: variances of kelvin do not survive in eight bits.
+        with torch.autocast(lst.device.type, torch.bfloat16, enabled=self.mixed):
+            fine, sigma = self.net(lst, channels, context)
+        return fine.float(), sigma.float()
+
     def forward(
-        self, lst: Tensor, steps: Sequence[tuple[Tensor, Tensor, Tensor]], scales: Sequence[float]
+        self, lst: Tensor, steps: Sequence[BatchStep], scales: Sequence[float]
     ) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
         """The loss of a batch.
 
         Args:
             lst: (B, 1, h, w) coarse LST, K, NaN = missing.
-            steps: Channels, context and truth of each step, as in `batches.BatchStep`.
+            steps: Predictors and truth of each step.
             scales: Bicubic's error (K) at each step.
 
         Returns:
@@ -44,33 +53,32 @@ class Objective(nn.Module):
         total = torch.zeros(())
         terms: list[Tensor] = []
         report: dict[str, Tensor] = {}
-        for i, ((channels, context, truth), scale) in enumerate(zip(steps, scales, strict=True)):
-            # The losses stay in float32: variances of kelvin do not survive in eight bits.
-            with torch.autocast(lst.device.type, torch.bfloat16, enabled=self.mixed):
-                fine, sigma = self.net(lst, channels, context)
-            fine, sigma = fine.float(), sigma.float()
-            known = ~torch.isnan(truth)
+        estimates = rollout(partial(advance, self, xp=torch), lst, steps)
+        for i, (estimate, step, scale) in enumerate(zip(estimates, steps, scales, strict=True), start=1):
+            # What the network gives is finite everywhere, as a loss needs; missing cells have no weight.
+            fine: Tensor = estimate.raw_lst  # type: ignore[assignment]
+            sigma: Tensor = estimate.raw_uncertainty  # type: ignore[assignment]
+            known = ~torch.isnan(step.truth)
             valid = known.to(fine.dtype)
-            truth = torch.where(known, truth, fine.detach())
+            truth = torch.where(known, step.truth, fine.detach())
             error = (fine - truth) / scale
             coarse, whole = degrade_exitance(fine, torch.ones_like(fine))
-            holes = torch.isnan(lst)
-            closure = torch.where(holes, torch.zeros_like(coarse), coarse - torch.nan_to_num(lst))
+            missing = torch.isnan(lst)
+            closure = torch.where(missing, torch.zeros_like(coarse), coarse - torch.nan_to_num(lst))
             pixel = charbonnier(error, valid)
             # Against the truth made coarse: in the closed loop that is the image; an image of another sensor has noise,
             # which the network is to undo, not to keep.
-            wanted, judged = degrade_exitance(truth, valid)
-            degradation = charbonnier((coarse - wanted) / scale, judged)
+            target, counted = degrade_exitance(truth, valid)
+            degradation = charbonnier((coarse - target) / scale, counted)
             structure = 1 - ms_ssim(fine, truth, valid)
             losses = [(degradation, pixel, structure)[k] for k in self.chosen]
             total = total + self.fusion(*losses)
             total = total + NLL_WEIGHT * gaussian_nll(fine - truth, sigma, valid)
             terms.append(torch.stack(losses).detach())
             report |= {
-                f"share{i + 1}": mean_where(error.detach() ** 2, valid).sqrt(),
-                f"closure{i + 1}": mean_where(closure.detach().abs(), whole * ~holes),
-                f"structure{i + 1}": structure.detach(),
+                f"share{i}": mean_where(error.detach() ** 2, valid).sqrt(),
+                f"closure{i}": mean_where(closure.detach().abs(), whole * ~missing),
+                f"structure{i}": structure.detach(),
             }
-            gaps = holes.repeat_interleave(2, -1).repeat_interleave(2, -2)
-            lst = torch.where(gaps, torch.full_like(fine, torch.nan), fine)
+            lst = estimate.lst
         return total / len(steps), torch.stack(terms).mean(0), report

@@ -1,4 +1,4 @@
-"""From a checkpoint to a model that can be shipped: calibrated, judged on data kept apart, described."""
+"""From a checkpoint to a model that can be shipped: calibrated, evaluated on data kept apart, described."""
 
 from __future__ import annotations
 
@@ -15,17 +15,18 @@ from srdanet.evaluation import Report, run_orleans, run_simulated, run_simulatio
 from srdanet.network.bundle import Bundle
 from srdanet.network.calibrated import CASES, CELLS
 from srdanet.training.calibration import calibration
+from srdanet.training.config import SIMULATED
 from srdanet.training.export import export, read_checkpoint
 
 SCENES = 48
-"""Simulated scenes that a model is judged on."""
+"""Simulated scenes that a model is evaluated on."""
 
 
 def publish(checkpoint: Path, folder: Path, data: Path, version: str) -> tuple[Bundle, Sequence[Report]]:
     """Write the bundle of a checkpoint with its model card.
 
-    The standard deviation is widened or narrowed by calibration (`training.calibration`). The card's numbers
-    are of the test part of the split, which neither training nor calibration saw.
+    The uncertainty is multiplied by the factors of `training.calibration`. The card's numbers are of the test part of
+    the split, which neither training nor calibration saw.
 
     Args:
         checkpoint: Written by `training.train`.
@@ -38,13 +39,13 @@ def publish(checkpoint: Path, folder: Path, data: Path, version: str) -> tuple[B
         GranuleError: when the data cannot be read.
         OutputError: when the exported network is not the trained one.
     """
+    simulated = str(read_checkpoint(checkpoint)[1].get("simulated", SIMULATED))
     with tempfile.TemporaryDirectory() as name:
         plain = export(checkpoint, Path(name) / "plain", version=version, card="")
-        widen = calibration(plain, data)
-        judged = export(checkpoint, Path(name) / "judged", version=version, card="", widen=widen)
-        model = judged.folder
+        widen = calibration(plain, data, simulated)
+        model = export(checkpoint, Path(name) / "calibrated", version=version, card="", widen=widen).folder
         reports = [run_simulation(data, model), run_target(data, model), run_orleans(data, model)]
-        reports.append(run_simulated(SCENES, model))
+        reports.append(run_simulated(SCENES, model, scenes=simulated))
     card = _card(checkpoint, version, widen, reports)
     results = {report.title: report.as_dict()["rows"] for report in reports}
     return export(checkpoint, folder, version=version, card=card, widen=widen, results=results), reports
@@ -55,7 +56,12 @@ def _card(checkpoint: Path, version: str, widen: Sequence[float], reports: Seque
     net, config = read_checkpoint(checkpoint)
     template = Template((files("srdanet") / "models" / "MODEL_CARD.template.md").read_text(encoding="utf-8"))
     start = config["start"]
-    began = f"from the weights of {start['name']} {start['version']}" if start else "from weights drawn anew"
+    if start is None:
+        began = "from random weights"
+    elif "version" in start:
+        began = f"from the weights of {start['name']} {start['version']}"
+    else:
+        began = f"from the weights of stage {start['stage']}"
     tables = {f"{report.title}_table": "\n".join(_markdown(report)) for report in reports}
     return template.substitute(
         name=config["name"],
@@ -89,9 +95,9 @@ def _markdown(report: Report) -> list[str]:
         low, high = row.interval
         interval = "" if np.isnan(low) else f"{low:.3f} to {high:.3f}"
         numbers = f"{row.model:.3f} | {row.bicubic:.3f} | {row.share:.3f} | {interval}"
-        # Where the error is taken without its mean, so is its share within the claim.
-        how = "centred " if "std" in row.measure else ""
-        keys = (f"{how}within 1 s", f"{how}within 1.96 s")
+        # Where the error is taken without its mean, so is its share within the uncertainty.
+        how = "centred_" if row.measure.centred else ""
+        keys = (f"{how}within_1_sigma", f"{how}within_1_96_sigma")
         within = " / ".join(f"{row.model_metrics.get(key, np.nan):.2f}" for key in keys)
-        lines.append(f"| {row.label} | {row.count} | {row.measure} | {numbers} | {within} |")
+        lines.append(f"| {row.label} | {row.count} | {row.measure.label} | {numbers} | {within} |")
     return lines

@@ -14,9 +14,8 @@ from odc.geo.geobox import GeoBox
 from pyproj import Transformer
 
 from srdanet.errors import ArgumentError, GridError
-from srdanet.grid import Level, Tile, coarsen, coordinates, lonlat
-from srdanet.readers.rasters import place_of, to_grid
-from srdanet.readers.resample import corners
+from srdanet.grid import Level, Tile, coarsen, coordinates, geobox_of, lonlat
+from srdanet.readers.resampling import corners, to_grid
 
 DEGREES = CRS(4326)
 WEST, MIDDLE, EAST = Tile(8, 5), Tile(18, 4), Tile(26, 5)
@@ -169,12 +168,12 @@ def test_a_cloudy_image_at_the_right_place_is_no_error() -> None:
 
 def test_place_of_wants_coordinates_crs_and_north_up() -> None:
     good = image(MIDDLE.geobox(Level.KM1)[3:9, 2:9], np.zeros((6, 7)))
-    assert place_of(good).affine.almost_equals(MIDDLE.geobox(Level.KM1)[3:9, 2:9].affine, 1e-6)
+    assert geobox_of(good, degrees=True).affine.almost_equals(MIDDLE.geobox(Level.KM1)[3:9, 2:9].affine, 1e-6)
     with pytest.raises(GridError, match="north to south"):
-        place_of(good[::-1])
+        geobox_of(good[::-1], degrees=True)
     with pytest.raises(GridError, match="no CRS"):
-        place_of(good.drop_vars("spatial_ref"))
-    with pytest.raises(GridError, match="needs"):
-        place_of(good.drop_vars("x"))
-    with pytest.raises(GridError, match="two evenly spaced"):
-        place_of(good[:1])
+        geobox_of(good.drop_vars("spatial_ref"), degrees=True)
+    with pytest.raises(GridError, match="no y and x coordinates"):
+        geobox_of(good.drop_vars("x"), degrees=True)
+    with pytest.raises(GridError, match="at least two cells"):
+        geobox_of(good[:1], degrees=True)

@@ -10,33 +10,31 @@ parallelogram: corners are projected exactly, the points between them bilinearly
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Literal
 
 import numpy as np
 import xarray as xr
 from affine import Affine
-from numpy.typing import NDArray
 from odc.geo.crs import CRS
 from odc.geo.geobox import GeoBox
-from pyproj import Transformer
-from scipy.ndimage import map_coordinates
 
+from srdanet.arrays import Float64, Floats, Mask
 from srdanet.errors import ArgumentError, GridError
-from srdanet.grid import coordinates, windows
+from srdanet.grid import coordinates, geobox_of, windows
 
 How = Literal["mean", "nearest", "bilinear", "mode"]
-Floats = NDArray[np.floating]
 
 MIN_VALID = 0.5
 """Share of a cell that must be valid; below it the cell is missing."""
 _BLOCK = 512
 _MOST_SPLITS, _MOST_VOTES = 256, 32
 """Sample points along a cell's side, at most: for means (the work grows with the source, not with this) and classes."""
-_NOWHERE = -1e9
+NOWHERE = -1e9
+"""An index outside every image, for points off the map."""
 
 
-def corners(geobox: GeoBox, crs: CRS) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def corners(geobox: GeoBox, crs: CRS) -> tuple[Float64, Float64]:
     """Cell corners of `geobox` in another CRS, each (y+1, x+1); not finite where off the map.
 
     Longitudes run on past 180 degrees rather than jump.
@@ -45,13 +43,24 @@ def corners(geobox: GeoBox, crs: CRS) -> tuple[NDArray[np.float64], NDArray[np.f
     cols, rows = np.meshgrid(np.arange(width + 1.0), np.arange(height + 1.0))
     x, y = (np.asarray(c, dtype=np.float64) for c in geobox.affine * (cols, rows))
     if geobox.crs is None:
-        raise GridError("the target grid has no CRS")
+        raise GridError("The target grid has no CRS.", todo="Give a grid with a CRS.")
     if crs != geobox.crs:
-        x, y = Transformer.from_crs(geobox.crs.proj, crs.proj, always_xy=True).transform(x, y)
+        x, y = geobox.crs.transformer_to_crs(crs)(x, y)
     if crs.geographic and np.isfinite(x).any():
         centre = x[np.isfinite(x)][0]
         x = centre + np.mod(x - centre + 180, 360) - 180
     return x, y
+
+
+def near_corners(geobox: GeoBox, crs: CRS, every: int) -> tuple[Floats, Floats]:
+    """As `corners`, with only each `every`-th corner projected and those between found linearly: far cheaper."""
+    height, width = geobox.shape
+    knots = GeoBox((height // every + 1, width // every + 1), geobox.affine * Affine.scale(every), geobox.crs)
+    x, y = corners(knots, crs)
+    if not (np.isfinite(x).all() and np.isfinite(y).all()):
+        return corners(geobox, crs)
+    places = np.broadcast_arrays(np.arange(height + 1.0)[:, None] / every, np.arange(width + 1.0) / every)
+    return interpolate_within(x, places), interpolate_within(y, places)
 
 
 def splits_for(x: Floats, y: Floats, affine: Affine) -> int:
@@ -66,12 +75,19 @@ def splits_for(x: Floats, y: Floats, affine: Affine) -> int:
 
 
 def sub_points(x: Floats, y: Floats, splits: int) -> Iterator[tuple[Floats, Floats]]:
-    """For each of splits x splits evenly spread places in a cell: its (x, y) in every cell."""
-    places = (np.arange(splits) + 0.5) / splits
+    """For each of splits x splits evenly spread places in a cell: its (x, y) in every cell.
+
+    Args:
+        x: Of the cell corners, (rows + 1, columns + 1).
+        y: As `x`.
+        splits: Places along each side of a cell.
+    """
+    places = (np.arange(splits) + 0.5).astype(x.dtype) / splits
     for v in places:
-        left = [(1 - v) * c[:-1] + v * c[1:] for c in (x, y)]
+        left = [c[:-1] + v * (c[1:] - c[:-1]) for c in (x, y)]
+        across = [c[:, 1:] - c[:, :-1] for c in left]
         for u in places:
-            px, py = ((1 - u) * c[:, :-1] + u * c[:, 1:] for c in left)
+            px, py = (c[:, :-1] + u * step for c, step in zip(left, across, strict=True))
             yield px, py
 
 
@@ -93,12 +109,12 @@ def sample(values: Floats, affine: Affine, x: Floats, y: Floats, *, order: int, 
     if order == 0:
         found = values[np.where(inside, row, 0).astype(np.intp), np.where(inside, col, 0).astype(np.intp)]
         return np.where(inside, found, np.asarray(np.nan, values.dtype))
-    return interpolate(values, [np.where(inside, row - 0.5, _NOWHERE), np.where(inside, col - 0.5, _NOWHERE)])
+    return interpolate(values, [np.where(inside, row - 0.5, NOWHERE), np.where(inside, col - 0.5, NOWHERE)])
 
 
 def _locate(
     shape: tuple[int, ...], affine: Affine, x: Floats, y: Floats, period: float | None
-) -> tuple[Floats, Floats, NDArray[np.bool_]]:
+) -> tuple[Floats, Floats, Mask]:
     """Fractional column and row of points in an image, and whether they lie in it."""
     if period is not None:
         x = affine.c + np.mod(x - affine.c, period)
@@ -106,53 +122,66 @@ def _locate(
     return col, row, (col >= 0) & (col < shape[1]) & (row >= 0) & (row < shape[0])
 
 
-def interpolate(values: Floats, places: list[Floats]) -> Floats:
+def interpolate(values: Floats, places: Sequence[Floats]) -> Floats:
     """Linear interpolation in every axis at fractional indices, weights on valid values only.
 
     A point needs at least half of its weight on valid values, else it is NaN. The last
     value holds for half a cell beyond its centre; farther out is NaN.
+
+    Args:
+        values: Any shape, float, NaN = missing.
+        places: One array of finite indices for each axis of `values`, all of one shape; 0 is the first value.
+
+    Returns:
+        The shape of the places.
     """
-    out: Floats = map_coordinates(values, places, order=1, mode="nearest")
-    outside = np.zeros(out.shape, dtype=bool)
+    outside = np.zeros(places[0].shape, dtype=bool)
     for place, size in zip(places, values.shape, strict=True):
         outside |= (place < -0.5) | (place > size - 0.5)
+    inner = [np.clip(place, 0, size - 1) for place, size in zip(places, values.shape, strict=True)]
+    padded = np.pad(values, (0, 1), mode="edge")
+    out = interpolate_within(padded, inner)
     missing = np.isnan(out) & ~outside
     if missing.any():
         # A NaN spoils its neighbours even with weight zero: do those points again, weighted.
-        some = [p[missing] for p in places]
-        valid = np.isfinite(values)
-        total = map_coordinates(np.where(valid, values, 0), some, order=1, mode="nearest")
-        weight = map_coordinates(valid.astype(values.dtype), some, order=1, mode="nearest")
+        some = [place[missing] for place in inner]
+        total = interpolate_within(padded, some, lambda corner: np.where(np.isnan(corner), 0, corner))
+        weight = interpolate_within(padded, some, lambda corner: np.isfinite(corner).astype(values.dtype))
         enough = weight >= MIN_VALID - 1e-6
         out[missing] = np.where(enough, total / np.where(enough, weight, 1), np.nan)
     out[outside] = np.nan
     return out
 
 
-def place_of(data: xr.DataArray, *, name: str = "raster") -> GeoBox:
-    """The grid of an image, in degrees or metres, from its `y`, `x` and CF grid mapping.
+def interpolate_within(
+    values: Floats, places: Sequence[Floats], read: Callable[[Floats], Floats] = lambda corner: corner
+) -> Floats:
+    """Linear interpolation at places that all have a next value along every axis; a NaN spoils all around it.
 
-    Raises:
-        GridError: when coordinates or CRS are missing, or rows do not run north to south.
+    This is what reading heights for a whole tile spends its time on (400 million points): plain numpy in
+    single precision takes a fifth of the time of scipy's `map_coordinates`.
+
+    Args:
+        values: Any shape, float.
+        places: One array of indices for each axis, at least 0 and below its size - 1.
+        read: What is done to the values before they are mixed.
     """
-    if data.ndim != 2 or not {"y", "x"} <= set(data.coords):
-        raise GridError(f"dimensions are {tuple(data.dims)}; needs (y, x) with coordinates", where=name)
-    holder = data.coords["spatial_ref"].attrs if "spatial_ref" in data.coords else data.attrs
-    text = holder.get("crs_wkt") or holder.get("spatial_ref") or data.attrs.get("crs")
-    if not text:
-        raise GridError("has no CRS", where=name, todo="open it with open_raster(..., crs=...)")
-    steps = []
-    for axis in ("y", "x"):
-        c = np.asarray(data[axis].values, dtype=np.float64)
-        step = (c[-1] - c[0]) / (c.size - 1) if c.size > 1 else np.nan
-        if not step or np.isnan(step) or np.abs(np.diff(c) - step).max() > 0.01 * abs(step):
-            raise GridError(f"{axis} needs at least two evenly spaced cells", where=name)
-        steps.append((float(c[0]), float(step)))
-    (y0, dy), (x0, dx) = steps
-    if dy > 0 or dx < 0:
-        raise GridError("rows must run north to south and columns west to east", where=name, todo="sort it first")
-    affine = Affine(dx, 0, x0 - dx / 2, 0, dy, y0 - dy / 2)
-    return GeoBox((data.sizes["y"], data.sizes["x"]), affine, CRS(text))
+    index = np.zeros(places[0].shape, dtype=np.intp)
+    shares = []
+    for place, size in zip(places, values.shape, strict=True):
+        low = place.astype(np.int32)
+        shares.append(place - low.astype(place.dtype))
+        index = index * size + low
+    flat = values.ravel()
+
+    def mixed(first: int, axis: int) -> Floats:
+        if axis == values.ndim:
+            return read(flat[first:].take(index))
+        low = mixed(first, axis + 1)
+        return low + shares[axis] * (mixed(first + strides[axis], axis + 1) - low)
+
+    strides = [int(np.prod(values.shape[axis + 1 :])) for axis in range(values.ndim)]
+    return mixed(0, 0)
 
 
 def to_grid(data: xr.DataArray, geobox: GeoBox, how: How = "mean") -> xr.DataArray:
@@ -172,14 +201,14 @@ def to_grid(data: xr.DataArray, geobox: GeoBox, how: How = "mean") -> xr.DataArr
         (y, x) float32 on `geobox`, attributes kept; NaN where fewer than half of a cell is valid.
 
     Raises:
-        GridError: when the image has no place, or lies elsewhere.
+        GridError: when the image has no coordinates or CRS, or lies outside the target grid.
         ArgumentError: when `how` is unknown.
     """
     if how not in ("mean", "nearest", "bilinear", "mode"):
-        raise ArgumentError(f"how={how!r} is not one of mean, nearest, bilinear, mode")
+        raise ArgumentError(f"how={how!r} is not one of mean, nearest, bilinear, mode.")
     name = str(data.name or "raster")
-    source = place_of(data, name=name)
-    assert source.crs is not None  # place_of raised otherwise
+    source = geobox_of(data, name=name, degrees=True)
+    assert source.crs is not None  # geobox_of raised otherwise
     values = np.asarray(data.transpose("y", "x").values, dtype=np.float32)
     period = 360.0 if source.crs.geographic else None
     out = np.full(geobox.shape, np.nan, dtype=np.float32)
@@ -199,7 +228,9 @@ def to_grid(data: xr.DataArray, geobox: GeoBox, how: How = "mean") -> xr.DataArr
     if not touched:
         box = source.boundingbox
         where = f"{name} ({box.left:.6g}, {box.bottom:.6g}, {box.right:.6g}, {box.top:.6g} in {str(source.crs)[:40]})"
-        raise GridError("lies outside the target grid", where=where, todo="check the CRS, or choose another place")
+        raise GridError(
+            "The image lies outside the target grid.", where=where, todo="Check the CRS, or choose another place."
+        )
     attrs = {k: v for k, v in data.attrs.items() if k not in ("grid_mapping", "crs")} | {"regridded": how}
     return xr.DataArray(out, dims=("y", "x"), coords=coordinates(geobox), attrs=attrs, name=data.name)
 
