@@ -311,7 +311,7 @@ def test_where_predictors_are_missing_it_interpolates(name: str, monkeypatch: py
 
 @pytest.mark.parametrize("name", SHARPENERS)
 @pytest.mark.parametrize("what", ["nothing", "constant", "missing", "few"])
-def test_without_a_hold_it_interpolates_and_says_so(name: str, what: str) -> None:
+def test_where_no_regression_is_possible_it_interpolates_and_says_so(name: str, what: str) -> None:
     ndvi = vegetation()
     lst = aggregate(318 - 24 * ndvi, FACTOR)
     if what == "few":
