@@ -4,8 +4,9 @@
 
 Folds are blocks of the tile's columns (`datasets/splits.toml`); training leaves out all pairs near the held ones.
 Each run has real pairs only, mixed as in the stage `pretrain` of `configs/shipped.toml`, and a whole cosine of the
-rate. Printed: the median over the fold's pairs of the standard deviation of error, as by `srdanet evaluate target --held FOLD`; and
-how much larger than by calibration on the pairs of training the uncertainty must be to hold on those held out.
+rate. Printed: the median over the fold's pairs of the standard deviation of error, as by
+`srdanet evaluate target --held FOLD`; and how much larger than by calibration on the pairs of training the uncertainty
+must be to hold on those held out.
 """
 
 from __future__ import annotations

@@ -16,11 +16,11 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
-
-import srdanet
 from srdanet.evaluation.datasets import aster
 from srdanet.evaluation.orleans import orleans
 from srdanet.evaluation.splits import load_splits
+
+import srdanet
 from srdanet.grid import coordinates, refine
 from srdanet.interpolation import interpolate
 from srdanet.product.comparison import write_comparison

@@ -14,10 +14,10 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
-
-from srdanet.energy import aggregate, degrade
 from srdanet.evaluation.datasets import When, aster, imt
 from srdanet.evaluation.orleans import orleans
+
+from srdanet.energy import aggregate, degrade
 from srdanet.predictors.indices import ndvi
 
 Floats = NDArray[np.floating]

@@ -15,12 +15,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import binary_dilation
-
 from srdanet.evaluation.datasets import aster, imt
-from srdanet.evaluation.experiments import WHEN, method
 from srdanet.evaluation.protocol import pair_view, patch_view
 from srdanet.evaluation.splits import load_splits
 from srdanet.evaluation.views import View
+
+from srdanet.evaluation.experiments import WHEN, method
 from srdanet.training.batches import clouds
 
 Floats = NDArray[np.floating]

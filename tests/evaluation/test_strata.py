@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from srdanet.baselines import Interpolation
+from srdanet.baselines import BICUBIC
+from srdanet.datasets import aster
+from srdanet.datasets.aster import COVER
 from srdanet.errors import ArgumentError
-from srdanet.evaluation import strata
-from srdanet.evaluation.datasets import AsterSet, ImtSet
-from srdanet.evaluation.protocol import closed_loops, target
+from srdanet.evaluation import run_simulation, run_target, strata
+from srdanet.evaluation.experiments import score
+from srdanet.evaluation.report import Measure, Subset, When
 
 
 @pytest.mark.parametrize(
@@ -48,7 +50,7 @@ def test_cover_takes_the_name_of_most_of_the_cell() -> None:
     shares = np.zeros((7, 2, 3), np.float32)
     shares[2, 0], shares[4, 0] = [0.5, 0.4, 0.0], [0.3, 0.4, 0.8]
     shares[:, 1, 2] = np.nan
-    found = strata.cover(shares)
+    found = strata.cover(dict(zip(COVER, shares, strict=True)))
     assert found["farmland"].tolist() == [[True, False, False], [False, False, False]]
     assert found["urban"].tolist() == [[False, False, True], [False, False, False]]
     assert found["mixed"].tolist() == [[False, True, False], [True, True, False]]
@@ -66,29 +68,30 @@ def test_classes_of_land_cover_and_of_angle() -> None:
     ]
 
 
-def test_the_seasons_make_up_the_year(patches: ImtSet) -> None:
-    whole, *parts = closed_loops(Interpolation("bilinear"), patches, "all", "day", "season")
-    assert [row.label.split(", ")[-1] for row in parts] == ["spring", "summer", "winter"]
+def test_the_seasons_make_up_the_year(small: Path) -> None:
+    report = run_simulation(small, "bilinear", "all", "season")
+    whole, *parts = [row for row in report.rows if row.subset.when == When.DAY]
+    assert [row.subset.stratum for row in parts] == ["spring", "summer", "winter"]
     cells = [row.model_metrics["cells"] for row in parts]
     assert sum(cells) == whole.model_metrics["cells"]
     squares = sum(n * row.model**2 for n, row in zip(cells, parts, strict=True))
     assert squares / sum(cells) == pytest.approx(whole.model**2)
 
 
-def test_the_pairs_are_sorted_where_they_are_known(pairs: AsterSet) -> None:
-    percent = pairs.cover_percent.copy()
-    percent[1], percent[1, 2, :20], percent[1, 0, 20:] = 0, 100, 100
-    *_, farm, forest = target(Interpolation(), replace(pairs, cover_percent=percent), "all", by="cover")
+def test_the_pairs_are_sorted_where_they_are_known(small: Path) -> None:
+    *_, farm, forest = run_target(small, BICUBIC, "all", by="cover").rows
     assert (farm.label, forest.label) == ("day, 250 m, farmland", "day, 250 m, forest")
     assert (farm.count, forest.count) == ("630 cells, 1 pairs", "384 cells, 1 pairs")
-    whole = target(Interpolation(), pairs.take(np.array([1])), "all")[1]
-    assert (630 * farm.model**2 + 384 * forest.model**2) / 1014 == pytest.approx(whole.model**2)
-    labels = [row.label for row in target(Interpolation(), pairs, "all", by="relief")]
+    assert farm.measure == Measure.CENTRED_RMSE
+    second = score(BICUBIC, list(aster.read(small))[1])[Subset(When.DAY, 250)]
+    assert (630 * farm.model**2 + 384 * forest.model**2) / 1014 == pytest.approx(second.model.error.std**2)
+    labels = [row.label for row in run_target(small, BICUBIC, "all", by="relief").rows]
     assert labels[2:] == ["day, 250 m, mountains"]
 
 
-def test_what_is_not_known_cannot_sort(patches: ImtSet, pairs: AsterSet) -> None:
+def test_what_is_not_known_cannot_sort(small: Path) -> None:
     with pytest.raises(ArgumentError, match="cover"):
-        closed_loops(Interpolation(), patches, "all", by="cover")
-    with pytest.raises(ArgumentError, match="dates are unknown"):
-        target(Interpolation(), pairs, "all", by="season")
+        run_simulation(small, BICUBIC, "all", by="cover")
+    for by in ("season", "angle"):
+        with pytest.raises(ArgumentError, match=f"cannot be sorted by {by}"):
+            run_target(small, BICUBIC, "all", by=by)  # type: ignore[arg-type]

@@ -9,15 +9,14 @@ import numpy as np
 import pytest
 
 import srdanet
-from srdanet.evaluation import run_simulated, run_simulation, run_target
-from srdanet.evaluation.datasets import aster, imt
-from srdanet.evaluation.experiments import method
-from srdanet.evaluation.protocol import pair_view, patch_view
-from srdanet.evaluation.splits import load_splits
+from srdanet.datasets import aster, imt
+from srdanet.datasets.splits import aster_part, imt_part
+from srdanet.evaluation import find_method, run_simulated, run_simulation, run_target
+from srdanet.evaluation.experiments import Results
 from srdanet.training.config import read_config
 
 pytestmark = pytest.mark.real
-CONFIG = Path(__file__).resolve().parents[2] / "configs" / "default.toml"
+CONFIG = Path(__file__).resolve().parents[2] / "configs" / "shipped.toml"
 
 
 def test_it_beats_bicubic_where_modis_is_the_truth(shared_data: Path) -> None:
@@ -42,13 +41,12 @@ def test_it_beats_bicubic_on_simulated_scenes() -> None:
 
 def test_a_cloud_that_no_mask_has_caught_spoils_nothing_beyond_it(shared_data: Path) -> None:
     """Where bicubic interpolation, which reaches two cells, is right again, so is the model."""
-    _, model = method("default")
-    patches = imt(shared_data)
-    for patch in list(patches.take(load_splits().imt.mask(patches, "test")))[::40]:
-        view = patch_view(patch, "day")
-        clouded = view.lst.copy()
-        clouded[5:17, 9:20] -= 20
-        clear, spoilt = (given.through(model, 2)[0] for given in (view, replace(view, lst=clouded)))
+    _, model = find_method("default")
+    for patch in list(imt_part(imt.read(shared_data, when=("day",)), "test"))[::40]:
+        lst = patch.scene.lst["lst"].copy(deep=True)
+        lst[5:17, 9:20] -= 20
+        clouded = replace(patch.scene, lst=patch.scene.lst.assign(lst=lst))
+        clear, spoilt = (model(scene, 2)["lst"].values for scene in (patch.scene, clouded))
         change = spoilt - clear
         assert np.sqrt(np.nanmean(np.square(change[10:34, 18:40]))) > 15
         change[2 * 3 : 2 * 19, 2 * 7 : 2 * 22] = np.nan
@@ -57,12 +55,13 @@ def test_a_cloud_that_no_mask_has_caught_spoils_nothing_beyond_it(shared_data: P
 
 def test_no_edge_shows_where_an_image_ends(shared_data: Path) -> None:
     """NDVI ends along a column: no step there but what the ground has, one way in one pair, the other in the next."""
-    _, model = method("default")
-    pairs, steps = aster(shared_data), []
-    for pair in pairs.take(load_splits().aster.mask(pairs, "test")):
-        end = pair.ndvi.shape[1] // 2
-        ended = replace(pair, ndvi=np.where(np.arange(2 * end) < end, pair.ndvi, np.nan))
-        results = pair_view(ended).results(model, 4)
+    _, model = find_method("default")
+    steps = []
+    for pair in aster_part(aster.read(shared_data), "test"):
+        (layers,) = pair.scene.auxiliary
+        end = layers.sizes["x"] // 2
+        ended = layers.assign(ndvi=layers["ndvi"].where(np.arange(2 * end) < end))
+        results = Results.of(model, replace(pair, scene=replace(pair.scene, auxiliary=(ended,))))
         added = results.model - results.bicubic
         steps.append(float(np.nanmean(added[:, end : end + 4]) - np.nanmean(added[:, end - 4 : end])))
     assert abs(np.mean(steps)) < 0.15
@@ -71,7 +70,7 @@ def test_no_edge_shows_where_an_image_ends(shared_data: Path) -> None:
 
 def test_its_bundle_says_how_it_was_made() -> None:
     bundle = srdanet.load_model()
-    config = read_config(CONFIG)
+    config = read_config(CONFIG)[-1]
     made = bundle.config["training"]
     assert made["iterations"] == config.iterations == made["iteration"]
     assert set(made["sources"]) == set(config.sources)

@@ -1,4 +1,4 @@
-"""Stages run one after the other, each from the averaged weights of the one before, and go on where they were killed."""
+"""Stages run in order, each from the averaged weights of the one before, and go on where they were killed."""
 
 from __future__ import annotations
 
@@ -127,6 +127,6 @@ def test_a_finished_run_is_neither_repeated_nor_overwritten(config: Path, monkey
 def test_what_a_later_stage_asks_for_is_refused_before_the_first_runs(config: Path) -> None:
     count = torch.cuda.device_count() + 1
     config.write_text(config.read_text() + f'device = "cuda"\ndevices = {count}\n')
-    with pytest.raises(ConfigError, match="two: .*CUDA devices"):
+    with pytest.raises(ConfigError, match=r"two: .*CUDA devices"):
         train(config)
     assert not (config.parent / "run").exists()

@@ -1,4 +1,4 @@
-"""Simulated observations: a land with known 250 m temperature, and what MODIS would have seen of it."""
+"""Synthetic MODIS observations of landscapes whose land surface temperature is known at 250 m."""
 
 from srdanet_simulator.files.write import write, write_days
 from srdanet_simulator.land.landscape import Character, character

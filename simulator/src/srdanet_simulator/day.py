@@ -1,4 +1,4 @@
-"""The land on one day, lived through in strips of rows: its plants, its light, its temperature, and how it looks.
+"""One day, simulated strip by strip: plants, light, temperature, and what a sensor above them would see.
 
 All that varies over the land but weather and sensor is known in each cell or a few kilometres
 around it: strips are computed with some rows more on either side, and share the threads.
@@ -89,7 +89,7 @@ class Look:
 
 
 def look(day: Day, over: Overpass, chosen: Chosen) -> Look:
-    """Live through the day up to an overpass.
+    """Simulate the day up to an overpass.
 
     Args:
         day: The land on the day.
@@ -136,7 +136,7 @@ def _appear(day: Day, over: Overpass, strip: slice, out: dict[str, NDArray[np.fl
     sun = light.sun_over(over.noon, lon, lat)
     ratio, shown = sun.facing(east, north) / sun.up, level
     for rows in strips((len(lon), lon.shape[1]), 1, _BLOCK):
-        shown[:, rows] = optics.illuminated(level[:, rows], ratio[rows])
+        shown[:, rows] = optics.observed_reflectances(level[:, rows], ratio[rows])
     for name, bands, factor, shift in (
         ("bands_250", shown[:2], fine // 4, over.shifts[0]),
         ("bands_500", shown, half, over.shifts[1]),

@@ -58,10 +58,10 @@ def around(strip: slice, halo: int, rows: int) -> tuple[slice, slice]:
     return slice(top, min(strip.stop + halo, rows)), slice(strip.start - top, strip.stop - top)
 
 
-def filtered(
+def filter_strips(
     local: Callable[[NDArray[np.float32]], NDArray[Any]], field: NDArray[np.float32], halo: int
 ) -> NDArray[np.float32]:
-    """A filter of a field, in strips; it looks no farther than so many rows."""
+    """Apply a filter to a field in strips; the filter looks no farther than so many rows."""
     out = np.empty(field.shape, np.float32)
 
     def fill(rows: slice) -> None:

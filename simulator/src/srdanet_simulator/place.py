@@ -93,13 +93,16 @@ def grid_of(seed: int, size: int, tile: Tile, offset: tuple[int, int] | None = N
         ArgumentError: when the scene leaves the tile, the map, or lies poleward of 75 degrees.
     """
     if not 4 <= size <= Level.KM1.cells:
-        raise ArgumentError(f"a scene of {size} cells a side", todo="give 4 to 1200 cells of 1 km")
+        raise ArgumentError(f"a scene cannot have {size} cells on a side", todo="Give 4 to 1200 cells of 1 km.")
     room = Level.KM1.cells - size
     if offset is None:
         rows, cols = stream(seed, "offset").integers(0, room + 1, 2)
         offset = int(rows), int(cols)
     if not (0 <= offset[0] <= room and 0 <= offset[1] <= room):
-        raise ArgumentError(f"a scene of {size} cells at {offset} leaves the tile", todo=f"0 to {room} fit")
+        raise ArgumentError(
+            f"a scene of {size} cells at offset {offset} does not fit in the tile",
+            todo=f"Give offsets from 0 to {room}.",
+        )
     whole = tile.geobox(Level.KM1)
     around = GeoBox(
         (size + 2 * MARGIN,) * 2, whole.affine * Affine.translation(offset[1] - MARGIN, offset[0] - MARGIN), whole.crs
@@ -109,7 +112,10 @@ def grid_of(seed: int, size: int, tile: Tile, offset: tuple[int, int] | None = N
     middle = np.degrees(north[len(north) // 2] / SPHERE_RADIUS)
     rim = np.abs(east).max() / SPHERE_RADIUS / np.cos(np.abs(north).max() / SPHERE_RADIUS)
     if rim > np.pi or abs(middle) > 75:
-        raise ArgumentError(f"{tile} at {offset} lies beyond the map or too near a pole", todo="choose another tile")
+        raise ArgumentError(
+            f"offset {offset} in {tile} is outside the map or too close to a pole",
+            todo="Choose another tile or offset.",
+        )
     return offset, box
 
 
@@ -121,7 +127,7 @@ def _centres(box: GeoBox) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
 
 
 def locate(seed: int, size: int, tile: Tile, offset: tuple[int, int] | None) -> Place:
-    """Find a scene's place; arguments and errors as of `grid_of`."""
+    """Find a scene's place; arguments and errors as in `grid_of`."""
     offset, box = grid_of(seed, size, tile, offset)
     east, north = _centres(box)
     middle = north[len(north) // 2] / SPHERE_RADIUS

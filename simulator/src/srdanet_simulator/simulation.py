@@ -1,4 +1,4 @@
-"""One simulated overpass: the land, its state, the weather, the truth and what was seen of it."""
+"""One simulated overpass: landscape, plants, weather, true temperature, and what the sensor observed."""
 
 from __future__ import annotations
 
@@ -204,7 +204,7 @@ def simulate(
     character: landscape.Character | None = None,
     gridding: modis.Gridding = "area",
 ) -> Simulation:
-    """Simulate an overpass over a land that the seed invents.
+    """Simulate an overpass over a synthetic landscape.
 
     Args:
         seed: Everything random depends on it; land depends on seed, tile and offset alone.
@@ -348,7 +348,7 @@ def _optical(
         level, n = which
         bands, bright = (at_250, repeat(tops, 4)) if level == Level.M250 else (at_500, repeat(tops, 2))
         own = stream(seed, "band", date.isoformat(), int(level), n)
-        bands[n] = modis.measured(bands[n], level.metres, own, bright)
+        bands[n] = modis.measure_band(bands[n], level.metres, own, bright)
 
     each(measure, [*((Level.M250, n) for n in range(2)), *((Level.M500, n) for n in range(7))])
     words = sea_words(state_words(over, water, found.snow, rng), aggregate(sea, 2))

@@ -14,6 +14,6 @@ except ImportError as error:
     raise MissingExtraError("adapting a model needs torch, which is not installed", todo=todo) from error
 
 from srdanet.adaptation.adapted import Adapted, adapt
-from srdanet.adaptation.settings import Adaptation
+from srdanet.adaptation.fit import Adaptation
 
 __all__ = ["Adaptation", "Adapted", "adapt"]

@@ -13,9 +13,8 @@ import xarray as xr
 from odc.geo.geobox import GeoBox
 from safetensors.torch import save
 
-from srdanet.adaptation.fit import closure_error, fit, loop_error
+from srdanet.adaptation.fit import Adaptation, closure_error, fit, loop_error
 from srdanet.adaptation.patches import patches
-from srdanet.adaptation.settings import Adaptation
 from srdanet.arrays import Float32, Progress
 from srdanet.network.bundle import Bundle
 from srdanet.network.calibrated import Calibrated
@@ -77,7 +76,7 @@ def adapt(
     above, target = patches(lst, root, auxiliary, overpass, settings.point_spread, settings.seed)
     net = load_network(bundle)
     before = loop_error(net, above), closure_error(net, target)
-    fit(net, above, target, settings, progress)
+    net = fit(net, above, target, settings, progress)
     after = loop_error(net, above), closure_error(net, target)
     record = {
         **asdict(settings),

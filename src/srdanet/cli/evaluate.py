@@ -32,7 +32,7 @@ _conserve = click.option(
 
 def _experiment(command: Callable[..., None]) -> Callable[..., None]:
     """The options of all experiments."""
-    about = "A shipped model, a bundle's folder, or bicubic, bilinear, nearest."
+    about = "A shipped model, a bundle's folder, or a baseline."
     model = click.option("--model", default="default", show_default=True, metavar="NAME|FOLDER", help=about)
     return model(as_json(verbose(command)))
 

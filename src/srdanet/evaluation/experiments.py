@@ -7,17 +7,17 @@ interpolation is called alike and stands beside it in every row.
 from __future__ import annotations
 
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING
 
 import numpy as np
 import xarray as xr
 
 from srdanet.arrays import Floats, Mask
-from srdanet.baselines import BICUBIC, Interpolation
+from srdanet.baselines import BASELINES, BICUBIC, Method
 from srdanet.datasets import aster, imt, orleans, splits, yanco
 from srdanet.datasets.sources import find_scenes
 from srdanet.datasets.splits import Part
@@ -29,17 +29,14 @@ from srdanet.evaluation.metrics import Comparison, Tally, Totals
 from srdanet.evaluation.report import Measure, Report, Row, Subset, When
 from srdanet.evaluation.strata import By
 from srdanet.grid import Level, cell_size
-from srdanet.interpolation import Kind
 from srdanet.network.bundle import load_model
 from srdanet.scene import LabelledScene, Scene
 
 if TYPE_CHECKING:
     from srdanet.adaptation import Adaptation
 
-Method = Callable[[Scene, int], xr.Dataset]
-"""Scene and factor → `lst` (y * factor, x * factor) K and, where the method states one, `lst_uncertainty` (K)."""
 Model = str | Path | Method | tuple[str, Method]
-"""A shipped model's name, a bundle's folder, `bicubic`, `bilinear`, `nearest`, or a method, with a name or without."""
+"""A shipped model's name, a bundle's folder, a name of `BASELINES`, or a method, with a name or without."""
 Groups = dict[str, list[Comparison]]
 """Comparisons of the images of each group of labelled scenes."""
 
@@ -312,9 +309,8 @@ def find_method(model: Model, *, conserve: bool = False, adapt: bool | Adaptatio
         return model
     if callable(model):
         return str(getattr(model, "name", "method")), model
-    if model in get_args(Kind) and not (conserve or adapt):
-        baseline = Interpolation(model)  # type: ignore[arg-type]
-        return baseline.name, baseline
+    if isinstance(model, str) and model in BASELINES and not (conserve or adapt):
+        return model, BASELINES[model]()
     bundle = load_model(model)
     model_of = lru_cache(maxsize=1)(lambda scene: adapted(bundle, scene, adapt))
 

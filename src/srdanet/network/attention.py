@@ -60,9 +60,9 @@ class GCA(nn.Module):
         q = centred(self.query(lst)).view(b, self.heads, self.width, 1, h, w)
         k = centred(self.key(auxiliary)).view(b, self.heads, 1, self.width, h, w)
         v = centred(self.value(auxiliary)).view(b, self.heads, 1, self.width, h, w)
-        together = self._surroundings((q * k).flatten(1, 3), valid).view(b, self.heads, self.width, self.width, h, w)
-        spread = self._surroundings((k * k).flatten(1, 3), valid).view(b, self.heads, 1, self.width, h, w)
-        attention = together / (spread + F.softplus(self.ridge))
+        covariance = self._surroundings((q * k).flatten(1, 3), valid).view(b, self.heads, self.width, self.width, h, w)
+        variance = self._surroundings((k * k).flatten(1, 3), valid).view(b, self.heads, 1, self.width, h, w)
+        attention = covariance / (variance + F.softplus(self.ridge))
         answer = (attention * v).sum(3).flatten(1, 2)
         return lst + self.gate * self.out(answer)
 

@@ -1,6 +1,6 @@
 """Adaptive fusion: how the terms of the loss are weighed against one another while training.
 
-Three ways behind one interface. What a fusion knows is in its `state_dict`, so that a run resumes exactly.
+Three ways behind one interface. All state of a fusion is in its `state_dict`, so that a run resumes exactly.
 """
 
 from __future__ import annotations

@@ -250,7 +250,7 @@ class Stack:
             if name in self._sources:
                 source = self._sources[name]
                 out[i] = _regrid(source.read(rows, cols), source.factor, factor)
-        # All grids run eastward and southward (`grid.geobox_of`); only batches are turned.
+        # All grids run eastward and southward (`grid.geobox_of`); only batches are reoriented.
         scalars = {**self.overpass.context(box), "cell": np.log2(cell_size(box) / 1000), "east": 1.0, "south": 1.0}
         for name, value in scalars.items():
             out[CONTEXT.index(name)] = value

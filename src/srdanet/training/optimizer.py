@@ -17,7 +17,7 @@ PACE = 2.0
 
 
 class Optimizer:
-    """Muon and AdamW as one, with the face of a torch optimizer.
+    """Muon and AdamW as one, with the methods of a torch optimizer that training uses.
 
     Args:
         net: The network, on its device, in channels-last memory.

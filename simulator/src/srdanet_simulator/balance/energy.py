@@ -286,7 +286,7 @@ def _either(which: NDArray[np.bool_], one: Field, other: Field) -> Field:
 
 
 def balance(what: Surface, forcing: Callable[[float], Forcing], hours: Sequence[float]) -> tuple[Field, Field]:
-    """Temperature at the last of `hours`, having lived through the day before it.
+    """Temperature at the last of `hours`, after a simulation of the day before it.
 
     Args:
         what: The surface.

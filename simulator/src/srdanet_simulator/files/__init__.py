@@ -1,1 +1,1 @@
-"""The simulation as files of the formats that the real ones come in; stations and the truth beside them."""
+"""Simulations in the file formats of the real data, with station records and the truth."""

@@ -1,4 +1,4 @@
-"""What the providers write beside each layer: names, units, packing, the meaning of words.
+"""Attributes of each layer as the providers write them: names, units, packing, meaning of QA bits.
 
 Numbers come from the product table. Wording (in `attributes.json`), order and types are those of real granules:
 MOD11A1 of collection 6.1, MOD09GA, MCD43A3 and MCD12Q1 of collection 6, and for MOD09GQ the attributes of MYD09GQ as
@@ -84,8 +84,8 @@ def _mod09(layer: Layer, counts: NDArray[Any]) -> Iterator[Attribute]:
     what = {"state": "Reflectance Data State QA", "qc_500m": "Reflectance Band Quality"}
     what["qc_250m"] = what["qc_500m"]
     band = re.search(r"_b0(\d)", layer.sds)
-    said = f"Surface Reflectance Band {band[1]}" if band else what[layer.name]
-    yield "long_name", "text", f"{cell} {said} - first layer"
+    meaning = f"Surface Reflectance Band {band[1]}" if band else what[layer.name]
+    yield "long_name", "text", f"{cell} {meaning} - first layer"
     yield "units", "text", layer.written_unit
     yield from _packing(layer)
     if layer.kind == "quantity":

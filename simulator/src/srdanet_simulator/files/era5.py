@@ -54,9 +54,9 @@ def _netcdf(era5: Reanalysis, kind: str) -> bytes:
         "expver": ("valid_time", np.full(len(seconds), "0001", "S4")),
     }
     fields = {}
-    for name, (unit, said, stream, number) in _FIELDS.items():
+    for name, (unit, long_name, stream, number) in _FIELDS.items():
         if stream == kind:
-            about = {"units": unit, "long_name": said, "GRIB_paramId": number, "GRIB_stepType": kind}
+            about = {"units": unit, "long_name": long_name, "GRIB_paramId": number, "GRIB_stepType": kind}
             fields[name] = (axes, era5.values[name], about)
     about = {"Conventions": "CF-1.7", "institution": "simulated in the layout of the Climate Data Store"}
     data = xr.Dataset(fields, coords, about)

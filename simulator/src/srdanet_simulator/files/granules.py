@@ -100,7 +100,7 @@ def pack(layer: Layer, values: NDArray[Any]) -> NDArray[Any]:
     counts = np.round((np.where(missing, layer.offset, values).astype(np.float64) - layer.offset) / layer.scale)
     low, high = layer.valid
     if bool(np.any(((counts < low) | (counts > high)) & ~missing)):
-        raise ArgumentError(f"values do not fit {layer.sds}", where=f"{np.nanmin(values)} to {np.nanmax(values)}")
+        raise ArgumentError(f"values from {np.nanmin(values)} to {np.nanmax(values)} cannot be stored in {layer.sds}")
     fill = 0 if layer.fill is None else layer.fill
     return np.where(missing, fill, counts).astype(layer.dtype)
 
@@ -155,7 +155,7 @@ def write_granule(
         path.write_bytes(path.read_bytes().replace(stretched.encode(), path.name.encode().ljust(len(stretched))))
     except HDF4Error as error:
         raise OutputError(
-            f"cannot be written as HDF4 ({error})", where=path.name, todo="check the free space"
+            f"cannot be written as HDF4 ({error})", where=path.name, todo="Check the free disk space."
         ) from error
 
 

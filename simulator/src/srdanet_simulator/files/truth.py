@@ -18,7 +18,7 @@ from srdanet.scene.storage import CHUNK
 from srdanet_simulator.simulation import Simulation
 
 LEVELS = (Level.KM1, Level.M500, Level.M250)
-_SAID = {
+_ATTRIBUTES = {
     "lst": {"standard_name": "surface_temperature", "long_name": "true land surface temperature", "units": "K"},
     "emissivity": {"standard_name": "surface_longwave_emissivity", "long_name": "broadband emissivity", "units": "1"},
 }
@@ -62,8 +62,8 @@ def _write_netcdf(data: xr.Dataset, path: Path) -> None:
         "time": {"units": "seconds since 1970-01-01", "calendar": "proleptic_gregorian", "dtype": "int64"}
     }
     encoding |= {axis: {"_FillValue": None} for axis in ("y", "x")}
-    for name, said in _SAID.items():
-        data[name].attrs = {**said, "grid_mapping": "spatial_ref"}
+    for name, attributes in _ATTRIBUTES.items():
+        data[name].attrs = {**attributes, "grid_mapping": "spatial_ref"}
         chunks = tuple(min(CHUNK, n) for n in data[name].shape)
         packing = {"zlib": True, "complevel": 1, "shuffle": True, "fletcher32": True, "chunksizes": chunks}
         encoding[name] = {**packing, "_FillValue": np.float32(np.nan)}

@@ -1,4 +1,4 @@
-"""Write a simulation as the files that NASA, USGS and ECMWF would deliver; stations and the truth beside them."""
+"""Write a simulation as the files that NASA, USGS and ECMWF deliver, with station records and the truth."""
 
 from __future__ import annotations
 
@@ -140,7 +140,8 @@ def file_names(
         ArgumentError: when there is no date or one is given twice, or the scene does not fit the tile or the map.
     """
     if not dates or len(set(dates)) < len(dates):
-        raise ArgumentError(f"{len(dates)} dates, {len(set(dates))} different ones", todo="give each date once")
+        problem = "there is no date" if not dates else "a date is given twice"
+        raise ArgumentError(problem, todo="Give each date once.")
     _, fine = grid_of(seed, size, tile, offset)
     granules = [str(name) for date in dates for name in _granules(tile, date, platform).values()]
     around = [
@@ -229,4 +230,4 @@ def _tell(progress: Progress, date: str, done: int) -> None:
 
 
 def _silent(done: int) -> None:
-    """Nobody watches."""
+    """Report no progress."""

@@ -1,1 +1,1 @@
-"""The land that a seed invents: its relief, what covers it and grows on it on a date, and what it reflects."""
+"""The synthetic landscape of a seed: relief, land cover, plants on a date, and surface reflectance."""

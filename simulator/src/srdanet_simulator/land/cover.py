@@ -33,7 +33,7 @@ from srdanet_simulator.land.provinces import Provinces
 from srdanet_simulator.land.relief import Relief, terrain
 from srdanet_simulator.land.towns import towns
 from srdanet_simulator.noise import Field, Ints, fractal, hashed, smoothstep, stream
-from srdanet_simulator.parallel import both, each, filtered, strips
+from srdanet_simulator.parallel import both, each, filter_strips, strips
 
 _ROUTING = 4
 """Fine cells along a cell of the grid on which water is routed."""
@@ -150,7 +150,7 @@ def build(seed: int, x: Field, y: Field, kind: Character, provinces: Provinces |
         ),
         lambda: {name: field(name) for name in _FIELDS},
     )  # fmt: skip
-    steep = filtered(lambda height: _steepness(height, cell), relief.elevation, 10)
+    steep = filter_strips(lambda height: _steepness(height, cell), relief.elevation, 10)
     country = _Country(seed, kind, x, y, relief, steep, fields, provinces)
     often = None
     if provinces is not None:

@@ -56,7 +56,7 @@ def albedo(bands: NDArray[np.float32]) -> Field:
     return np.asarray(np.clip(total - np.float32(0.0015), 0.01, 0.95), dtype=np.float32)
 
 
-def illuminated(bands: NDArray[np.float32], ratio: Field) -> NDArray[np.float32]:
+def observed_reflectances(bands: NDArray[np.float32], ratio: Field) -> NDArray[np.float32]:
     """Reflectance as a satellite reports it, not corrected for slope.
 
     Args:

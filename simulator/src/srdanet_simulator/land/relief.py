@@ -12,7 +12,7 @@ from srdanet_simulator.land.lattice import Broad, refine, smooth
 from srdanet_simulator.land.ranges import Ranges
 from srdanet_simulator.land.waters import by_share, coast, drown, level_lakes, rivers, standing
 from srdanet_simulator.noise import Field, fractal, smoothstep, stream
-from srdanet_simulator.parallel import filtered
+from srdanet_simulator.parallel import filter_strips
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,9 @@ def terrain(
     del detail
     river, bank = rivers(form.tree, form.height.shape, shape, factor, cell, rng)
     wet = refine(np.log(form.tree.upstream[own]) / np.float32(9.0) - np.sqrt(steep), factor)
-    wetness = filtered(lambda f: smoothstep(ndimage.gaussian_filter(f, factor * 0.5), -0.25, 0.75), wet, 2 * factor + 1)
+    wetness = filter_strips(
+        lambda f: smoothstep(ndimage.gaussian_filter(f, factor * 0.5), -0.25, 0.75), wet, 2 * factor + 1
+    )
     np.maximum(wetness, bank, out=wetness)
     del wet, bank
     if isinstance(lakes, Broad):

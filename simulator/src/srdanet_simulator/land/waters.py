@@ -14,7 +14,7 @@ from srdanet_simulator.land.drainage import Tree
 from srdanet_simulator.land.landform import PAD
 from srdanet_simulator.land.lattice import refine, smooth
 from srdanet_simulator.noise import Field, fractal, smoothstep
-from srdanet_simulator.parallel import each, filtered, strips
+from srdanet_simulator.parallel import each, filter_strips, strips
 
 _BANK = 0.5
 """Depth below that of the shore, as a share of it, at which the ground around a lake is as high as it was."""
@@ -52,7 +52,7 @@ def rivers(
         wet = np.minimum(np.maximum(width / np.float32(cell), broad), 1)
         return np.where(wet > np.float32(0.12), wet, np.float32(0))
 
-    return filtered(share, river, 1), filtered(bank, river, int(1200.0 / cell) + 2)
+    return filter_strips(share, river, 1), filter_strips(bank, river, int(1200.0 / cell) + 2)
 
 
 def standing(

@@ -1,4 +1,4 @@
-"""The simulator held against the earth: one table and one figure, real beside simulated."""
+"""Comparison of simulated with real scenes: one table and one figure."""
 
 from srdanet_simulator.realism.check import Check, check, refuse
 

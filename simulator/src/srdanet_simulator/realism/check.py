@@ -1,4 +1,4 @@
-"""Measure both, and write the table and the figure."""
+"""Compute the statistics of real and simulated scenes, and write the table and the figure."""
 
 from __future__ import annotations
 
@@ -52,11 +52,11 @@ def refuse(folder: Path, *, overwrite: bool) -> None:
 
 
 def check(root: str | os.PathLike[str], scenes: int = 32, note: Callable[[str], None] | None = None) -> Check:
-    """Hold simulated scenes against the real sets.
+    """Compare simulated scenes with the real data sets.
 
     Args:
         root: Folder of the real sets.
-        scenes: How many lands to simulate, by day and by night; about three seconds each.
+        scenes: How many landscapes to simulate, by day and by night; about three seconds each.
         note: Told what goes on.
 
     Raises:
@@ -64,8 +64,8 @@ def check(root: str | os.PathLike[str], scenes: int = 32, note: Callable[[str], 
         ArgumentError: when there are too few scenes.
     """
     root = Path(root)
-    # Real first: a missing set is told before minutes are spent on simulation.
+    # Real first: a missing set is reported before minutes are spent on simulation.
     measured, shown = gather(real.numbers(root)), gallery.of_real(root)
     album: list[gallery.Page] = []
-    invented = gather(simulated.numbers(scenes, note, album=album))
-    return Check(Table.of(measured, invented), shown, gallery.of_pages(album))
+    computed = gather(simulated.numbers(scenes, note, album=album))
+    return Check(Table.of(measured, computed), shown, gallery.of_pages(album))

@@ -1,4 +1,4 @@
-"""What a temperature image looks like, in numbers that real and simulated scenes can share.
+"""Statistics of temperature images that can be computed for real and simulated scenes alike.
 
 All functions take (..., y, x) and work on each image of the leading axes by itself.
 """

@@ -1,4 +1,4 @@
-"""From images to the table's numbers: one function per kind of scene, the same for real and simulated ones."""
+"""The statistics of the table: one function for each kind of scene, the same for real and simulated ones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The table's numbers of simulated scenes: where and when the real ones are, and the kinds of country drawn freely."""
+"""Statistics of simulated scenes at the places and dates of the real ones; the kind of landscape is drawn freely."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def numbers(
         ArgumentError: when there are too few scenes for four seasons.
     """
     if scenes < 4:
-        raise ArgumentError(f"{scenes} scenes cannot show four seasons", todo="take 4 or more")
+        raise ArgumentError(f"{scenes} scenes cannot cover four seasons", todo="Give 4 or more.")
     for number in range(scenes):
         day = simulate(_FIRST + number, size, "h18v04", _date(number, scenes), clouds=0.0)
         _tell(note, f"scene {number + 1} of {scenes}: {day.date}")

@@ -161,8 +161,8 @@ class Table:
 
     def summary(self) -> str:
         """How many rows agree."""
-        told = "rows have the simulated median within the 10 to 90 % range of the real scenes"
-        return f"{self.agreeing} of {len(self.rows)} {told}."
+        meaning = "rows have the simulated median within the 10 to 90 % range of the real scenes"
+        return f"{self.agreeing} of {len(self.rows)} {meaning}."
 
     def markdown(self) -> str:
         """For a page."""

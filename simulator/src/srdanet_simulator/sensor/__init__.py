@@ -1,1 +1,1 @@
-"""What a satellite sees of the land: pixels on a swath, clouds over them, words on their quality."""
+"""The sensor: pixels of a swath, clouds, noise and quality words."""

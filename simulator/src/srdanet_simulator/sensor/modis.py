@@ -22,7 +22,7 @@ from srdanet_simulator.noise import Field, fractal
 from srdanet_simulator.parallel import strips
 from srdanet_simulator.sensor import swath
 from srdanet_simulator.sensor.clouds import CELL, Clouds
-from srdanet_simulator.sensor.shift import shifted
+from srdanet_simulator.sensor.shift import shift_field
 from srdanet_simulator.sensor.words import NOT_PRODUCED, lst_words
 
 COUNT = 0.02
@@ -125,7 +125,7 @@ def seen_bands(bands: NDArray[np.float32], factor: int, shift: tuple[float, floa
     rows, cols = bands.shape[1] // factor, bands.shape[2] // factor
     out = np.empty((bands.shape[0], rows, cols), np.float32)
     for n, band in enumerate(bands):
-        moved = shifted(band, shift[0] * factor, shift[1] * factor)
+        moved = shift_field(band, shift[0] * factor, shift[1] * factor)
         sharp = ndimage.gaussian_filter(moved, 0.3 * factor, truncate=2)
         lines = sum(sharp[:, m::factor] for m in range(factor))
         out[n] = sum(lines[m::factor] for m in range(factor))
@@ -133,8 +133,8 @@ def seen_bands(bands: NDArray[np.float32], factor: int, shift: tuple[float, floa
     return out
 
 
-def measured(seen: Field, cell: float, rng: np.random.Generator, bright: Field | None = None) -> Field:
-    """A reflectance as it is measured: with noise, haze and clouds.
+def measure_band(seen: Field, cell: float, rng: np.random.Generator, bright: Field | None = None) -> Field:
+    """A reflectance as the sensor measures it: with noise, haze and clouds.
 
     Args:
         seen: (y, x) without them.

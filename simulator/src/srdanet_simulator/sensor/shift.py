@@ -13,7 +13,7 @@ _ROWS = 1 << 14
 """Cells at a time, in the processor's cache."""
 
 
-def shifted(field: Field, down: float, right: float) -> Field:
+def shift_field(field: Field, down: float, right: float) -> Field:
     """`ndimage.shift(field, (down, right), order=1, mode="nearest")` of a (y, x) float32 field.
 
     Its terms are summed in its order, in double precision, a few rows at a time.

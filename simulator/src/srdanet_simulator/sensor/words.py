@@ -1,4 +1,4 @@
-"""Quality words: what the products say of their own cells.
+"""Quality words (QA bits) of the simulated products.
 
 In the granules whose words were counted, words follow clouds and regions, not
 single cells: within some five kilometres of a cloud nearly every temperature is

@@ -216,9 +216,11 @@ def test_the_room_that_is_told_is_about_what_is_taken(scene: Simulation, files: 
     assert room(names, SIZE) == pytest.approx(sum(path.stat().st_size for path in files), rel=0.3)
 
 
-@pytest.mark.parametrize("dates", [[], [dt.date(2020, 7, 15)] * 2])
-def test_each_date_is_given_once(dates: list[dt.date], tmp_path: Path) -> None:
-    with pytest.raises(ArgumentError, match="dates"):
+@pytest.mark.parametrize(
+    ("dates", "problem"), [([], "there is no date"), ([dt.date(2020, 7, 15)] * 2, "a date is given twice")]
+)
+def test_each_date_is_given_once(dates: list[dt.date], problem: str, tmp_path: Path) -> None:
+    with pytest.raises(ArgumentError, match=problem):
         write_days(4, SIZE, Tile(26, 5), dates, tmp_path)
 
 

@@ -286,7 +286,7 @@ def test_local_time_changes_over_a_large_scene(coast: Simulation) -> None:
 
 def test_local_time_is_within_a_day(coast: Simulation, monkeypatch: pytest.MonkeyPatch) -> None:
     # far from the middle of a tile near the pole it is past midnight
-    monkeypatch.setitem(simulation._OVERPASS, ("Terra", False), 25.5)
+    monkeypatch.setitem(simulation._TRACK_HOUR, ("Terra", False), 25.5)
     after = companion(coast)
     assert after.view_time.min() >= 0
     assert after.view_time.max() <= 24

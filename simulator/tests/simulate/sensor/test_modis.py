@@ -9,7 +9,7 @@ from srdanet.energy import degrade
 from srdanet_simulator.noise import fractal, stream
 from srdanet_simulator.realism.fields import correlation, detail, equal_neighbours
 from srdanet_simulator.sensor.clouds import Clouds, draw_clouds
-from srdanet_simulator.sensor.modis import View, measured, seen_bands, view
+from srdanet_simulator.sensor.modis import View, measure_band, seen_bands, view
 
 CLEAR = draw_clouds((40, 48), stream(1, "c"), 0.0)
 
@@ -74,7 +74,7 @@ def test_clouds_hide_and_thin_ones_cool(truth: np.ndarray) -> None:
 def test_reflectance_keeps_its_place_and_mean() -> None:
     bands = np.full((2, 64, 96), 0.05, np.float32)
     bands[1, 8:24, 40:80] = 0.4
-    seen = np.stack([measured(band, 463.3, stream(1, "r")) for band in seen_bands(bands, 4, (0.0, 0.0))])
+    seen = np.stack([measure_band(band, 463.3, stream(1, "r")) for band in seen_bands(bands, 4, (0.0, 0.0))])
     assert seen.shape == (2, 16, 24)
     assert seen[1, 3:5, 12:18].mean() == pytest.approx(0.4, abs=0.02)
     assert seen[1, 8:, :8].mean() == pytest.approx(0.05, abs=0.01)
