@@ -1,7 +1,7 @@
 """What the regression sharpeners share: predictors at both scales, a regression on the coarse one, residual correction.
 
 All of them assume that a relation of LST to predictors, found between coarse cells, holds between the fine ones too.
-They differ in the relation (`Trend`) and in how what it leaves unexplained, the coarse residual, reaches the fine cells.
+They differ in the relation (`Trend`) and in how the coarse residual, what it leaves unexplained, is downscaled.
 """
 
 from __future__ import annotations
