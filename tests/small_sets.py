@@ -80,5 +80,60 @@ def write_pairs(root: Path) -> None:
     np.savez(folder / "landcover_250m_train.npz", fraction_pct=percent, classes=np.array(COVER))
 
 
+def write_places(root: Path) -> dict[str, dict[str, np.ndarray]]:
+    """The four places of `world`, 2 x 3 coarse cells and a rim each; returns their LST (K) and NDVI, NaN = missing."""
+    rng = np.random.default_rng(6)
+    stem = "ECOv002_L2T_LSTE_21485_013_11SPS_20220420T211350_0601_01_LST"
+    given = {}
+    for name, step, gap in (
+        ("zhangye", 32, None),
+        ("imperial", 16, np.s_[:4, 4:8]),
+        ("los-angeles", 8, np.s_[6:8, 4:6]),
+        ("talca", 40, np.s_[70:80, :10]),
+    ):
+        shape = (2 * step + 3, 3 * step + 1)
+        red, nir = rng.integers(40, 90, shape), rng.integers(90, 160, shape)
+        thermal = rng.integers(110, 140, shape)
+        if name == "talca":
+            red[gap] = nir[gap] = thermal[gap] = 0
+            counts = np.where(thermal == 0, np.nan, thermal)
+            lst = 1282.71 / np.log(666.09 / (0.067 * counts - 0.06709) + 1)
+        else:
+            lst = rng.normal(300, 5, shape)
+        ndvi = np.where(red == 0, np.nan, (nir - red) / np.maximum(nir + red, 1))
+        if name == "imperial":
+            lst[gap] = np.nan
+            path = root / "ecostress-imperial" / f"{stem}_rows0-1029.tif"
+            _write(path, np.where(np.isnan(lst), 0, lst / 0.02).round().astype(np.uint16), 70)
+            greenness = ((ndvi + 0.155) / 1.07 * 250).round().astype(np.uint8)
+            _write(path.with_name("greenness_approx_DERIVED_rows0-1029.tif"), greenness, 70)
+        elif name == "talca":
+            bands = np.stack([*rng.integers(1, 255, (2, *shape)), red, nir, red, thermal, nir]).astype(np.uint8)
+            _write(root / "landsat7-talca" / "L7_Talca_dn_cols0-329.tif", bands, 30)
+            heights = rng.integers(100, 600, shape).astype(np.int16)
+            heights[79, 1] = -32768
+            _write(root / "landsat7-talca" / "DEM_Talca_cols0-329.tif", heights, 30)
+        elif name == "los-angeles":
+            ndvi[gap] = -0.2
+            _write(root / "landsat-losangeles" / "lst_rows250-717.tif", (lst - 273.15).astype(np.float32), 100)
+            _write(root / "landsat-losangeles" / "ndvi_rows250-717.tif", ndvi.astype(np.float32), 100)
+            lst[gap] = np.nan
+        else:
+            _write(root / "aster-zhangye" / "lst_cols0-654.tif", lst.astype(np.float32), 30)
+            _write(root / "aster-zhangye" / "ndvi_cols0-654.tif", ndvi.astype(np.float32), 30)
+        given[name] = {"lst": lst, "ndvi": ndvi}
+    return given
+
+
+def _write(path: Path, values: np.ndarray, metres: float) -> None:
+    """A GeoTIFF of one band or several in UTM 11N."""
+    bands = values.reshape(-1, *values.shape[-2:])
+    path.parent.mkdir(exist_ok=True)
+    profile = {"driver": "GTiff", "height": bands.shape[1], "width": bands.shape[2], "count": len(bands)}
+    transform = rasterio.Affine(metres, 0, 600_000, 0, -metres, 3_700_000)
+    with rasterio.open(path, "w", crs="EPSG:32611", transform=transform, dtype=values.dtype, **profile) as target:
+        target.write(bands)
+
+
 def _counts(kelvin: np.ndarray, scale: float) -> np.ndarray:
     return np.round(kelvin / scale).astype(np.uint16)

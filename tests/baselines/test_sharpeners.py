@@ -131,6 +131,15 @@ def test_distrad_finds_a_parabola_in_the_uniform_cells_alone() -> None:
     np.testing.assert_allclose(within, curve - repeat(curve[::FACTOR, ::FACTOR], FACTOR), atol=5e-3)
 
 
+def test_distrad_takes_a_quarter_of_each_class() -> None:
+    """Eight cells of each class, the less uniform the farther east; and water, which is in no class."""
+    coarse = np.array([0.1, 0.35, 0.7, -0.1])[:, None].repeat(8, 1).astype(np.float32)
+    amplitude = coarse * np.linspace(0.01, 0.08, 8, dtype=np.float32)
+    fine = repeat(coarse, FACTOR) + repeat(amplitude, FACTOR) * np.tile(np.float32([-1, 1]), (16, 16))
+    chosen = DisTrad()._uniform(fine, coarse, np.ones(coarse.shape, bool))
+    assert np.argwhere(chosen).tolist() == [[row, col] for row in range(3) for col in range(2)]
+
+
 def test_moving_window_follows_a_relation_that_changes_from_place_to_place() -> None:
     ndvi = vegetation((14, 30))
     west = np.arange(30 * FACTOR) < 15 * FACTOR
@@ -143,17 +152,18 @@ def test_moving_window_follows_a_relation_that_changes_from_place_to_place() -> 
 
 
 def test_moving_window_without_enough_cells_takes_the_line_of_the_scene() -> None:
+    """Three cells with a relation of their own, alone in a gap."""
     ndvi = vegetation()
-    truth = 318 - 24 * ndvi
-    given = known_answer(truth, ndvi)
-    lst = given.lst["lst"].values.copy()
+    lst = aggregate(318 - 24 * ndvi, FACTOR)
     lst[:7, :9] = np.nan
-    lst[1, 2] = given.lst["lst"].values[1, 2]
-    lonely = replace(given, lst=on_grid({"lst": lst}, given.geobox))
-    fine = MovingWindow(window=3)(lonely, FACTOR)["lst"].values
-    known = repeat(np.isfinite(lst), FACTOR)
-    np.testing.assert_allclose(fine[known], truth[known], atol=2e-3)
-    assert np.isnan(fine[~known]).all()
+    alone = ([1, 1, 2], [2, 3, 2])
+    lst[alone] = 285 + 30 * aggregate(ndvi, FACTOR)[alone]
+    fine = MovingWindow(window=3)(scene(lst, ndvi=ndvi), FACTOR)["lst"].values
+    for row, col in zip(*alone, strict=True):
+        cell = np.s_[row * FACTOR : (row + 1) * FACTOR, col * FACTOR : (col + 1) * FACTOR]
+        slope, _ = np.polyfit(ndvi[cell].ravel(), fine[cell].ravel(), 1)
+        assert -25 < slope < -20
+    assert np.array_equal(np.isnan(fine), repeat(np.isnan(lst), FACTOR))
 
 
 def step_field() -> tuple[np.ndarray, np.ndarray]:
@@ -311,7 +321,7 @@ def test_where_predictors_are_missing_it_interpolates(name: str, monkeypatch: py
 
 @pytest.mark.parametrize("name", SHARPENERS)
 @pytest.mark.parametrize("what", ["nothing", "constant", "missing", "few"])
-def test_without_a_hold_it_interpolates_and_says_so(name: str, what: str) -> None:
+def test_where_no_regression_is_possible_it_interpolates_and_says_so(name: str, what: str) -> None:
     ndvi = vegetation()
     lst = aggregate(318 - 24 * ndvi, FACTOR)
     if what == "few":

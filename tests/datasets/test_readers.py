@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from small_sets import COLUMNS, DAYS, PAIRS, SIDE
-from srdanet.datasets import DATASETS, aster, imt, orleans, yanco
+from small_sets import COLUMNS, DAYS, PAIRS, SIDE, write_places
+from srdanet.datasets import DATASETS, aster, imt, orleans, world, yanco
 from srdanet.datasets.sources import find_scenes, overpass_time
 from srdanet.energy import aggregate, degrade
 from srdanet.errors import ArgumentError, GranuleError, MissingExtraError
@@ -121,6 +121,42 @@ def test_land_cover_of_pairs_is_a_fraction_or_unknown(pairs: list[LabelledScene]
         shares = np.stack([pair.surface[name].values for name in aster.COVER])
         assert shares[:, 19:21, 7].T.tolist() == [[0, 0, 1, 0, 0, 0, 0], [1, 0, 0, 0, 0, 0, 0]] if i == 1 else True
         assert np.isfinite(shares).all() == (i == 1)
+
+
+@pytest.fixture(scope="module")
+def places(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, dict[str, np.ndarray]], list[LabelledScene]]:
+    root = tmp_path_factory.mktemp("places")
+    return write_places(root), list(world.read(root))
+
+
+def test_places_hold_what_their_files_say(
+    places: tuple[dict[str, dict[str, np.ndarray]], list[LabelledScene]],
+) -> None:
+    written, scenes = places
+    assert [labelled.group for labelled in scenes] == list(world.PLACES) == list(written)
+    for labelled in scenes:
+        given, place, scene = written[labelled.group], world.PLACES[labelled.group], labelled.scene
+        step = place.cells * world.FACTOR
+        height, width = scene.geobox.shape
+        cut = np.s_[: height * step, : width * step]
+        assert (height, width) == tuple(n // step for n in given["lst"].shape) == (2, 3)
+        np.testing.assert_allclose(labelled.truth[4], degrade(given["lst"][cut], place.cells), atol=0.02)
+        np.testing.assert_allclose(labelled.truth[2], degrade(labelled.truth[4].values, 2), atol=1e-3)
+        np.testing.assert_allclose(scene.lst["lst"], degrade(labelled.truth[4].values, 4, min_valid=0.75), atol=1e-3)
+        np.testing.assert_allclose(scene.variable("ndvi"), given["ndvi"][cut], atol=3e-3)
+        assert labelled.same_sensor
+        assert scene.day is True
+        assert str(scene.time) == (place.time or "None")
+        assert ("elevation" in scene.present) == (labelled.group == "talca")
+
+
+def test_what_is_no_land_or_no_value_is_left_out_of_places(
+    places: tuple[dict[str, dict[str, np.ndarray]], list[LabelledScene]],
+) -> None:
+    scenes = {labelled.group: labelled for labelled in places[1]}
+    gaps = {name: np.argwhere(np.isnan(labelled.truth[4].values)).tolist() for name, labelled in scenes.items()}
+    assert gaps == {"zhangye": [], "imperial": [[0, 1]], "los-angeles": [[3, 2]], "talca": [[7, 0]]}
+    assert np.isnan(scenes["talca"].scene.variable("elevation").values[79, 1])
 
 
 @pytest.mark.parametrize("name", DATASETS)

@@ -2,16 +2,11 @@
 
 from collections.abc import Callable, Mapping
 
-import xarray as xr
-
 from srdanet.baselines.interpolation import BICUBIC, Interpolation
 from srdanet.baselines.kriging import Atprk
 from srdanet.baselines.linear import Blend, DisTrad, MovingWindow, TsHarp
+from srdanet.baselines.sharpening import Method
 from srdanet.baselines.trees import DataMining, RandomForest
-from srdanet.scene import Scene
-
-Method = Callable[[Scene, int], xr.Dataset]
-"""From a scene and a factor to a dataset with `lst` (y * factor, x * factor) K, missing where the scene's is."""
 
 BASELINES: Mapping[str, Callable[[], Method]] = {
     "nearest": lambda: Interpolation("nearest"),

@@ -9,7 +9,7 @@ import xarray as xr
 
 from srdanet import energy
 from srdanet.arrays import Float32, Floats
-from srdanet.baselines.sharpening import result
+from srdanet.baselines.sharpening import as_dataset
 from srdanet.interpolation import Kind, interpolate
 from srdanet.scene import Scene
 
@@ -42,7 +42,7 @@ class Interpolation:
 
     def __call__(self, scene: Scene, factor: int) -> xr.Dataset:
         """`lst` (y * factor, x * factor) K of a scene, in one go."""
-        return result(scene, factor, self._fine(np.asarray(scene.lst["lst"].values), factor), self.name)
+        return as_dataset(scene, factor, self._fine(np.asarray(scene.lst["lst"].values), factor), self.name)
 
     def _fine(self, lst: Floats, factor: int) -> Floats:
         fine = interpolate(lst, factor, self.kind)

@@ -12,10 +12,10 @@ from srdanet.baselines.sharpening import (
     Chosen,
     Predictors,
     Trend,
+    as_samples,
     fill_nearest,
     least_squares,
     predict,
-    rows_of,
     sharpen,
 )
 from srdanet.scene import Scene
@@ -47,8 +47,8 @@ class Atprk:
         return sharpen(scene, factor, self._trend, method=self.name, chosen=self.chosen)
 
     def _trend(self, lst: Floats, predictors: Predictors) -> Trend:
-        known = predictors.known(lst)
-        coefficients = least_squares(rows_of(predictors.coarse, known), lst[known])
+        known = predictors.valid_cells(lst)
+        coefficients = least_squares(as_samples(predictors.coarse, known), lst[known])
 
         def line(samples: Floats) -> Floats:
             return np.asarray(coefficients[0] + samples @ coefficients[1:])
@@ -56,8 +56,8 @@ class Atprk:
         fine, coarse = predict(line, predictors.fine), predict(line, predictors.coarse)
         residual = np.where(known, lst - coarse, np.nan)
         factor = predictors.factor
-        reach = fit_range(residual, factor, self.lags)
-        kriged = krige(residual, kriging_weights(factor, reach, self.window))
+        practical_range = fit_range(residual, factor, self.lags)
+        kriged = krige(residual, kriging_weights(factor, practical_range, self.window))
         # The sharpener adds the residual that remains, which is none: the means of `kriged` are `residual`.
         return Trend(fine + kriged, np.asarray(coarse + residual, np.float32))
 
@@ -80,16 +80,16 @@ def krige(residual: Floats, weights: Float64) -> Floats:
     return out
 
 
-def kriging_weights(factor: int, reach: float, window: int) -> Float64:
+def kriging_weights(factor: int, practical_range: float, window: int) -> Float64:
     """Weights (factor, factor, window, window) of ordinary kriging of a fine cell from the coarse cells around its own.
 
     Args:
         factor: Fine cells along a coarse one.
-        reach: Practical range of the exponential variogram, in coarse cells.
+        practical_range: Practical range of the exponential variogram, in coarse cells.
         window: Coarse cells along the side of the square; odd.
     """
     half = window // 2
-    table = _covariance(factor, reach, 2 * half)
+    table = _covariance(factor, practical_range, 2 * half)
     between = table.mean((0, 1))
     cells = np.stack(np.meshgrid(range(window), range(window), indexing="ij"), -1).reshape(-1, 2)
     offsets = cells[:, None] - cells[None] + 2 * half
@@ -111,13 +111,13 @@ def fit_range(residual: Floats, factor: int, lags: int) -> float:
     if not counts.any() or not measured.any():
         return 1.0
     best, chosen = np.inf, 1.0
-    for reach in np.geomspace(0.5, 4.0 * lags, 24):
-        means = _covariance(factor, reach, lags).mean((0, 1))[lags, lags:]
+    for practical_range in np.geomspace(0.5, 4.0 * lags, 24):
+        means = _covariance(factor, practical_range, lags).mean((0, 1))[lags, lags:]
         model = (means[0] - means[1:])[: len(measured)]
         sill = (counts * model * measured).sum() / (counts * model**2).sum()
         misfit = (counts * (measured - sill * model) ** 2).sum()
         if misfit < best:
-            best, chosen = misfit, float(reach)
+            best, chosen = misfit, float(practical_range)
     return chosen
 
 
@@ -132,14 +132,14 @@ def _variogram(residual: Floats, lags: int) -> tuple[Float64, Float64]:
     return squares / np.maximum(2 * counts, 1), counts
 
 
-def _covariance(factor: int, reach: float, most: int) -> Float64:
+def _covariance(factor: int, practical_range: float, most: int) -> Float64:
     """Covariance of each fine cell with coarse cells: (factor, factor, 2 most + 1, 2 most + 1), sill 1.
 
     The last two axes are the coarse cell's offset from the fine cell's own, -most to most. A coarse cell is the mean of
     its factor x factor fine cells.
     """
     steps = np.arange(-most * factor - factor + 1, (most + 1) * factor) / factor
-    points = np.exp(-3 * np.hypot(steps[:, None], steps[None]) / reach)
+    points = np.exp(-3 * np.hypot(steps[:, None], steps[None]) / practical_range)
     # Sums over a coarse cell's fine cells, by differences of running sums.
     sums = np.pad(points, ((1, 0), (1, 0))).cumsum(0).cumsum(1)
     boxes = sums[factor:, factor:] - sums[:-factor, factor:] - sums[factor:, :-factor] + sums[:-factor, :-factor]

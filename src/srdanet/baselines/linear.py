@@ -10,8 +10,8 @@ import xarray as xr
 from scipy.ndimage import uniform_filter
 
 from srdanet.arrays import Float64, Floats, Mask, repeat
-from srdanet.baselines.interpolation import BICUBIC, Interpolation
-from srdanet.baselines.sharpening import FEWEST_CELLS, Predictors, Residual, Trend, result, sharpen
+from srdanet.baselines.interpolation import BICUBIC
+from srdanet.baselines.sharpening import FEWEST_CELLS, Method, Predictors, Residual, Trend, as_dataset, sharpen
 from srdanet.energy import aggregate
 from srdanet.scene import Scene
 
@@ -42,7 +42,7 @@ class TsHarp:
         if self.variable == "cover":
             low, high = np.nanmin(fine), np.nanmax(fine)
             fine, coarse = (1 - ((high - ndvi) / (high - low)) ** _COVER_POWER for ndvi in (fine, coarse))
-        return _polynomial(lst, fine, coarse, predictors.known(lst), 1)
+        return _polynomial(lst, fine, coarse, predictors.valid_cells(lst), 1)
 
 
 @dataclass(frozen=True)
@@ -65,15 +65,15 @@ class DisTrad:
 
     def _trend(self, lst: Floats, predictors: Predictors) -> Trend:
         fine, coarse = predictors.fine[0], predictors.coarse[0]
-        known = predictors.known(lst)
+        known = predictors.valid_cells(lst)
         uniform = self._uniform(fine, coarse, known)
         return _polynomial(lst, fine, coarse, uniform if uniform.sum() >= FEWEST_CELLS else known, 2)
 
     def _uniform(self, fine: Floats, coarse: Floats, known: Mask) -> Mask:
         """(y, x): the cells that the parabola is fitted to."""
         factor = fine.shape[0] // coarse.shape[0]
-        spread = np.sqrt(aggregate(np.square(fine - repeat(coarse, factor)), factor))
-        variation = spread / np.maximum(np.abs(coarse), 1e-3)
+        deviation = np.sqrt(aggregate(np.square(fine - repeat(coarse, factor)), factor))
+        variation = deviation / np.maximum(np.abs(coarse), 1e-3)
         chosen = np.zeros(known.shape, bool)
         for low, high in ((0, 0.2), (0.2, 0.5), (0.5, np.inf)):
             members = known & (coarse >= low) & (coarse < high)
@@ -101,7 +101,7 @@ class MovingWindow:
         return sharpen(scene, factor, self._trend, method=self.name, residual=self.residual)
 
     def _trend(self, lst: Floats, predictors: Predictors) -> Trend:
-        fine, coarse, known = predictors.fine[0], predictors.coarse[0], predictors.known(lst)
+        fine, coarse, known = predictors.fine[0], predictors.coarse[0], predictors.valid_cells(lst)
         temperature, ndvi = (np.where(known, v, 0).astype(np.float64) for v in (lst, coarse))
         # Differences to the scene's means, so that the sums below lose no digits.
         level, middle = temperature[known].mean(), ndvi[known].mean()
@@ -133,8 +133,8 @@ class Blend:
     0.43 of interpolation; in most climates the mean is better than either.
     """
 
-    sharpener: TsHarp | DisTrad | MovingWindow = TsHarp()
-    interpolation: Interpolation = BICUBIC
+    sharpener: Method = TsHarp()
+    interpolation: Method = BICUBIC
     share: float = 0.57
     name: str = "blend"
 
@@ -143,7 +143,7 @@ class Blend:
         sharp = self.sharpener(scene, factor)
         fine = sharp["lst"].values * np.float32(self.share)
         fine += self.interpolation(scene, factor)["lst"].values * np.float32(1 - self.share)
-        return result(scene, factor, fine, self.name, **{k: v for k, v in sharp.attrs.items() if k != "method"})
+        return as_dataset(scene, factor, fine, self.name, **{k: v for k, v in sharp.attrs.items() if k != "method"})
 
 
 def _polynomial(lst: Floats, fine: Floats, coarse: Floats, cells: Mask, degree: int) -> Trend:

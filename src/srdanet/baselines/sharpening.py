@@ -1,7 +1,7 @@
 """What the regression sharpeners share: predictors at both scales, a regression on the coarse one, residual correction.
 
 All of them assume that a relation of LST to predictors, found between coarse cells, holds between the fine ones too.
-They differ in the relation (`Trend`) and in how the rest that it leaves unexplained, the coarse residual, is spread.
+They differ in the relation (`Trend`) and in how the coarse residual, what it leaves unexplained, is downscaled.
 """
 
 from __future__ import annotations
@@ -24,8 +24,10 @@ from srdanet.predictors.overpass import Overpass
 from srdanet.predictors.stack import CHANNELS, Stack
 from srdanet.scene import Scene
 
+Method = Callable[[Scene, int], xr.Dataset]
+"""From a scene and a factor to a dataset with `lst` (y * factor, x * factor) K, missing where the scene's is."""
 Residual = Literal["nearest", "bilinear", "bicubic", "spline"]
-"""How a coarse residual is spread: repeated in all fine cells of its coarse cell (most authors), or made smooth."""
+"""How a coarse residual reaches the fine cells: repeated (`nearest`, as most authors do) or interpolated."""
 Chosen = Literal["ndvi", "all"]
 """The predictors that a regression uses."""
 
@@ -54,7 +56,7 @@ class Predictors:
         """Fine cells along a coarse one."""
         return int(self.fine.shape[1] // self.coarse.shape[1])
 
-    def known(self, lst: Floats) -> Mask:
+    def valid_cells(self, lst: Floats) -> Mask:
         """(y, x): coarse cells with LST and every predictor."""
         return np.asarray(np.isfinite(lst) & np.isfinite(self.coarse).all(0))
 
@@ -70,7 +72,7 @@ class Trend:
 
 
 Regression = Callable[[Floats, Predictors], Trend | None]
-"""From LST (y, x) K and predictors to a trend; None where the scene gives no hold for one."""
+"""From LST (y, x) K and predictors to a trend; None where the scene allows none."""
 
 
 def sharpen(
@@ -93,7 +95,7 @@ def sharpen(
         regression: Finds the trend.
         method: The name for the result's attributes.
         chosen: The predictors that the regression is given.
-        residual: How the coarse residual is spread.
+        residual: How the coarse residual is brought to the fine cells.
 
     Returns:
         `lst` (y * factor, x * factor) K, missing exactly where the coarse cell is. Attributes: `method`; `predictors`
@@ -104,14 +106,14 @@ def sharpen(
     """
     lst = np.asarray(scene.lst["lst"].values, np.float32)
     predictors = read_predictors(scene, factor, chosen)
-    enough = predictors.names and predictors.known(lst).sum() >= FEWEST_CELLS
+    enough = predictors.names and predictors.valid_cells(lst).sum() >= FEWEST_CELLS
     trend = regression(lst, predictors) if enough else None
     names = predictors.names if trend else ()
     if trend is None:
         fine = np.full((lst.shape[0] * factor, lst.shape[1] * factor), np.nan, np.float32)
     else:
         rest = np.asarray(lst - trend.coarse, np.float32)
-        fine = np.asarray(trend.fine + spread(rest, factor, residual), np.float32)
+        fine = np.asarray(trend.fine + downscale_residual(rest, factor, residual), np.float32)
     del predictors, trend
     missing = repeat(np.isnan(lst), factor)
     fine[missing] = np.nan
@@ -123,10 +125,10 @@ def sharpen(
             base = interpolate(lst[first : rows.stop + _REACH], factor)[(rows.start - first) * factor :]
             fine[here][unknown[here]] = base[: here.stop - here.start][unknown[here]]
     used = " ".join(names) or "none"
-    return result(scene, factor, fine, method, predictors=used, interpolated_cells=int(unknown.sum()))
+    return as_dataset(scene, factor, fine, method, predictors=used, interpolated_cells=int(unknown.sum()))
 
 
-def result(scene: Scene, factor: int, fine: Floats, method: str, **attributes: str | int) -> xr.Dataset:
+def as_dataset(scene: Scene, factor: int, fine: Floats, method: str, **attributes: str | int) -> xr.Dataset:
     """A dataset of `lst` (y * factor, x * factor) K on the fine grid of a scene."""
     attrs = {"units": "K", "grid_mapping": "spatial_ref", "long_name": f"land surface temperature, {method}"}
     box = refine(scene.geobox, factor)
@@ -168,7 +170,7 @@ def read_predictors(scene: Scene, factor: int, chosen: Chosen = "all") -> Predic
                 fine[name][rows.start * factor : rows.stop * factor] = part
     coarse = {name: np.asarray(aggregate(values, factor), np.float32) for name, values in fine.items()}
     have = np.isfinite(lst)
-    names = tuple(name for name, values in coarse.items() if _is_of_use(values[have]))
+    names = tuple(name for name, values in coarse.items() if _is_informative(values[have]))
     if not names:
         empty = np.empty((0, height, width), np.float32)
         return Predictors((), np.empty((0, height * factor, width * factor), np.float32), empty)
@@ -177,7 +179,7 @@ def read_predictors(scene: Scene, factor: int, chosen: Chosen = "all") -> Predic
     return Predictors(names, whole, np.stack([coarse[name] for name in names]))
 
 
-def _is_of_use(values: Float32) -> bool:
+def _is_informative(values: Float32) -> bool:
     known = values[np.isfinite(values)]
     return bool(known.size and 2 * known.size >= values.size and np.ptp(known) > 0)
 
@@ -188,7 +190,7 @@ def strips(shape: tuple[int, int], factor: int) -> Iterator[slice]:
     return (slice(start, min(start + step, shape[0])) for start in range(0, shape[0], step))
 
 
-def spread(residual: Floats, factor: int, how: Residual) -> Floats:
+def downscale_residual(residual: Floats, factor: int, how: Residual) -> Floats:
     """A coarse residual (y, x) K, NaN = missing, on the fine grid (y * factor, x * factor), missing where it was.
 
     `spline` is the cubic B-spline through the coarse values (`scipy.ndimage.zoom`, order 3), missing ones replaced by
@@ -214,7 +216,7 @@ def fill_nearest(values: Floats) -> Floats:
     return filled
 
 
-def rows_of(values: Floats, where: Mask | None = None) -> Floats:
+def as_samples(values: Floats, where: Mask | None = None) -> Floats:
     """Predictors (n, y, x) as samples (cells, n), all or those of a mask."""
     cells: Floats = values.reshape(len(values), -1).T if where is None else values[:, where].T
     return cells
@@ -228,7 +230,7 @@ def predict(function: Callable[[Float32], NDArray[np.floating]], predictors: Flo
         part = predictors[:, rows]
         known = np.asarray(np.isfinite(part).all(0))
         if known.any():
-            out[rows][known] = function(np.asarray(rows_of(part, known), np.float32))
+            out[rows][known] = function(np.asarray(as_samples(part, known), np.float32))
     return out
 
 

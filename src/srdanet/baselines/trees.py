@@ -15,9 +15,9 @@ from srdanet.baselines.sharpening import (
     Predictors,
     Residual,
     Trend,
+    as_samples,
     least_squares,
     predict,
-    rows_of,
     sharpen,
 )
 from srdanet.energy import aggregate, degrade
@@ -54,7 +54,7 @@ class RandomForest:
         return sharpen(scene, factor, self._trend, method=self.name, chosen="all", residual=self.residual)
 
     def _trend(self, lst: Floats, predictors: Predictors) -> Trend:
-        samples, target = _training(lst, predictors.coarse, predictors.known(lst), self.cells, self.seed)
+        samples, target = _training(lst, predictors.coarse, predictors.valid_cells(lst), self.cells, self.seed)
         forest = _sklearn("ensemble").RandomForestRegressor(
             self.trees, min_samples_leaf=self.leaf, max_features=1 / 3, random_state=self.seed
         )
@@ -96,7 +96,7 @@ class DataMining:
 
     def _trend(self, lst: Floats, predictors: Predictors) -> Trend:
         factor = predictors.factor
-        uniform = _most_uniform(predictors, predictors.known(lst), self.uniform)
+        uniform = _most_uniform(predictors, predictors.valid_cells(lst), self.uniform)
         whole = predict(self._model(lst, predictors.coarse, uniform), predictors.fine)
         near = np.full_like(whole, np.nan)
         for window in windows((lst.shape[0], lst.shape[1]), self.window, self.window // 4):
@@ -155,7 +155,7 @@ def _linear_leaf_trees(
 
 
 def _most_uniform(predictors: Predictors, known: Mask, share: float) -> Mask:
-    """(y, x): the known cells whose fine predictors vary least, as a mean over predictors in units of their spread."""
+    """(y, x): the known cells whose fine predictors vary least, each in units of its own standard deviation."""
     factor = predictors.factor
     variation = np.zeros(known.shape)
     for fine, coarse in zip(predictors.fine, predictors.coarse, strict=True):
@@ -167,7 +167,7 @@ def _most_uniform(predictors: Predictors, known: Mask, share: float) -> Mask:
 
 def _training(lst: Floats, coarse: Float32, cells: Mask, most: int, seed: int) -> tuple[Float32, Float64]:
     """Samples (cells, n) and LST (cells) K of at most `most` of the cells."""
-    samples, target = np.asarray(rows_of(coarse, cells), np.float32), lst[cells].astype(np.float64)
+    samples, target = np.asarray(as_samples(coarse, cells), np.float32), lst[cells].astype(np.float64)
     if len(target) > most:
         drawn = np.random.default_rng(seed).choice(len(target), most, replace=False)
         samples, target = samples[drawn], target[drawn]

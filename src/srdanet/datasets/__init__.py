@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from srdanet.datasets import aster, imt, orleans, yanco
+from srdanet.datasets import aster, imt, orleans, world, yanco
 from srdanet.scene import LabelledScene
 
 DATASETS: Mapping[str, Callable[[Path | str], Iterator[LabelledScene]]] = {
@@ -16,5 +16,6 @@ DATASETS: Mapping[str, Callable[[Path | str], Iterator[LabelledScene]]] = {
     "aster": aster.read,
     "orleans": orleans.read,
     "yanco": yanco.read,
+    "world": world.read,
 }
 """Name → reader of all scenes of the set, given the folder that holds the data sets."""
