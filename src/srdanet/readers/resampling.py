@@ -237,7 +237,7 @@ def to_grid(data: xr.DataArray, geobox: GeoBox, how: How = "mean") -> xr.DataArr
 
 def mean_of_valid(taken: Iterable[Floats], splits: int) -> Float64:
     """Mean of the splits x splits samples of each cell that are valid; NaN where fewer than half are."""
-    total = count = np.zeros(())
+    total = count = np.zeros((1, 1))
     for values in taken:
         valid = np.isfinite(values)
         total = total + np.where(valid, values, 0)
