@@ -41,11 +41,10 @@ from srdanet.readers.checksum import digest
 from srdanet.readers.elevation import open_elevation
 from srdanet.readers.era5 import open_era5
 from srdanet.readers.granule import Granule, open_granule
-from srdanet.readers.meteorology import at_overpass
+from srdanet.readers.meteorology import at_overpass, open_stations
 from srdanet.readers.quality import Screening
 from srdanet.readers.rasters import open_raster, suggest_grid
 from srdanet.readers.resampling import to_grid
-from srdanet.readers.stations_weather import open_stations
 from srdanet.scene import Scene
 from srdanet.variables import BANDS, LST_VARIABLES, NO_CLASS
 

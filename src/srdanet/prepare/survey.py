@@ -26,7 +26,7 @@ from srdanet.grid import Tile, lonlat
 from srdanet.readers.elevation import ElevationTile, inspect_elevation
 from srdanet.readers.era5 import read_fields
 from srdanet.readers.filenames import identify
-from srdanet.readers.stations_weather import open_stations
+from srdanet.readers.meteorology import open_stations
 from srdanet.variables import BY_NAME, LST_VARIABLES, UNUSED
 
 Kind = Literal["granule", "elevation", "meteorology", "stations", "raster", "other"]
