@@ -23,7 +23,7 @@ from srdanet.evaluation.orleans import orleans
 from srdanet.evaluation.splits import load_splits
 from srdanet.grid import coordinates, refine
 from srdanet.interpolation import interpolate
-from srdanet.product.comparison import write_comparison
+from srdanet_simulator.comparison import write_comparison
 
 HERE = Path(__file__).resolve().parents[1] / "docs" / "img"
 PAIRS = 3

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from srdanet.energy import aggregate
+from srdanet.variables import NO_CLASS
 
 IGBP = MappingProxyType(
     {
@@ -51,9 +52,8 @@ GROUPS = MappingProxyType(
 )
 """Groups of classes that behave alike thermally, in the order of `fractions`."""
 
-_MISSING = 255
 _CLASS_TO_GROUP = {member: k for k, members in enumerate(GROUPS.values()) for member in members}
-_GROUP_OF = np.array([_CLASS_TO_GROUP.get(c, _MISSING) for c in range(256)], np.uint8)
+_GROUP_OF = np.array([_CLASS_TO_GROUP.get(c, NO_CLASS) for c in range(256)], np.uint8)
 
 
 def fractions(classes: NDArray[Any], factor: int, *, min_valid: float = 0.5) -> NDArray[np.float32]:
@@ -72,7 +72,7 @@ def fractions(classes: NDArray[Any], factor: int, *, min_valid: float = 0.5) -> 
     """
     classes = np.asarray(classes)
     a_byte = (classes >= 0) & (classes <= 255)
-    group = _GROUP_OF[np.where(a_byte, classes, 255).astype(np.uint8)]
-    absent = np.where(group == _MISSING, np.float32(np.nan), np.float32(0))
+    group = _GROUP_OF[np.where(a_byte, classes, NO_CLASS).astype(np.uint8)]
+    absent = np.where(group == NO_CLASS, np.float32(np.nan), np.float32(0))
     shares = [aggregate(absent + (group == k), factor, min_valid) for k in range(len(GROUPS))]
     return np.stack(shares).astype(np.float32, copy=False)
