@@ -300,7 +300,7 @@ def test_lst_alone_makes_a_scene(tmp_path: Path) -> None:
     assert scene.present == ()
     assert not scene.day
     assert set(scene.provenance["missing"]) >= {"albedo", "elevation"}
-    with pytest.raises(ArgumentError, match="belong in the plan"):
+    with pytest.raises(ArgumentError, match="cannot be given with a plan"):
         prepare(plan([tmp_path]), day=False)
 
 

@@ -99,7 +99,7 @@ def test_evaluate_bicubic_on_invented_scenes(runner: CliRunner) -> None:
 def test_evaluate_with_conservation_closes_on_the_coarse_lst(runner: CliRunner) -> None:
     found = _json(runner, "evaluate", "simulated", "--scenes", "1", "--conserve")
     assert found["method"] == "srdanet, conserving"
-    assert all(row["model_metrics"]["closure rmse"] < 1e-3 for row in found["rows"])  # type: ignore[attr-defined]
+    assert all(row["model_metrics"]["closure_rmse"] < 1e-3 for row in found["rows"])  # type: ignore[attr-defined]
 
 
 def test_train_names_what_is_wrong_in_the_configuration(runner: CliRunner, tmp_path: Path) -> None:

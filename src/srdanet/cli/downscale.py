@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +15,6 @@ if TYPE_CHECKING:
     from odc.geo.geobox import GeoBox
 
     from srdanet.downscaling import ProductFiles
-    from srdanet.grid import Tile
     from srdanet.product import Product
 
 
@@ -36,11 +34,7 @@ if TYPE_CHECKING:
 def downscale(
     inputs: tuple[str, ...],
     to: str,
-    tile: Tile | None,
-    date: dt.date | None,
-    night: bool,
-    platform: Any,
-    time: str | None,
+    choice: dict[str, Any],
     model: str,
     conserve: bool,
     adapt: bool,
@@ -61,7 +55,7 @@ def downscale(
     from srdanet.product.produce import produce
     from srdanet.scene import open_scene
 
-    chosen = any(value is not None for value in (tile, date, platform, time)) or night
+    chosen = any(value not in (None, True) for value in choice.values())
     ready = len(inputs) == 1 and inputs[0].rstrip("/").endswith(SCENES) and not _is_spec(inputs[0])
     if ready and chosen:
         todo = "Leave out --tile, --date, --night, --platform and --time."
@@ -76,7 +70,7 @@ def downscale(
         text = "\n".join([*lines, *(f"would write {path}" for path in paths)])
         options.emit(text, {**data, "model": model, "writes": paths}, as_json=as_json)
 
-    made = None if ready else plan(inputs, tile, date, not night, platform=platform, time=time)
+    made = None if ready else plan(inputs, **choice)
     if made is not None and dry_run:
         root, place = root_grid(made)
         files = names(root, place, made.date, made.day, made.platform)

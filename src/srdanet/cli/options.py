@@ -13,6 +13,7 @@ import logging
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -134,7 +135,16 @@ def read_dates(context: click.Context, param: click.Parameter, values: Sequence[
 
 
 def place_and_day(command: Command) -> Command:
-    """`--tile`, `--date`, `--night`, `--platform`, `--time`: which LST among the files."""
+    """`--tile`, `--date`, `--night`, `--platform`, `--time`: which LST among the files.
+
+    The command gets them as `choice`, arguments of `srdanet.prepare.plan`.
+    """
+
+    @wraps(command)
+    def with_choice(*, night: bool, **given: Any) -> Any:
+        choice = {name: given.pop(name) for name in ("tile", "date", "platform", "time")}
+        return command(choice={**choice, "day": not night}, **given)
+
     settled = "may be left out when all LST files share one."
     options = (
         click.option("--tile", callback=read_tile, metavar="hXXvYY", help=f"Tile; {settled}"),
@@ -143,9 +153,10 @@ def place_and_day(command: Command) -> Command:
         click.option("--platform", type=click.Choice(["terra", "aqua"]), help="Where files of both are given."),
         click.option("--time", "time", metavar="UTC", help="Overpass, where plain rasters do not give it."),
     )
+    chosen: Command = with_choice
     for option in reversed(options):
-        command = option(command)
-    return command
+        chosen = option(chosen)
+    return chosen
 
 
 def out(what: str, **more: Any) -> Callable[[Command], Command]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +12,6 @@ from srdanet.cli import options
 from srdanet.errors import ArgumentError
 
 if TYPE_CHECKING:
-    from srdanet.grid import Tile
     from srdanet.prepare import Plan
     from srdanet.scene import Scene
 
@@ -30,16 +28,7 @@ _MOST_LEFT_OUT = 8
 @options.overwrite
 @options.verbose
 def prepare(
-    files: tuple[str, ...],
-    tile: Tile | None,
-    date: dt.date | None,
-    night: bool,
-    platform: Any,
-    time: str | None,
-    out: Path | None,
-    dry_run: bool,
-    as_json: bool,
-    overwrite: bool,
+    files: tuple[str, ...], choice: dict[str, Any], out: Path | None, dry_run: bool, as_json: bool, overwrite: bool
 ) -> None:
     """Make a scene from granules and other FILES.
 
@@ -55,7 +44,7 @@ def prepare(
         check_place(out, overwrite=overwrite)
         if out.suffix not in SCENES:
             raise ArgumentError("is not the name of a scene", where=out, todo=f"Use {' or '.join(SCENES)}.")
-    made = plan(files, tile, date, not night, platform=platform, time=time)
+    made = plan(files, **choice)
     if out is None or dry_run:
         options.emit("\n".join(made.lines()), made.model_dump(mode="json"), as_json=as_json)
         return

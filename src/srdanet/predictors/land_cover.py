@@ -14,43 +14,24 @@ from numpy.typing import NDArray
 from srdanet.energy import aggregate
 from srdanet.variables import NO_CLASS
 
-IGBP = MappingProxyType(
-    {
-        1: "evergreen needleleaf forest",
-        2: "evergreen broadleaf forest",
-        3: "deciduous needleleaf forest",
-        4: "deciduous broadleaf forest",
-        5: "mixed forest",
-        6: "closed shrubland",
-        7: "open shrubland",
-        8: "woody savanna",
-        9: "savanna",
-        10: "grassland",
-        11: "permanent wetland",
-        12: "cropland",
-        13: "urban and built-up",
-        14: "cropland and natural vegetation mosaic",
-        15: "permanent snow and ice",
-        16: "barren",
-        17: "water",
-    }
-)
-"""Class number to name. 255 (fill), 254 (unclassified) and anything else is missing."""
-
 GROUPS = MappingProxyType(
     {
+        # Evergreen needleleaf and broadleaf, deciduous needleleaf and broadleaf, mixed; woody savanna.
         "forest": (1, 2, 3, 4, 5, 8),
-        "shrub": (6, 7),
-        "grass": (9, 10),
+        "shrub": (6, 7),  # closed, open
+        "grass": (9, 10),  # savanna, grassland
         "wetland": (11,),
-        "crop": (12, 14),
+        "crop": (12, 14),  # cropland, cropland and natural vegetation mosaic
         "urban": (13,),
-        "snow": (15,),
+        "snow": (15,),  # permanent snow and ice
         "bare": (16,),
         "water": (17,),
     }
 )
-"""Groups of classes that behave alike thermally, in the order of `fractions`."""
+"""Groups of class numbers that behave alike thermally, in the order of `fractions`.
+
+255 (fill), 254 (unclassified) and anything else that is in no group is missing.
+"""
 
 _CLASS_TO_GROUP = {member: k for k, members in enumerate(GROUPS.values()) for member in members}
 _GROUP_OF = np.array([_CLASS_TO_GROUP.get(c, NO_CLASS) for c in range(256)], np.uint8)
@@ -60,7 +41,7 @@ def fractions(classes: NDArray[Any], factor: int, *, min_valid: float = 0.5) -> 
     """Share of each group in the classified part of each coarse cell.
 
     Args:
-        classes: (y, x) IGBP class, unsigned bytes or floats with NaN; what is not in `IGBP` is missing.
+        classes: (y, x) IGBP class, unsigned bytes or floats with NaN; what is in none of `GROUPS` is missing.
         factor: Fine cells along one side of a coarse cell.
         min_valid: Share of a coarse cell's fine cells that must be classified.
 
