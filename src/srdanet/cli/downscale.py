@@ -56,7 +56,9 @@ def downscale(
     from srdanet.scene import open_scene
 
     chosen = any(value not in (None, True) for value in choice.values())
-    ready = len(inputs) == 1 and inputs[0].rstrip("/").endswith(SCENES) and not _is_spec(inputs[0])
+    # What ends like a scene may be a raster given as NAME=FILE, unless a file has that very name.
+    spec = "=" in inputs[0] and not Path(inputs[0]).exists()
+    ready = len(inputs) == 1 and inputs[0].rstrip("/").endswith(SCENES) and not spec
     if ready and chosen:
         todo = "Leave out --tile, --date, --night, --platform and --time."
         raise ArgumentError("a scene has its tile and date already", where=inputs[0], todo=todo)
@@ -88,11 +90,6 @@ def downscale(
             )  # fmt: skip
     data = {"files": [str(path) for path in product.files], **product.record.model_dump(mode="json")}
     options.emit("\n".join(_summary(product)), data, as_json=as_json)
-
-
-def _is_spec(text: str) -> bool:
-    """Whether it is `NAME=FILE` rather than a file whose name holds a =."""
-    return "=" in text and not Path(text).exists()
 
 
 def _summary(product: Product) -> list[str]:

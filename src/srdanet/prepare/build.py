@@ -51,9 +51,8 @@ from srdanet.scene import Scene
 from srdanet.variables import BANDS, LST_VARIABLES, NO_CLASS
 
 DIFFUSE = 0.2
-"""Share of diffuse light in the blue-sky albedo. LST exists under clear sky only, where the share is about
-0.1 to 0.3 (Lewis and Barnsley 1994 give the mixing rule); white- and black-sky shortwave albedo differ by about
-0.02, so that an error of 0.1 in the share means about 0.002 in albedo."""
+"""Share of diffuse light in the blue-sky albedo: about 0.1 to 0.3 under the clear sky of an LST (Lewis and Barnsley
+1994 give the mixing rule). White- and black-sky albedo differ by about 0.02: 0.1 in the share means 0.002 in albedo."""
 FINEST = 4
 """Fine cells along a coarse cell: rasters finer than that are averaged (1 km to 250 m)."""
 _NEARLY = 0.75

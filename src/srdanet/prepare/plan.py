@@ -256,6 +256,10 @@ def choose(
     else:
         tile, date, platform = _view_of_granules(files, tile, date, platform)
         when = None
+    overpass = when
+    if overpass is None and tile is not None and date is not None and platform is not None:
+        longitude = lonlat(tile.geobox(Level.KM1)[600:601, 600:601])[0].item()
+        overpass = parse_utc(solar_to_utc(np.datetime64(date), VIEW_HOURS[platform, day], longitude))
     tiles = {file.tile for file in files if file.kind == "granule" and file.product not in ROLES[0].products}
     wanted = _Wanted(
         date,
@@ -264,7 +268,7 @@ def choose(
         given=frozenset(rasters),
         tile=tile or (tiles.pop() if len(tiles) == 1 else None),
         ground=None if tile is None else bounds_of(tile.geobox(Level.KM1)),
-        overpass=_usual_overpass(tile, date, day, platform) if when is None else when,
+        overpass=overpass,
     )
     chosen = {role.name: _chosen(role, files, wanted) for role in ROLES}
     sources = [
@@ -296,16 +300,6 @@ class _Wanted:
     def prefers(self, product: str) -> bool:
         """Whether a product is of the platform that comes first, or of both."""
         return not product.startswith("MOD" if self.platform == "aqua" else "MYD")
-
-
-def _usual_overpass(
-    tile: Tile | None, date: dt.date | None, day: bool, platform: Platform | None
-) -> np.datetime64 | None:
-    """UTC at the middle of the tile."""
-    if tile is None or date is None or platform is None:
-        return None
-    middle = tile.geobox(Level.KM1)[600:601, 600:601]
-    return parse_utc(solar_to_utc(np.datetime64(date), VIEW_HOURS[platform, day], lonlat(middle)[0].item()))
 
 
 def _rasters(files: Sequence[InputFile]) -> dict[str, InputFile]:

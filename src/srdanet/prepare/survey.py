@@ -175,8 +175,13 @@ def _expand(given: str) -> Iterable[InputFile]:
     """The files that one argument stands for."""
     path = Path(given)
     if path.is_dir():
-        inside = (file for file in sorted(path.rglob("*")) if file.is_file() and not file.name.startswith("."))
-        yield from (_identify_found(file) for file in inside if file.suffix.lower() not in _BESIDE)
+        for file in sorted(path.rglob("*")):
+            if not file.is_file() or file.name.startswith(".") or file.suffix.lower() in _BESIDE:
+                continue
+            try:
+                yield _identify(file)
+            except SrdanetError as error:  # a folder may hold anything
+                yield InputFile(path=str(file), kind="other", reason=error.what)
     elif path.is_file():
         yield _identify(path)
     elif re.match(r"\s*\w+\s*=", given):
@@ -193,14 +198,6 @@ def _plain_raster(spec: RasterSpec) -> InputFile:
         reason = f"{spec.name!r} is not a quantity this package uses ({', '.join(RASTER_NAMES)})"
         return InputFile(path=spec.path, kind="other", spec=spec, reason=reason)
     return InputFile(path=spec.path, kind="raster", product="raster", date=date_in(spec.path), spec=spec)
-
-
-def _identify_found(path: Path) -> InputFile:
-    """A file of a folder, which may hold anything."""
-    try:
-        return _identify(path)
-    except SrdanetError as error:
-        return InputFile(path=str(path), kind="other", reason=error.what)
 
 
 def _identify(path: Path) -> InputFile:
