@@ -16,9 +16,9 @@ from srdanet.baselines import BICUBIC
 from srdanet.datasets import aster, orleans
 from srdanet.datasets.splits import aster_part
 from srdanet.downscaling.run import downscale_scene
-from srdanet.product.comparison import write_comparison
 from srdanet.product.record import Origin
 from srdanet.scene import LabelledScene
+from srdanet_simulator.comparison import write_comparison
 
 HERE = Path(__file__).resolve().parents[1] / "docs" / "img"
 PAIRS = 3
