@@ -286,8 +286,9 @@ def _read_gdal(path: Path, name: str, band: int | str | None) -> _Stored:
         else:
             notes = (f"the tag scale_factor={tags['scale_factor']} was not applied: the values are not counts",)
     proj = pyproj.CRS.from_wkt(crs.to_wkt()) if crs is not None else None
-    packing = (scale, offset) if stated else (None, None)
-    return _Stored(np.asarray(data.data), affine, proj, nodata, np.ma.getmaskarray(data), *packing, unit, label, notes)
+    by, plus = (scale, offset) if stated else (None, None)
+    mask = np.ma.getmaskarray(data)
+    return _Stored(np.asarray(data.data), affine, proj, nodata, mask, by, plus, unit, label, notes)
 
 
 def _band(path: Path, count: int, descriptions: tuple[str | None, ...], band: int | str | None, name: str) -> int:
