@@ -25,16 +25,7 @@ from pyproj.exceptions import CRSError
 
 from srdanet.arrays import Float64, Floats, Mask
 from srdanet.errors import ArgumentError, GranuleError, GridError, SrdanetError
-from srdanet.grid import (
-    GRID_LEFT,
-    GRID_TOP,
-    METRES_PER_DEGREE,
-    SINUSOIDAL,
-    SPHERE_RADIUS,
-    Level,
-    coordinates,
-    geobox_of,
-)
+from srdanet.grid import METRES_PER_DEGREE, SINUSOIDAL, SPHERE_RADIUS, Level, Tile, coordinates, geobox_of
 from srdanet.readers.resampling import corners
 from srdanet.readers.tables import PRODUCTS
 from srdanet.variables import BY_NAME, LST_RANGE
@@ -286,9 +277,9 @@ def _read_gdal(path: Path, name: str, band: int | str | None) -> _Stored:
         else:
             notes = (f"the tag scale_factor={tags['scale_factor']} was not applied: the values are not counts",)
     proj = pyproj.CRS.from_wkt(crs.to_wkt()) if crs is not None else None
-    by, plus = (scale, offset) if stated else (None, None)
+    packing: tuple[float | None, float | None] = (scale, offset) if stated else (None, None)
     mask = np.ma.getmaskarray(data)
-    return _Stored(np.asarray(data.data), affine, proj, nodata, mask, by, plus, unit, label, notes)
+    return _Stored(np.asarray(data.data), affine, proj, nodata, mask, *packing, unit, label, notes)
 
 
 def _band(path: Path, count: int, descriptions: tuple[str | None, ...], band: int | str | None, name: str) -> int:
@@ -472,7 +463,7 @@ def suggest_grid(data: xr.DataArray, *, kind: Literal["auto", "modis", "utm"] = 
     levels = [level for level in (Level.KM1, Level.M500, Level.M250) if abs(size / level.metres - 1) < _NEAR]
     if kind == "modis" or (kind == "auto" and levels):
         level = levels[0] if levels else min(Level, key=lambda lv: abs(np.log(size / lv.metres)))
-        return _cover(place, SINUSOIDAL, level.metres, (GRID_LEFT, GRID_TOP))
+        return _cover(place, SINUSOIDAL, level.metres, Tile(0, 0).corner)
     if abs(latitude) > 84:
         raise GridError(f"UTM ends at 84 degrees; the centre lies at {latitude:.1f}.", todo="Warp it to a polar grid.")
     zone = int((longitude + 180) // 6) % 60 + 1

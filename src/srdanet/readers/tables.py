@@ -231,6 +231,5 @@ def product_of(short_name: str) -> Product:
         ProductError: when it is not in the table.
     """
     if short_name not in PRODUCTS:
-        todo = f"Known products: {', '.join(PRODUCTS)}."
-        raise ProductError(f"Product {short_name!r} is not known.", todo=todo)
+        raise ProductError(f"Product {short_name!r} is not known.", todo=f"Choose one of {', '.join(PRODUCTS)}.")
     return PRODUCTS[short_name]
