@@ -11,11 +11,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import xarray as xr
 
-from srdanet.baselines import BICUBIC
+import srdanet
 from srdanet.datasets import aster, orleans
 from srdanet.datasets.splits import aster_part
-from srdanet.downscaling.run import downscale_scene
+from srdanet.grid import coordinates, refine
+from srdanet.interpolation import interpolate
 from srdanet.product.record import Origin
 from srdanet.scene import LabelledScene
 from srdanet_simulator.comparison import write_comparison
@@ -25,34 +27,37 @@ PAIRS = 3
 """Pairs of the held fold to draw, those with the most relief in ASTER's detail first."""
 DATES = ("2017-01-19", "2018-02-23")
 """Dates of Orleans on which the two sensors differ by less than 1 K (standard deviation at 1 km)."""
+SENSORS = {"aster": "ASTER", "orleans": "Landsat 8"}
 
 
-def scenes(data: Path) -> Iterator[tuple[str, str, LabelledScene]]:
-    """File name, sensor and scene: held-out ASTER pairs from the liveliest to the calmest, and Orleans."""
+def scenes(data: Path) -> Iterator[LabelledScene]:
+    """Held ASTER pairs from the liveliest to the calmest, and Orleans."""
     held = aster_part(aster.read(data), "test")
-    ranked = sorted(held, key=lambda pair: -float(np.nanstd(pair.truth[4].values)))
-    for pair in ranked[:: max(1, len(ranked) // PAIRS)][:PAIRS]:
-        yield f"aster-{pair.attributes['id']}", "ASTER", pair
-    for date in orleans.read(data):
-        if date.group in DATES:
-            yield f"landsat-{date.group}", "Landsat 8", date
+    ranked = sorted(held, key=lambda pair: -float(pair.truth[4].std()))
+    yield from ranked[:: max(1, len(ranked) // PAIRS)][:PAIRS]
+    yield from (day for day in orleans.read(data) if day.group in DATES)
 
 
-def draw(name: str, sensor: str, labelled: LabelledScene) -> Path:
+def draw(labelled: LabelledScene) -> Path:
     """Write one picture."""
     scene, truth = labelled.scene, labelled.truth[4]
-    half, quarter = (result["lst"] for _, result in downscale_scene(scene, to=250))
+    lst = scene.lst["lst"]
+    half, quarter = (
+        srdanet.downscale(lst, scene.auxiliary, factor=factor, time=scene.time, day=True)["lst"] for factor in (2, 4)
+    )
+    bicubic = np.asarray(interpolate(lst.values, 4), np.float32)
     # The two sensors differ by a constant that says nothing of detail.
-    bias = float(np.nanmean(truth) - np.nanmean(scene.lst["lst"]))
+    bias = float(truth.mean() - lst.mean())
     panels = {
-        "MODIS, 1 km": scene.lst["lst"],
-        "bicubic, 250 m": BICUBIC(scene, 4)["lst"],
+        "MODIS, 1 km": lst,
+        "bicubic, 250 m": xr.DataArray(bicubic, coordinates(refine(scene.geobox, 4)), ("y", "x")),
         "SRDA-Net, 500 m": half,
         "SRDA-Net, 250 m": quarter,
-        f"{sensor}, 250 m": (truth - bias).astype(np.float32),
+        f"{SENSORS[labelled.source]}, 250 m": truth - bias,
     }
-    origin = Origin(tile="h18v04", time=scene.when, day=True)
-    return write_comparison(HERE / f"{name}.png", panels, origin=origin, cells=40, overwrite=True)
+    origin = Origin(tile="h18v04", day=True, time=scene.when)
+    path = HERE / f"{labelled.source.replace('orleans', 'landsat')}-{labelled.group}.png"
+    return write_comparison(path, panels, origin=origin, cells=40, overwrite=True)
 
 
 def main() -> None:
@@ -60,7 +65,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True)
     for scene in scenes(parser.parse_args().data):
-        print(draw(*scene))
+        print(draw(scene))
 
 
 if __name__ == "__main__":

@@ -53,7 +53,7 @@ def write_comparison(
         OutputError: when the file exists, or cannot be written.
     """
     if not panels:
-        raise ArgumentError("there is no panel to draw")
+        raise ArgumentError("there is no panel to draw", todo="Give one or more.")
     path = Path(path)
     refuse_existing([path], overwrite=overwrite)
     coarse = next(iter(panels.values()))
@@ -101,7 +101,8 @@ def _cut(coarse: xr.DataArray, place: Place, data: xr.DataArray, heading: str) -
         for part, shift in zip(place, (lies.row, lies.col), strict=True)
     )
     if rows.start < 0 or cols.start < 0 or rows.stop > data.shape[0] or cols.stop > data.shape[1]:
-        raise GridError("does not cover the ground of the first panel", where=heading)
+        todo = "Give all panels on the same ground."
+        raise GridError("does not cover the ground of the first panel", where=heading, todo=todo)
     return data[rows, cols]
 
 
