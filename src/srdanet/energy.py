@@ -34,12 +34,7 @@ _SPECTRUM = (0.22, 1.0)
 
 
 def degrade(
-    lst: Floats,
-    factor: int,
-    *,
-    emissivity: Floats | None = None,
-    point_spread: float = 0.0,
-    min_valid: float = 0.5,
+    lst: Floats, factor: int, *, emissivity: Floats | None = None, point_spread: float = 0.0, min_valid: float = 0.5
 ) -> Floats:
     """The temperature a sensor with cells `factor` times coarser would see.
 

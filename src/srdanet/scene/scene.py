@@ -25,17 +25,7 @@ from srdanet.errors import GridError, SceneError
 from srdanet.grid import Nesting, Tile, geobox_of, lonlat, tile_of
 from srdanet.predictors.overpass import Overpass
 from srdanet.scene import storage
-from srdanet.scene.checks import (
-    Arrays,
-    as_lst,
-    as_predictor,
-    check_name,
-    check_type,
-    named,
-    nested,
-    on_grid,
-    within,
-)
+from srdanet.scene.checks import Arrays, as_lst, as_predictor, check_name, check_type, named, nested, on_grid, within
 from srdanet.variables import BASE, BY_NAME, LST_VARIABLES, NO_CLASS
 
 _FILL = {"land_cover": NO_CLASS}
