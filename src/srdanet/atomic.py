@@ -1,9 +1,8 @@
 """Files appear whole or not at all: a hidden folder beside them, fsync, rename.
 
-A writer killed half-way leaves files that open and are wrong. So everything is
-written into a hidden folder (or under a hidden name) beside its final place (same
-file system), checked there, and only then renamed. A folder left behind by a killed process is swept
-away by the next writer of the same name: its lock is free.
+A writer killed half-way leaves files that open and are wrong. So everything is written into a hidden folder (or under a
+hidden name) beside its final place (same file system), checked there, and only then renamed. A folder left behind by a
+killed process is swept away by the next writer of the same name: its lock is free.
 """
 
 from __future__ import annotations

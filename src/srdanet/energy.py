@@ -1,10 +1,9 @@
 """Where kelvin meets energy: degrading a fine temperature and closing it on a coarse one.
 
-Temperatures do not average; the energy they emit does. A coarse cell's
-temperature is that of its mean exitance, `(mean(e T^4) / mean(e))^(1/4)` over its
-valid cells, with `e` the emissivity (taken as even where it is not given).
-Everything is computed in float64, in strips of rows, so that a whole tile at
-250 m needs little more memory than its own input and output.
+Temperatures do not average; the energy they emit does. A coarse cell's temperature is that of its mean exitance,
+`(mean(e T^4) / mean(e))^(1/4)` over its valid cells, with `e` the emissivity (taken as even where it is not given).
+Everything is computed in float64, in strips of rows, so that a whole tile at 250 m needs little more memory than its
+own input and output.
 """
 
 from __future__ import annotations
@@ -107,20 +106,18 @@ def aggregate(values: Floats, factor: int, min_valid: float = 0.5) -> Floats:
 def conserve(lst: Floats, coarse: Floats, *, emissivity: Floats | None = None, min_valid: float = 0.5) -> Floats:
     """Bring a fine temperature into agreement with the coarse one it was made from, without blocks.
 
-    Afterwards `degrade(result, factor, emissivity=emissivity, min_valid=min_valid)`
-    equals `coarse` (1e-3 K and better) wherever both have a value. What is missing in
-    exitance is added as a continuous field, bilinear between coefficients at the coarse
-    cells' centres; these are found by Chebyshev iteration such that the field's cell
-    means, over the valid fine cells, are the residuals. A last step per cell scales
-    what the iteration left (below a hundredth of the residual) to nothing.
-    Nothing acts farther than `CONSERVE_REACH` coarse cells.
+    Afterwards `degrade(result, factor, emissivity=emissivity, min_valid=min_valid)` equals `coarse` (1e-3 K and better)
+    wherever both have a value. What is missing in exitance is added as a continuous field, bilinear between
+    coefficients at the coarse cells' centres; these are found by Chebyshev iteration such that the field's cell means,
+    over the valid fine cells, are the residuals. A last step per cell scales what the iteration left (below a hundredth
+    of the residual) to nothing. Nothing acts farther than `CONSERVE_REACH` coarse cells.
 
     Args:
         lst: (y, x) K, NaN = missing; stays missing.
         coarse: (y / factor, x / factor) K; where NaN, `lst` stays as it is.
         emissivity: (y, x), 0-1; cells without it stay as they are and do not count.
-        min_valid: Share of valid fine cells from which on a coarse cell is closed. Other
-            cells take the correction of their neighbours.
+        min_valid: Share of valid fine cells from which on a coarse cell is closed. Other cells take the correction of
+            their neighbours.
 
     Returns:
         (y, x) K; float64 for float64, else float32.

@@ -1,8 +1,7 @@
 """The two attentions of SRDA-Net: GCA and MSCA.
 
-Both take their statistics from a box of fixed size around every cell, never from
-the whole image, so the network commutes with shifts: a tile cut into windows gives
-what the whole tile gives.
+Both take their statistics from a box of fixed size around every cell, never from the whole image, so the network
+commutes with shifts: a tile cut into windows gives what the whole tile gives.
 """
 
 from __future__ import annotations
@@ -30,11 +29,10 @@ def local_mean(x: Tensor, weight: Tensor, size: int) -> Tensor:
 class GCA(nn.Module):
     """Cross-attention between LST (queries) and auxiliary features (keys, values), over channels.
 
-    Each place asks which auxiliary features go together with LST in its surroundings, and by
-    how many kelvin: the attention matrix of a head is the local covariance of queries and keys
-    divided by the keys' variance, so that one head is a local regression of LST on the
-    auxiliary data, and its output is that regression applied to the values' departure from
-    their local mean. Signed (no softmax: vegetation cools), linear in the number of cells.
+    Each place asks which auxiliary features go together with LST in its surroundings, and by how many kelvin: the
+    attention matrix of a head is the local covariance of queries and keys divided by the keys' variance, so that one
+    head is a local regression of LST on the auxiliary data, and its output is that regression applied to the values'
+    departure from their local mean. Signed (no softmax: vegetation cools), linear in the number of cells.
 
     Reconstructed: the paper names GCA without equations.
     """

@@ -1,8 +1,7 @@
 """A model bundle: the network as one ONNX function, its weights, its configuration, its card.
 
-A folder holds `bundle.json` (what the model takes, how it was made, a SHA-256 of every other
-file), `step.onnx` (one x2 step, kelvin in, kelvin out), `weights.safetensors` (for training on)
-and `MODEL_CARD.md`. No torch is needed to run it.
+A folder holds `bundle.json` (what the model takes, how it was made, a SHA-256 of every other file), `step.onnx` (one x2
+step, kelvin in, kelvin out), `weights.safetensors` (for training on) and `MODEL_CARD.md`. No torch is needed to run it.
 """
 
 from __future__ import annotations

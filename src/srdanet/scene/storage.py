@@ -1,8 +1,7 @@
 """Named groups of arrays on disk and back without loss: NetCDF-4 or Zarr 3, read lazily.
 
-Knows nothing of scenes. Files are written under a temporary name beside their
-place, flushed to disk and renamed, so that a reader never meets half a file.
-NetCDF carries a checksum per chunk (Fletcher-32), Zarr one per chunk (zstd); a
+Knows nothing of scenes. Files are written under a temporary name beside their place, flushed to disk and renamed, so
+that a reader never meets half a file. NetCDF carries a checksum per chunk (Fletcher-32), Zarr one per chunk (zstd); a
 damaged chunk is therefore an error and not a wrong value.
 """
 
