@@ -7,11 +7,12 @@ modules; see `docs/method.md` for what is published and what is ours.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
@@ -170,6 +171,16 @@ class SRDANet(nn.Module):
     def describe(self) -> dict[str, object]:
         """What a bundle stores to build the same network again."""
         return {"architecture": asdict(self.architecture), "statistics": asdict(self.statistics)}
+
+
+def weights_of(net: SRDANet) -> dict[str, Tensor]:
+    """The weights as a bundle keeps them."""
+    return {name: value.contiguous() for name, value in net.state_dict().items()}
+
+
+def weights_sha256(net: SRDANet) -> str:
+    """Of the weights as a bundle keeps them."""
+    return hashlib.sha256(save(weights_of(net))).hexdigest()
 
 
 def load_network(bundle: Bundle) -> SRDANet:

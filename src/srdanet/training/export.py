@@ -12,14 +12,14 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors.torch import save, save_file
+from safetensors.torch import save_file
 from torch import Tensor
 from torch.export import Dim
 
 from srdanet.errors import ModelError, OutputError
 from srdanet.network.bundle import FORMAT, Bundle, load_model
 from srdanet.network.calibrated import CASES, Calibrated
-from srdanet.network.srdanet import Architecture, SRDANet, Statistics
+from srdanet.network.srdanet import Architecture, SRDANet, Statistics, weights_of
 from srdanet.predictors.stack import CHANNELS, CONTEXT
 
 
@@ -38,15 +38,6 @@ def read_checkpoint(path: Path) -> tuple[SRDANet, dict[str, Any]]:
     net = SRDANet(Statistics(**describe["statistics"]), Architecture(**describe["architecture"]))
     net.load_state_dict(state["shadow"])
     return net.eval(), {**state["config"], "iteration": state["iteration"], "start": state.get("began")}
-
-
-def weights_sha256(net: SRDANet) -> str:
-    """Of the weights as a bundle keeps them."""
-    return hashlib.sha256(save(_weights(net))).hexdigest()
-
-
-def _weights(net: SRDANet) -> dict[str, Tensor]:
-    return {name: value.contiguous() for name, value in net.state_dict().items()}
 
 
 def export(
@@ -90,7 +81,7 @@ def export(
             external_data=False,
             verbose=False,
         )
-        save_file(_weights(net), str(place / "weights.safetensors"))
+        save_file(weights_of(net), str(place / "weights.safetensors"))
         (place / "MODEL_CARD.md").write_text(card, encoding="utf-8")
         hashed = ("step.onnx", "weights.safetensors", "MODEL_CARD.md")
         about = {

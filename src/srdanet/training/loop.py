@@ -25,12 +25,12 @@ from srdanet.downscaling.rollout import advance, rollout
 from srdanet.errors import ConfigError
 from srdanet.network.bundle import load_model
 from srdanet.network.fusion import FUSIONS
-from srdanet.network.srdanet import SRDANet, Statistics, load_network
+from srdanet.network.srdanet import SRDANet, Statistics, load_network, weights_sha256
 from srdanet.predictors.stack import CHANNELS
 from srdanet.training.batches import Batch, Batches, draw, statistics
 from srdanet.training.config import Recipe, TrainConfig
 from srdanet.training.curve import draw_curve, record
-from srdanet.training.export import read_checkpoint, weights_sha256
+from srdanet.training.export import read_checkpoint
 from srdanet.training.objective import Objective
 from srdanet.training.optimizer import Optimizer
 from srdanet.training.sources import Sample, gather
