@@ -66,13 +66,11 @@ class Trainer:
         objective = Objective(self.net, self.fusion, config.terms, mixed=config.precision == "bfloat16")
         self.objective = self.fabric.setup_module(objective)
         self.shadow = {k: v.detach().clone() for k, v in self.net.state_dict().items()}
-        self.optimizer = Optimizer(
-            self.net, list(self.fusion.parameters()), rate=config.learning_rate, weight_decay=config.weight_decay
-        )
+        others = list(self.fusion.parameters())
+        self.optimizer = Optimizer(self.net, others, rate=config.learning_rate, weight_decay=config.weight_decay)
         self.batches = Batches(samples, config.sources, config.seed, self.fabric.global_rank)
         self._stream: Iterator[Batch] | None = None
-        self.iteration = 0
-        self.skipped = 0
+        self.iteration, self.skipped = 0, 0
 
     def _network(self) -> SRDANet:
         """With random weights, or the averaged ones of the bundle or checkpoint that the run starts from."""
@@ -100,48 +98,37 @@ class Trainer:
 
     def step(self) -> dict[str, float | str]:
         """One batch; returns what the log keeps, without losses where the gradient was not finite and no step taken."""
-        batch = self._next()
-        source = batch.source
-        rate = self._rate()
+        batch, rate = self._next(), self._rate()
         self.optimizer.set_rate(rate)
         self.optimizer.zero_grad()
         lst, steps = self.fabric.to_device((batch.lst, batch.steps))
-        loss, terms, report = self.objective(lst, steps, self.scales[source])
+        loss, terms, report = self.objective(lst, steps, self.scales[batch.source])
         self.fabric.backward(loss)
-        out: dict[str, float | str] = {"rate": rate, "source": source}
+        out: dict[str, float | str] = {"rate": rate, "source": batch.source}
+        length = nn.utils.clip_grad_norm_(self.net.parameters(), 1.0)
+        others = nn.utils.get_total_norm([p.grad for p in self.fusion.parameters() if p.grad is not None])
         # The gradients, and so the answer, are the same in all processes.
-        if self._clip():
+        if length.isfinite() and others.isfinite():
             self.optimizer.step()
             self._average()
             self.fusion.advance(terms)
             out |= {"loss": float(loss.detach()), **{key: float(value) for key, value in report.items()}}
         else:
             self.skipped += 1
-            log.warning("iteration %d skipped: the gradient of a batch of %s is not finite", self.iteration, source)
+            log.warning(
+                "iteration %d skipped: the gradient of a batch of %s is not finite", self.iteration, batch.source
+            )
         self.iteration += 1
         return out
 
     def _next(self) -> Batch:
         """The batch of this iteration, drawn ahead where the configuration has workers."""
         if self._stream is None:
-            workers, rest = self.config.workers, range(self.iteration, self.config.iterations)
-            context = "fork" if workers else None  # so that the samples are shared, not copied
-            loader = DataLoader(
-                self.batches,
-                batch_size=None,
-                sampler=rest,
-                num_workers=workers,
-                multiprocessing_context=context,
-                collate_fn=_as_is,
-            )
-            self._stream = iter(loader)
+            rest, workers = range(self.iteration, self.config.iterations), self.config.workers
+            # Forked, so that the samples are shared, not copied.
+            how: dict[str, Any] = {"num_workers": workers, "multiprocessing_context": "fork" if workers else None}
+            self._stream = iter(DataLoader(self.batches, batch_size=None, sampler=rest, **how))
         return next(self._stream)
-
-    def _clip(self) -> bool:
-        """Cut the gradient to length 1; whether it is finite."""
-        length = nn.utils.clip_grad_norm_(self.net.parameters(), 1.0)
-        others = nn.utils.get_total_norm([p.grad for p in self.fusion.parameters() if p.grad is not None])
-        return bool(torch.isfinite(length)) and bool(torch.isfinite(others))
 
     def _rate(self) -> float:
         config = self.config
@@ -210,8 +197,8 @@ class Trainer:
         """
         state = torch.load(path, weights_only=False, map_location="cpu")
         if state["devices"] != self.fabric.world_size:
-            made = f"is of a run on {state['devices']} devices, not {self.fabric.world_size}"
-            raise ConfigError(made, where=path, todo="Set devices to the same number, or choose another output.")
+            what = f"is of a run on {state['devices']} devices, not {self.fabric.world_size}"
+            raise ConfigError(what, where=path, todo="Set devices to the same number, or choose another output.")
         self.net.load_state_dict(state["net"])
         for name, value in state["shadow"].items():
             self.shadow[name].copy_(value)
@@ -219,11 +206,6 @@ class Trainer:
         self.optimizer.load_state_dict(state["optimizer"])
         self.iteration, self.skipped = state["iteration"], state["skipped"]
         self._stream = None
-
-
-def _as_is(batch: Any) -> Any:
-    """What `Batches` gives is a whole batch already."""
-    return batch
 
 
 def _scales(group: Sequence[Sample]) -> list[float]:
