@@ -58,14 +58,12 @@ class GCA(nn.Module):
         q = centred(self.query(lst)).view(b, self.heads, self.width, 1, h, w)
         k = centred(self.key(auxiliary)).view(b, self.heads, 1, self.width, h, w)
         v = centred(self.value(auxiliary)).view(b, self.heads, 1, self.width, h, w)
-        covariance = self._surroundings((q * k).flatten(1, 3), valid).view(b, self.heads, self.width, self.width, h, w)
-        variance = self._surroundings((k * k).flatten(1, 3), valid).view(b, self.heads, 1, self.width, h, w)
+        covariance = local_mean((q * k).flatten(1, 3), valid, self.box)
+        variance = local_mean((k * k).flatten(1, 3), valid, self.box).view(b, self.heads, 1, self.width, h, w)
+        covariance = covariance.view(b, self.heads, self.width, self.width, h, w)
         attention = covariance / (variance + F.softplus(self.ridge))
         answer = (attention * v).sum(3).flatten(1, 2)
         return lst + self.gate * self.out(answer)
-
-    def _surroundings(self, x: Tensor, valid: Tensor) -> Tensor:
-        return local_mean(x, valid, self.box)
 
 
 class MSCA(nn.Module):

@@ -67,12 +67,11 @@ def export(
     with tempfile.TemporaryDirectory(dir=folder.parent) as name:
         place = Path(name) / "bundle"
         place.mkdir()
-        example = _example(24)
         h, w = (Dim(name, min=4, max=1 << 14) for name in "hw")
         axes = {"lst": {2: h, 3: w}, "channels": {2: 2 * h, 3: 2 * w}, "context": {2: h, 3: w}}
         torch.onnx.export(
             Calibrated(net, widen).eval(),
-            example,
+            _example(24, 24),
             str(place / "step.onnx"),
             input_names=list(axes),
             output_names=["fine", "sigma"],
@@ -106,12 +105,11 @@ def export(
     return load_model(folder)
 
 
-def _example(side: int, width: int | None = None) -> tuple[Tensor, Tensor, Tensor]:
+def _example(height: int, width: int) -> tuple[Tensor, Tensor, Tensor]:
     generator = torch.Generator().manual_seed(0)
-    width = width or side
-    lst = 290 + 5 * torch.randn(1, 1, side, width, generator=generator)
-    channels = torch.rand(1, len(CHANNELS), 2 * side, 2 * width, generator=generator)
-    context = torch.rand(1, len(CONTEXT), side, width, generator=generator)
+    lst = 290 + 5 * torch.randn(1, 1, height, width, generator=generator)
+    channels = torch.rand(1, len(CHANNELS), 2 * height, 2 * width, generator=generator)
+    context = torch.rand(1, len(CONTEXT), height, width, generator=generator)
     lst[..., 3:5, 4:9] = torch.nan
     channels[:, 2:5] = torch.nan
     channels[..., 7:12, 3:9] = torch.nan

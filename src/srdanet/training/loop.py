@@ -28,7 +28,7 @@ from srdanet.network.fusion import FUSIONS
 from srdanet.network.srdanet import SRDANet, Statistics, load_network, weights_sha256
 from srdanet.predictors.stack import CHANNELS
 from srdanet.training.batches import Batch, Batches, draw, statistics
-from srdanet.training.config import Recipe, TrainConfig
+from srdanet.training.config import Recipe, TrainConfig, read_config
 from srdanet.training.curve import draw_curve, record
 from srdanet.training.export import read_checkpoint
 from srdanet.training.objective import Objective
@@ -214,11 +214,27 @@ def _scales(group: Sequence[Sample]) -> list[float]:
     return [float(value) for value in np.nanmedian(errors, axis=0)]
 
 
-def train_stages(stages: Sequence[TrainConfig], *, resume: bool = False, hours: float | None = None) -> Path:
-    """Train one stage after another, each from the averaged weights of the one before; same as `training.train`.
+def train(config: Path | str, *, resume: bool = False, hours: float | None = None) -> Path:
+    """Run a training configuration, all its stages in order.
 
-    A stage that has reached its last iteration is left as it is.
+    Each stage has a folder of its own below the output and starts from the averaged weights of the one before.
+
+    Args:
+        config: TOML file; see `training.config`.
+        resume: Skip the stages that are finished, and resume the one that is not from its checkpoint, exactly.
+        hours: Stop after this time at the next checkpoint.
+
+    Returns:
+        Path of the checkpoint of the last stage that ran.
+
+    Raises:
+        ConfigError: when the configuration is wrong or asks for more GPUs than there are, or the output holds a run and
+            `resume` is off.
+        ArgumentError: when `simulated` does not name a function.
+        GranuleError: when the data cannot be read.
+        MissingExtraError: when the package that simulates scenes is not installed.
     """
+    stages = read_config(config)
     begun = [stage for stage in stages if stage.checkpoint.exists()]
     if begun and not resume:
         raise ConfigError("already holds a training run", where=begun[0].output, todo=_RESUME)
@@ -227,7 +243,7 @@ def train_stages(stages: Sequence[TrainConfig], *, resume: bool = False, hours: 
     start, checkpoint = time.monotonic(), stages[-1].checkpoint
     for stage, fabric in ahead:
         left = None if hours is None else hours - (time.monotonic() - start) / 3600
-        checkpoint = launch(fabric, _train, stage, *gather(stage), resume, left)
+        checkpoint = launch(fabric, _one_process, stage, *gather(stage), resume, left)
         if not is_finished(stage) or (hours is not None and time.monotonic() - start > hours * 3600):
             break
     return checkpoint
@@ -240,10 +256,9 @@ def is_finished(config: TrainConfig) -> bool:
     return int(read_checkpoint(config.checkpoint)[1]["iteration"]) >= config.iterations
 
 
-def _train(
+def _one_process(
     fabric: Fabric, config: TrainConfig, samples: Samples, validation: Samples, resume: bool, hours: float | None
 ) -> Path:
-    """One process of a run."""
     return run(Trainer(config, samples, validation, fabric), resume=resume, hours=hours)
 
 
