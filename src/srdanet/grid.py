@@ -271,7 +271,7 @@ def geobox_of(data: xr.DataArray | xr.Dataset, *, name: str = "lst", degrees: bo
         raise GridError("the CRS is in degrees, not in metres", where=name, todo="Reproject it first.")
     (y0, dy), (x0, dx) = (_axis(np.asarray(data[axis].values, np.float64), f"{name}.{axis}") for axis in ("y", "x"))
     if dy > 0 or dx < 0:
-        raise GridError("rows do not run southwards or columns not eastwards", where=name, todo="Sort them first.")
+        raise GridError("rows do not run north to south or columns west to east", where=name, todo="Sort them first.")
     affine = Affine(dx, 0, x0 - dx / 2, 0, dy, y0 - dy / 2)
     return GeoBox((data.sizes["y"], data.sizes["x"]), affine, crs)
 

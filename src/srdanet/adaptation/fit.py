@@ -276,8 +276,8 @@ def adapt(
     """The model, adapted to one scene by the scene itself (no finer truth is asked for).
 
     One level up, the scene degraded by two is the input and the scene the truth. At the target step the result must
-    stay near what the model gave before and, where asked for, close on the input. Patches are
-    chosen by the seed, so that the windows in which the scene is downscaled later do not show.
+    stay near what the model gave before and, where asked for, close on the input. Patches are chosen by the seed, so
+    that the windows in which the scene is downscaled later do not show.
 
     Args:
         bundle: Where to start.

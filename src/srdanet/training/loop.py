@@ -115,9 +115,8 @@ class Trainer:
             out |= {"loss": float(loss.detach()), **{key: float(value) for key, value in report.items()}}
         else:
             self.skipped += 1
-            log.warning(
-                "iteration %d skipped: the gradient of a batch of %s is not finite", self.iteration, batch.source
-            )
+            what = "iteration %d skipped: the gradient of a batch of %s is not finite"
+            log.warning(what, self.iteration, batch.source)
         self.iteration += 1
         return out
 
