@@ -170,7 +170,7 @@ def test_land_cover_becomes_uint8_with_255_for_missing() -> None:
 
 @pytest.mark.parametrize(
     ("name", "message"),
-    [("reflectance", "unknown auxiliary variable 'reflectance'"), ("red", "red is given twice")],
+    [("reflectance", "auxiliary variable 'reflectance' is unknown"), ("red", "red is given twice")],
 )
 def test_unknown_and_repeated_names_are_refused(name: str, message: str) -> None:
     lst = array(COARSE, 280, 310, "lst")

@@ -1,9 +1,8 @@
 """Files appear whole or not at all: a hidden folder beside them, fsync, rename.
 
-A writer killed half-way leaves files that open and are wrong. So everything is
-written into a hidden folder (or under a hidden name) beside its final place (same
-file system), checked there, and only then renamed. A folder left behind by a killed process is swept
-away by the next writer of the same name: its lock is free.
+A writer killed half-way leaves files that open and are wrong. So everything is written into a hidden folder (or under a
+hidden name) beside its final place (same file system), checked there, and only then renamed. A folder left behind by a
+killed process is swept away by the next writer of the same name: its lock is free.
 """
 
 from __future__ import annotations
@@ -53,13 +52,17 @@ def staged(directory: Path, stem: str) -> Iterator[Path]:
     Raises:
         OutputError: when the folder cannot be made, or writing in it fails (disk full, no permission).
     """
+    with _write_errors(directory), hidden_folder(directory, stem) as folder:
+        yield folder
+
+
+@contextmanager
+def _write_errors(place: Path) -> Iterator[None]:
     try:
-        with hidden_folder(directory, stem) as folder:
-            yield folder
+        yield
     except OSError as error:
-        reason = error.strerror or str(error)
         todo = "Check the free space, the quota and the permissions there."
-        raise OutputError(f"cannot be written ({reason})", where=directory, todo=todo) from error
+        raise OutputError(f"cannot be written ({error.strerror or error})", where=place, todo=todo) from error
 
 
 @contextmanager
@@ -73,21 +76,18 @@ def replacing(path: Path) -> Iterator[Path]:
         OutputError: when writing fails (disk full, no permission).
     """
     part = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.part")
+    old = part.with_suffix(".old")
     try:
-        yield part
-        for inner in [*part.rglob("*"), part] if part.is_dir() else [part]:
-            _fsync(inner)
-        old = None
-        if path.is_dir():  # a folder cannot be replaced by a rename: move the old one aside first
-            old = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.old")
-            os.rename(path, old)
-        os.replace(part, path)
-        _fsync(path.parent)
-        if old is not None:
-            shutil.rmtree(old)
-    except OSError as error:
-        todo = "Check the free space and the permissions there."
-        raise OutputError(f"cannot be written: {error}", where=path, todo=todo) from error
+        with _write_errors(path):
+            yield part
+            for inner in [*part.rglob("*"), part] if part.is_dir() else [part]:
+                _fsync(inner)
+            if path.is_dir():  # a folder cannot be replaced by a rename: move the old one aside first
+                os.rename(path, old)
+            os.replace(part, path)
+            _fsync(path.parent)
+            if old.is_dir():
+                shutil.rmtree(old)
     finally:
         shutil.rmtree(part) if part.is_dir() else part.unlink(missing_ok=True)
 

@@ -1,20 +1,20 @@
 """Where kelvin meets energy: degrading a fine temperature and closing it on a coarse one.
 
-Temperatures do not average; the energy they emit does. A coarse cell's
-temperature is that of its mean exitance, `(mean(e T^4) / mean(e))^(1/4)` over its
-valid cells, with `e` the emissivity (taken as even where it is not given).
-Everything is computed in float64, in strips of rows, so that a whole tile at
-250 m needs little more memory than its own input and output.
+Temperatures do not average; the energy they emit does. A coarse cell's temperature is that of its mean exitance,
+`(mean(e T^4) / mean(e))^(1/4)` over its valid cells, with `e` the emissivity (taken as even where it is not given).
+Everything is computed in float64, in strips of rows, so that a whole tile at 250 m needs little more memory than its
+own input and output.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter1d
+from scipy.ndimage import gaussian_filter
 
 from srdanet.arrays import Float64, Floats, Mask, repeat
 from srdanet.errors import ArgumentError, GridError
@@ -34,12 +34,7 @@ _SPECTRUM = (0.22, 1.0)
 
 
 def degrade(
-    lst: Floats,
-    factor: int,
-    *,
-    emissivity: Floats | None = None,
-    point_spread: float = 0.0,
-    min_valid: float = 0.5,
+    lst: Floats, factor: int, *, emissivity: Floats | None = None, point_spread: float = 0.0, min_valid: float = 0.5
 ) -> Floats:
     """The temperature a sensor with cells `factor` times coarser would see.
 
@@ -71,7 +66,8 @@ def degrade(
         share = _box_sum(weight > 0, factor) / factor**2
         exitance *= weight
         if point_spread * factor > _LEAST_SPREAD:
-            weight, exitance = (_blur(part, point_spread * factor) for part in (weight, exitance))
+            blur = partial(gaussian_filter, sigma=point_spread * factor, mode="constant", truncate=_TRUNCATE)
+            weight, exitance = (blur(part, axes=(-2, -1)) for part in (weight, exitance))
         total = _box_sum(weight, factor)
         with np.errstate(invalid="ignore", divide="ignore"):
             coarse = np.sqrt(np.sqrt(_box_sum(exitance, factor) / total))
@@ -112,20 +108,18 @@ def aggregate(values: Floats, factor: int, min_valid: float = 0.5) -> Floats:
 def conserve(lst: Floats, coarse: Floats, *, emissivity: Floats | None = None, min_valid: float = 0.5) -> Floats:
     """Bring a fine temperature into agreement with the coarse one it was made from, without blocks.
 
-    Afterwards `degrade(result, factor, emissivity=emissivity, min_valid=min_valid)`
-    equals `coarse` (1e-3 K and better) wherever both have a value. What is missing in
-    exitance is added as a continuous field, bilinear between coefficients at the coarse
-    cells' centres; these are found by Chebyshev iteration such that the field's cell
-    means, over the valid fine cells, are the residuals. A last step per cell scales
-    what the iteration left (below a hundredth of the residual) to nothing.
-    Nothing acts farther than `CONSERVE_REACH` coarse cells.
+    Afterwards `degrade(result, factor, emissivity=emissivity, min_valid=min_valid)` equals `coarse` (1e-3 K and better)
+    wherever both have a value. What is missing in exitance is added as a continuous field, bilinear between
+    coefficients at the coarse cells' centres; these are found by Chebyshev iteration such that the field's cell means,
+    over the valid fine cells, are the residuals. A last step per cell scales what the iteration left (below a hundredth
+    of the residual) to nothing. Nothing acts farther than `CONSERVE_REACH` coarse cells.
 
     Args:
         lst: (y, x) K, NaN = missing; stays missing.
         coarse: (y / factor, x / factor) K; where NaN, `lst` stays as it is.
         emissivity: (y, x), 0-1; cells without it stay as they are and do not count.
-        min_valid: Share of valid fine cells from which on a coarse cell is closed. Other
-            cells take the correction of their neighbours.
+        min_valid: Share of valid fine cells from which on a coarse cell is closed. Other cells take the correction of
+            their neighbours.
 
     Returns:
         (y, x) K; float64 for float64, else float32.
@@ -173,27 +167,27 @@ def _closed(weight: Float64, exitance: Float64, target: Float64, factor: int, mi
     return closed
 
 
-def _tents(factor: int) -> Float64:
-    """(factor, 3): weight of the previous, own and next coarse cell at each fine cell's centre."""
-    offset = (np.arange(factor) + 0.5) / factor - 0.5
-    return np.stack([np.maximum(-offset, 0), 1 - np.abs(offset), np.maximum(offset, 0)], axis=1)
-
-
 def _phases(factor: int) -> Iterator[tuple[tuple[slice, slice], list[tuple[int, int, float]]]]:
     """Each fine cell's place in its coarse cell, with its neighbours (row, column, weight)."""
-    tents = _tents(factor)
+    offset = (np.arange(factor) + 0.5) / factor - 0.5
+    # (factor, 3): weight of the previous, own and next coarse cell at each fine cell's centre
+    tents = np.stack([np.maximum(-offset, 0), 1 - np.abs(offset), np.maximum(offset, 0)], axis=1)
     for a, b in np.ndindex(factor, factor):
         taps = [(i, j, float(tents[a, i] * tents[b, j])) for i, j in np.ndindex(3, 3) if tents[a, i] * tents[b, j] > 0]
         yield (slice(a, None, factor), slice(b, None, factor)), taps
 
 
+def _neighbour(padded: NDArray[Any], i: int, j: int) -> NDArray[Any]:
+    """Each cell's neighbour: i = 0, 1, 2 is the row above, its own, the one below; j the column likewise."""
+    height, width = padded.shape
+    return padded[i : i + height - 2, j : j + width - 2]
+
+
 def _stencil(weight: Float64, known: Mask, factor: int) -> Float64:
     """(3, 3, h, w): share of each neighbour's coefficient in a cell's weighted sum of the field."""
-    height, width = known.shape
-    padded = np.pad(known, 1).astype(np.float64)
-    stencil = np.zeros((3, 3, height, width))
+    stencil, padded = np.zeros((3, 3, *known.shape)), np.pad(known, 1)
     for phase, taps in _phases(factor):
-        near = [(i, j, share * padded[i : i + height, j : j + width]) for i, j, share in taps]
+        near = [(i, j, share * _neighbour(padded, i, j)) for i, j, share in taps]
         norm = np.sum([part for _, _, part in near], axis=0)
         unit = weight[phase] / np.where(norm > 0, norm, 1.0)
         for i, j, part in near:
@@ -203,25 +197,22 @@ def _stencil(weight: Float64, known: Mask, factor: int) -> Float64:
 
 def _apply(stencil: Float64, coefficients: Float64) -> Float64:
     """Weighted cell means of the field that belongs to `coefficients`."""
-    height, width = coefficients.shape
-    padded = np.pad(coefficients, 1)
-    out = np.zeros_like(coefficients)
+    out, padded = np.zeros_like(coefficients), np.pad(coefficients, 1)
     for i, j in np.ndindex(3, 3):
-        out += stencil[i, j] * padded[i : i + height, j : j + width]
+        out += stencil[i, j] * _neighbour(padded, i, j)
     return out
 
 
 def _field(coefficients: Float64, known: Mask, factor: int) -> Float64:
     """The continuous field: bilinear between the coefficients of the known cells, 0 far from any."""
-    height, width = coefficients.shape
-    values, masks = np.pad(coefficients, 1), np.pad(known, 1).astype(np.float64)
+    height, width = known.shape
+    values, masks = np.pad(coefficients, 1), np.pad(known, 1)
     out = np.empty((height * factor, width * factor))
     for phase, taps in _phases(factor):
-        total, norm = np.zeros((height, width)), np.zeros((height, width))
+        total, norm = np.zeros(known.shape), np.zeros(known.shape)
         for i, j, share in taps:
-            here = slice(i, i + height), slice(j, j + width)
-            total += share * values[here]
-            norm += share * masks[here]
+            total += share * _neighbour(values, i, j)
+            norm += share * _neighbour(masks, i, j)
         out[phase] = total / np.where(norm > 0, norm, 1.0)
     return out
 
@@ -235,15 +226,8 @@ def _energy(lst: Floats, emissivity: Floats | None, where: tuple[slice, slice]) 
         weight *= np.where(np.isfinite(given) & (given > 0), given, 0.0)
     part[weight == 0] = 0.0
     if part.size and part.min() < 0:
-        raise ArgumentError(f"a temperature of {part.min():.6g}", todo="temperatures are in kelvin; add 273.15 to °C")
+        raise ArgumentError(f"a temperature is {part.min():.6g}", todo="Give kelvin: add 273.15 to °C.")
     return weight, np.square(np.square(part))
-
-
-def _blur(values: Float64, sigma: float) -> Float64:
-    """Gaussian of `sigma` cells over the last two axes; nothing lies outside."""
-    for axis in (-2, -1):
-        values = gaussian_filter1d(values, sigma, axis=axis, mode="constant", truncate=_TRUNCATE)
-    return values
 
 
 def _box_sum(values: NDArray[Any], factor: int) -> Float64:
@@ -280,7 +264,7 @@ def _floats(values: NDArray[Any]) -> Floats:
 
 def _coarse_shape(shape: tuple[int, ...], factor: int) -> tuple[int, int]:
     if factor < 1 or factor != int(factor):
-        raise ArgumentError(f"factor is {factor}", todo="give a whole number of fine cells per coarse cell")
+        raise ArgumentError(f"factor is {factor}", todo="Give a whole number of fine cells per coarse cell.")
     if len(shape) < 2 or shape[-2] % factor or shape[-1] % factor:
         raise GridError(f"{shape} cells cannot be grouped {factor} x {factor}")
     return shape[-2] // factor, shape[-1] // factor

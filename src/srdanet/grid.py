@@ -1,8 +1,7 @@
 """Where things are: the MODIS sinusoidal grid, exact nesting, windows with a halo.
 
-One immutable value, `odc.geo.geobox.GeoBox` (shape, affine, CRS), answers every
-"where is this cell" question in this package. Rows run north to south, columns
-west to east. Source of the constants: MODIS Land sinusoidal grid, as in the
+One immutable value, `odc.geo.geobox.GeoBox` (shape, affine, CRS), answers every "where is this cell" question in this
+package. Rows run north to south, columns west to east. Source of the constants: MODIS Land sinusoidal grid, as in the
 `StructMetadata.0` of every MODIS tile.
 """
 
@@ -14,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import cache, lru_cache
+from itertools import product
 
 import numpy as np
 import xarray as xr
@@ -53,7 +53,7 @@ class Level(IntEnum):
 
     @classmethod
     def _missing_(cls, value: object) -> Level:
-        raise ArgumentError(f"no such level: {value!r}", todo=f"one of {[level.value for level in cls]} m")
+        raise ArgumentError(f"{value!r} is not a level", todo=f"Choose from {[level.value for level in cls]} m.")
 
     @property
     def cells(self) -> int:
@@ -79,7 +79,7 @@ class Tile:
 
     def __post_init__(self) -> None:
         if not (0 <= self.h < 36 and 0 <= self.v < 18):
-            raise ArgumentError(f"no such tile: {self}", todo="h runs from 00 to 35, v from 00 to 17")
+            raise ArgumentError(f"{self} is not a tile", todo="Give h from 00 to 35 and v from 00 to 17.")
 
     def __str__(self) -> str:
         return f"h{self.h:02d}v{self.v:02d}"
@@ -89,7 +89,7 @@ class Tile:
         """Read a tile from its name, such as `h26v05`."""
         match = re.fullmatch(r"h(\d{1,2})v(\d{1,2})", text.strip().lower())
         if match is None:
-            raise ArgumentError(f"{text!r} is not a tile name", todo="write it like h26v05")
+            raise ArgumentError(f"{text!r} is not a tile name", todo="Write it like h26v05.")
         return cls(int(match[1]), int(match[2]))
 
     @property
@@ -131,9 +131,7 @@ def same_crs(a: CRS | None, b: CRS | None) -> bool:
     """Whether two CRS describe the same grid; the MODIS sphere comes in many spellings."""
     if a is None or b is None:
         return False
-    if a == b:
-        return True
-    return _sinusoidal(a) is not None and _sinusoidal(a) == _sinusoidal(b)
+    return a == b or (_sinusoidal(a) is not None and _sinusoidal(a) == _sinusoidal(b))
 
 
 def _sinusoidal(crs: CRS) -> tuple[float, ...] | None:
@@ -155,9 +153,10 @@ def cell_size(geobox: GeoBox) -> float:
     """
     a = geobox.affine
     if a.b or a.d or a.a <= 0 or a.e >= 0:
-        raise GridError("the grid is rotated or turned over", where=tuple(a)[:6], todo="sort it north up first")
+        raise GridError("the grid is rotated or turned over", where=tuple(a)[:6], todo="Sort it north up first.")
     if abs(a.e + a.a) > 1e-6 * a.a:
-        raise GridError(f"its cells are not square ({a.a} x {-a.e})", where=tuple(a)[:6])
+        todo = "Resample it onto square cells."
+        raise GridError(f"cells are not square ({a.a} x {-a.e})", where=tuple(a)[:6], todo=todo)
     return float(a.a)
 
 
@@ -197,18 +196,19 @@ def nesting(coarse: GeoBox, fine: GeoBox) -> Nesting:
         GridError: when the CRS differ, the ratio is no whole number, or the corners miss each other.
     """
     if not same_crs(coarse.crs, fine.crs):
-        raise GridError("the two grids have different CRS", where=f"{coarse.crs} / {fine.crs}")
+        todo = "Reproject one of them."
+        raise GridError("the two grids have different CRS", where=f"{coarse.crs} / {fine.crs}", todo=todo)
     ratio = cell_size(coarse) / cell_size(fine)
     factor = round(ratio)
     drift = abs(ratio - factor) * max(coarse.shape)
     if factor < 1 or drift > 0.05:
-        todo = "aggregate or resample the auxiliary data onto a grid that divides the LST cell"
+        todo = "Resample the auxiliary data onto a grid that divides the LST cell."
         raise GridError(f"cells do not nest by a whole number (ratio {ratio:.5g})", todo=todo)
     col = (coarse.affine.c - fine.affine.c) / fine.affine.a
     row = (coarse.affine.f - fine.affine.f) / fine.affine.e
     if max(abs(col - round(col)), abs(row - round(row))) > max(_TOLERANCE, 0.02 * (factor > 1)):
         shift = f"{col - round(col):+.3f}, {row - round(row):+.3f}"
-        raise GridError(f"the grids miss each other by ({shift}) fine cells", todo="align them by geotransform")
+        raise GridError(f"the grids miss each other by ({shift}) fine cells", todo="Align them by geotransform.")
     return Nesting(factor, round(row), round(col))
 
 
@@ -225,30 +225,27 @@ class Window:
     @property
     def crop(self) -> tuple[slice, slice]:
         """Where `inner` lies inside an array that covers `outer`."""
-        pairs = zip(self.inner, self.outer, strict=True)
-        return tuple(slice(i.start - o.start, i.stop - o.start) for i, o in pairs)  # type: ignore[return-value]
+        rows, cols = (slice(i.start - o.start, i.stop - o.start) for i, o in zip(self.inner, self.outer, strict=True))
+        return rows, cols
 
     def scaled(self, factor: int) -> Window:
         """The same window on a grid `factor` times finer."""
-
-        def times(part: tuple[slice, slice]) -> tuple[slice, slice]:
-            return tuple(slice(s.start * factor, s.stop * factor) for s in part)  # type: ignore[return-value]
-
-        return Window(times(self.inner), times(self.outer))
+        a, b, c, d = (slice(s.start * factor, s.stop * factor) for s in (*self.inner, *self.outer))
+        return Window((a, b), (c, d))
 
 
 def windows(shape: tuple[int, int], block: int, halo: int) -> Iterator[Window]:
     """Cut a grid into blocks with a halo; together the inner parts cover each cell once."""
     if block < 1 or halo < 0:
-        raise ArgumentError(f"block {block} and halo {halo}: a block has at least one cell, a halo none or more")
-
-    def spans(size: int) -> list[tuple[slice, slice]]:
-        cuts = [(i, min(i + block, size)) for i in range(0, size, block)]
-        return [(slice(a, b), slice(max(0, a - halo), min(size, b + halo))) for a, b in cuts]
-
-    for inner_y, outer_y in spans(shape[0]):
-        for inner_x, outer_x in spans(shape[1]):
-            yield Window((inner_y, inner_x), (outer_y, outer_x))
+        what = f"block is {block} and halo is {halo} cells"
+        raise ArgumentError(what, todo="Give a block of 1 or more and a halo of 0 or more.")
+    inner = [[slice(i, min(i + block, size)) for i in range(0, size, block)] for size in shape]
+    outer = [
+        [slice(max(0, part.start - halo), min(size, part.stop + halo)) for part in parts]
+        for parts, size in zip(inner, shape, strict=True)
+    ]
+    for rows, cols in zip(product(*inner), product(*outer), strict=True):
+        yield Window(rows, cols)
 
 
 def geobox_of(data: xr.DataArray | xr.Dataset, *, name: str = "lst", degrees: bool = False) -> GeoBox:
@@ -266,15 +263,15 @@ def geobox_of(data: xr.DataArray | xr.Dataset, *, name: str = "lst", degrees: bo
         GridError: when coordinates or CRS are missing, uneven, too few, or in degrees where they must not be.
     """
     if not {"y", "x"} <= set(data.dims):
-        raise GridError(f"dimensions are {tuple(data.dims)}, not (y, x)", where=name)
+        raise GridError(f"dimensions are {tuple(data.dims)}, not (y, x)", where=name, todo="Rename them.")
     if not {"y", "x"} <= set(data.coords):
-        raise GridError("has no y and x coordinates", where=name, todo="give cell centres in metres")
+        raise GridError("has no y and x coordinates", where=name, todo="Give cell centres in metres.")
     crs = _crs_of(data, name)
     if not (degrees or crs.projected):
-        raise GridError("its CRS is in degrees; cells must be in metres", where=name, todo="reproject it first")
+        raise GridError("the CRS is in degrees, not in metres", where=name, todo="Reproject it first.")
     (y0, dy), (x0, dx) = (_axis(np.asarray(data[axis].values, np.float64), f"{name}.{axis}") for axis in ("y", "x"))
     if dy > 0 or dx < 0:
-        raise GridError("rows must run north to south and columns west to east", where=name, todo="sort it first")
+        raise GridError("rows do not run north to south or columns west to east", where=name, todo="Sort them first.")
     affine = Affine(dx, 0, x0 - dx / 2, 0, dy, y0 - dy / 2)
     return GeoBox((data.sizes["y"], data.sizes["x"]), affine, crs)
 
@@ -282,10 +279,10 @@ def geobox_of(data: xr.DataArray | xr.Dataset, *, name: str = "lst", degrees: bo
 def _axis(centres: NDArray[np.float64], name: str) -> tuple[float, float]:
     """First centre and spacing of an evenly spaced axis."""
     if len(centres) < 2:
-        raise GridError("a grid needs at least two cells along each side", where=name)
+        raise GridError("does not have at least two cells", where=name, todo="Give a larger grid.")
     step = float(centres[-1] - centres[0]) / (len(centres) - 1)
     if step == 0 or np.abs(np.diff(centres) - step).max() > 0.01 * abs(step):
-        raise GridError("cells are not evenly spaced", where=name)
+        raise GridError("cells are not evenly spaced", where=name, todo="Resample them.")
     return float(centres[0]), step
 
 
@@ -294,21 +291,22 @@ def _crs_of(data: xr.DataArray | xr.Dataset, name: str) -> CRS:
     holders = [data.coords[c].attrs for c in (mapping, "spatial_ref", "crs") if c in data.coords]
     texts = [a[key] for a in (*holders, data.attrs) for key in ("crs_wkt", "spatial_ref", "crs") if a.get(key)]
     if not texts:
-        todo = "write it as rioxarray does (da.rio.write_crs) or as attrs['crs']"
+        todo = "Write it as rioxarray does (da.rio.write_crs) or as attrs['crs']."
         raise GridError("has no CRS", where=name, todo=todo)
     try:
         return CRS(texts[0])
     except (CRSError, ValueError) as error:
-        raise GridError(f"its CRS cannot be understood: {texts[0]!r:.80}", where=name) from error
+        todo = "Write it as WKT or EPSG code."
+        raise GridError(f"the CRS cannot be understood: {texts[0]!r:.80}", where=name, todo=todo) from error
 
 
 def coordinates(geobox: GeoBox) -> dict[str, xr.DataArray]:
     """CF coordinates (`y`, `x`, `spatial_ref`) of a grid, for building DataArrays."""
     height, width = geobox.shape
     a = geobox.affine
-    axes = {"y": a.f + a.e * (np.arange(height) + 0.5), "x": a.c + a.a * (np.arange(width) + 0.5)}
     coords = {}
-    for axis, values in axes.items():
+    for axis, start, step, count in (("y", a.f, a.e, height), ("x", a.c, a.a, width)):
+        values = start + step * (np.arange(count) + 0.5)
         about = {"units": "m", "standard_name": f"projection_{axis}_coordinate", "axis": axis.upper()}
         coords[axis] = xr.DataArray(values, dims=(axis,), attrs=about)
     attrs = dict(geobox.crs.proj.to_cf()) if geobox.crs is not None else {}

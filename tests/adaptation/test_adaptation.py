@@ -13,7 +13,7 @@ import xarray as xr
 from safetensors.torch import save_file
 
 from srdanet.adaptation import Adaptation, Adapted
-from srdanet.adaptation.patches import MOST, SIDE, patches
+from srdanet.adaptation.fit import MOST, SIDE, patches
 from srdanet.downscaling.run import adapted as adapt_to
 from srdanet.downscaling.run import downscale
 from srdanet.energy import degrade

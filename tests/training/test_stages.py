@@ -10,9 +10,10 @@ import pytest
 import torch
 
 from srdanet.errors import ConfigError
+from srdanet.network.srdanet import weights_sha256
 from srdanet.predictors.stack import CONTEXT
 from srdanet.training import loop, train
-from srdanet.training.export import read_checkpoint, weights_sha256
+from srdanet.training.export import read_checkpoint
 from srdanet.training.sources import Groups, Sample, Step
 
 CONFIG = """

@@ -10,10 +10,9 @@ from srdanet.errors import MissingExtraError
 try:
     import torch  # noqa: F401  (asked for here once, so that the hint is one place)
 except ImportError as error:
-    todo = "pip install 'srdanet[train]' torch==2.13.0, or leave adaptation off"
+    todo = "Run pip install 'srdanet[train]' torch==2.13.0, or leave adaptation off."
     raise MissingExtraError("adapting a model needs torch, which is not installed", todo=todo) from error
 
-from srdanet.adaptation.adapted import Adapted, adapt
-from srdanet.adaptation.fit import Adaptation
+from srdanet.adaptation.fit import Adaptation, Adapted, adapt
 
 __all__ = ["Adaptation", "Adapted", "adapt"]

@@ -1,22 +1,39 @@
-"""The few iterations by which a network is fitted to one scene, their settings, and the errors before and after."""
+"""A network fitted to one scene by the scene itself, and the bundle that runs it in torch.
+
+A scene teaches by patches one level up, where its own LST is the truth, and at the target step.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from copy import deepcopy
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Self
 
 import numpy as np
 import torch
+import xarray as xr
+from odc.geo.geobox import GeoBox
 from torch import Tensor, nn
 
-from srdanet.adaptation.patches import Patch
-from srdanet.arrays import Progress
-from srdanet.errors import ArgumentError
+from srdanet.arrays import Float32, Progress
+from srdanet.energy import degrade
+from srdanet.errors import ArgumentError, SceneError
+from srdanet.grid import coarsen
+from srdanet.network.bundle import Bundle
+from srdanet.network.calibrated import Calibrated
 from srdanet.network.losses import NLL_WEIGHT, charbonnier, degrade_exitance, gaussian_nll
-from srdanet.network.srdanet import SRDANet
+from srdanet.network.srdanet import SRDANet, load_network, weights_sha256
+from srdanet.predictors.overpass import Overpass
+from srdanet.predictors.stack import Stack, orientation_signs
 
+SIDE = 32
+"""Coarse cells along a patch, as in training."""
+MOST = 24
+"""Patches taken of a scene; a tile has hundreds, and memory is to be bounded."""
+LEAST = 1024
+"""Valid cells that must serve as truth one level up: 32 x 32 km."""
 MOST_ITERATIONS = 500
 """Bound of the time an adaptation takes: about 0.3 s an iteration on one core."""
 WARMUP = 10
@@ -63,45 +80,116 @@ class Adaptation:
                 raise ArgumentError(f"{name} is {getattr(self, name)}", todo="Give a number of 0 or more.")
 
 
+@dataclass(frozen=True)
+class Patch:
+    """What the network is given for one step, and what it should return; NaN = missing."""
+
+    lst: Tensor
+    """(1, 1, h, w) K."""
+    channels: Tensor
+    """(1, N, 2h, 2w)."""
+    context: Tensor
+    """(1, M, h, w)."""
+    truth: Tensor
+    """(1, 1, 2h, 2w) K: the truth one level up; the model's first result at the target step."""
+
+    def reoriented(self, *, half: bool, mirror: bool) -> Self:
+        """The same patch, rotated by 180 degrees and perhaps mirrored, as in training."""
+        ways = [way for way, flips in ((-2, half), (-1, half != mirror)) if flips]
+        context = self.context * torch.from_numpy(orientation_signs(half=half, mirror=mirror))
+        return type(self)(*(x.flip(ways) for x in (self.lst, self.channels, context, self.truth)))
+
+
+def patches(
+    lst: Float32, root: GeoBox, auxiliary: Iterable[xr.Dataset], overpass: Overpass, point_spread: float, seed: int
+) -> tuple[list[Patch], list[Patch]]:
+    """Patches of the scene degraded by two, with the scene as the truth; and of the scene as it is, without a truth.
+
+    Args:
+        lst: (y, x) K, NaN = missing; one level up an odd last row or column is left out.
+        root: Its grid.
+        auxiliary: Predictors, as `predictors.stack` takes them.
+        overpass: Time of the view.
+        point_spread: Gaussian part of the point spread, in the coarser cells.
+        seed: Which patches, where there are more than `MOST`.
+
+    Raises:
+        SceneError: when fewer than `LEAST` cells can serve as truth.
+    """
+    given = list(auxiliary)
+    height, width = (n // 2 * 2 for n in lst.shape)
+    above, target = [], []
+    if min(height, width) >= 2:
+        truth = lst[:height, :width]
+        coarse = np.asarray(degrade(truth, 2, point_spread=point_spread), np.float32)
+        above = _patches(coarse, truth, Stack(coarsen(root[:height, :width], 2), given, overpass), seed)
+        unknown = np.full(tuple(2 * n for n in lst.shape), np.nan, np.float32)
+        target = _patches(lst, unknown, Stack(root, given, overpass), seed)
+    cells = sum(int(torch.isfinite(patch.truth).sum()) for patch in above) if target else 0
+    if cells < LEAST:
+        what = f"the scene has {cells} valid cells fit for adaptation; {LEAST} are needed"
+        raise SceneError(what, todo="Take a larger or clearer scene, or leave adaptation off.")
+    return above, target
+
+
+def _patches(coarse: Float32, truth: Float32, stack: Stack, seed: int) -> list[Patch]:
+    """Up to `MOST` patches of which at least half is valid, from all over the image."""
+    sides = [min(SIDE, n) for n in coarse.shape]
+    rows, cols = (
+        # The last patch of a row is moved back into the image.
+        sorted({min(start, n - side) for start in range(0, n, side)})
+        for n, side in zip(coarse.shape, sides, strict=True)
+    )
+    spots = [(slice(r, r + sides[0]), slice(c, c + sides[1])) for r in rows for c in cols]
+    usable = [spot for spot in spots if np.isfinite(coarse[spot]).mean() >= 0.5]
+    chosen = sorted(np.random.default_rng(seed).permutation(len(usable))[:MOST])
+    out = []
+    for rows, cols in (usable[k] for k in chosen):
+        fields = stack.read(rows, cols, 2)
+        fine = truth[2 * rows.start : 2 * rows.stop, 2 * cols.start : 2 * cols.stop]
+        out.append(Patch(*map(_batch, (coarse[rows, cols][None], fields.channels, fields.context, fine[None]))))
+    return out
+
+
+def _batch(values: Float32) -> Tensor:
+    """(C, y, x) -> (1, C, y, x)."""
+    return torch.from_numpy(np.ascontiguousarray(values[None], np.float32))
+
+
 def fit(
-    net: SRDANet,
-    above: Sequence[Patch],
-    target: Sequence[Patch],
-    settings: Adaptation,
-    progress: Progress | None = None,
+    net: SRDANet, above: Sequence[Patch], target: Sequence[Patch], settings: Adaptation, progress: Progress
 ) -> SRDANet:
     """The network, fitted to the patches one level up and at the target step; the one given stays as it is."""
     net = deepcopy(net)
-    target = [replace(patch, truth=_masked(_result(net, patch), patch.lst)) for patch in target]
+    target = [replace(patch, truth=_first_result(net, patch)) for patch in target]
     parameters = list(net.parameters())
     start = [p.detach().clone() for p in parameters]
     scale = max(loop_error(net, above), 1e-3)
     optimizer = torch.optim.Adam(parameters, lr=settings.rate)
     rng = np.random.default_rng(settings.seed)
     for i in range(settings.iterations):
-        if progress is not None:
-            progress("adapt", i, settings.iterations)
+        progress("adapt", i, settings.iterations)
         for group in optimizer.param_groups:
-            group["lr"] = _rate(settings, i)
+            height = settings.rate * min(1.0, (i + 1) / WARMUP)
+            group["lr"] = height * 0.5 * (1 + math.cos(math.pi * i / settings.iterations))
         half, mirror = bool(rng.integers(2)), bool(rng.integers(2))
         one, two = (group[int(rng.integers(len(group)))] for group in (above, target))
         loss = _above(net, one.reoriented(half=half, mirror=mirror), scale, settings)
         loss = loss + _target(net, two.reoriented(half=half, mirror=mirror), scale, settings)
         if settings.pull:
-            loss = loss + settings.pull * _squares([p - q for p, q in zip(parameters, start, strict=True)])
+            squares = [((p - q) ** 2).sum() for p, q in zip(parameters, start, strict=True)]
+            loss = loss + settings.pull * torch.stack(squares).sum()
         optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(parameters, 1.0)
         optimizer.step()
-    if progress is not None:
-        progress("adapt", settings.iterations, settings.iterations)
+    progress("adapt", settings.iterations, settings.iterations)
     return net
 
 
 def loop_error(net: SRDANet, patches: Sequence[Patch]) -> float:
     """RMSE (K) against the patches' truth."""
-    errors = [_departure(_result(net, patch), patch.truth) for patch in patches]
-    return _rmse(errors)
+    return _rmse([_departure(_result(net, patch), patch.truth) for patch in patches])
 
 
 def closure_error(net: SRDANet, patches: Sequence[Patch]) -> float:
@@ -141,16 +229,14 @@ def _closure(fine: Tensor, coarse: Tensor) -> tuple[Tensor, Tensor]:
 
 def _result(net: SRDANet, patch: Patch) -> Tensor:
     """The network's LST, to be measured and not learned from."""
-    fine: Tensor
     with torch.no_grad():
-        fine, _ = net(patch.lst, patch.channels, patch.context)
-    return fine
+        return net.step(patch.lst, patch.channels, patch.context)[0]
 
 
-def _masked(fine: Tensor, coarse: Tensor) -> Tensor:
-    """NaN where the input is missing."""
-    holes = torch.isnan(coarse).repeat_interleave(2, -1).repeat_interleave(2, -2)
-    return torch.where(holes, torch.full_like(fine, torch.nan), fine)
+def _first_result(net: SRDANet, patch: Patch) -> Tensor:
+    """What to hold on to at the target step: the network's LST, NaN where the input is missing."""
+    holes = torch.isnan(patch.lst).repeat_interleave(2, -1).repeat_interleave(2, -2)
+    return _result(net, patch).masked_fill(holes, torch.nan)
 
 
 def _rmse(errors: Sequence[tuple[Tensor, Tensor]]) -> float:
@@ -158,9 +244,65 @@ def _rmse(errors: Sequence[tuple[Tensor, Tensor]]) -> float:
     return math.sqrt(squares / max(1.0, sum(float(valid.sum()) for _, valid in errors)))
 
 
-def _squares(tensors: Sequence[Tensor]) -> Tensor:
-    return torch.stack([(x**2).sum() for x in tensors]).sum()
+@dataclass(frozen=True)
+class Adapted(Bundle):
+    """A bundle with weights of its own; name, version and hash are those of the bundle it started from."""
+
+    net: SRDANet
+    record: Mapping[str, Any]
+
+    @property
+    def adapted(self) -> Mapping[str, Any]:
+        """Settings, patches, errors (K) before and after, hash of the weights; what JSON can hold."""
+        return self.record
+
+    def step(self, lst: Float32, channels: Float32, context: Float32) -> tuple[Float32, Float32]:
+        """One x2 step, same as `Bundle.step`."""
+        net = Calibrated(self.net, self.config["widen"])
+        with torch.no_grad():
+            fine, sigma = net(*map(_batch, (lst[None], channels, context)))
+        return fine[0, 0].numpy(), sigma[0, 0].numpy()
 
 
-def _rate(settings: Adaptation, i: int) -> float:
-    return settings.rate * min(1.0, (i + 1) / WARMUP) * 0.5 * (1 + math.cos(math.pi * i / settings.iterations))
+def adapt(
+    bundle: Bundle,
+    lst: Float32,
+    root: GeoBox,
+    auxiliary: Iterable[xr.Dataset],
+    overpass: Overpass,
+    settings: Adaptation | None = None,
+    progress: Progress | None = None,
+) -> Bundle:
+    """The model, adapted to one scene by the scene itself (no finer truth is asked for).
+
+    One level up, the scene degraded by two is the input and the scene the truth. At the target step the result must
+    stay near what the model gave before and, where asked for, close on the input. Patches are chosen by the seed, so
+    that the windows in which the scene is downscaled later do not show.
+
+    Args:
+        bundle: Where to start.
+        lst: (y, x) K, NaN = missing.
+        root: Its grid.
+        auxiliary: Same as in `downscale`.
+        overpass: Time of the view.
+        settings: How; default: `Adaptation()`. No iterations: the bundle comes back as it is.
+        progress: Called with "adapt", iterations done and iterations in all.
+
+    Raises:
+        SceneError: when the scene has too few valid cells to learn from.
+    """
+    settings = settings or Adaptation()
+    if settings.iterations == 0:
+        return bundle
+    above, target = patches(lst, root, auxiliary, overpass, settings.point_spread, settings.seed)
+    net = load_network(bundle)
+    fitted = fit(net, above, target, settings, progress or (lambda what, done, total: None))
+    times = {"before": net, "after": fitted}
+    record = {
+        **asdict(settings),
+        "patches": len(above),
+        "loop_rmse": {when: round(loop_error(each, above), 4) for when, each in times.items()},
+        "closure_rmse": {when: round(closure_error(each, target), 4) for when, each in times.items()},
+        "weights_sha256": weights_sha256(fitted),
+    }
+    return Adapted(bundle.folder, bundle.config, fitted, record)

@@ -1,7 +1,7 @@
 """One x2 step of any model, and the rollout: each step's result is the next step's input.
 
-The one place that says so. Production (window by window), training, validation and calibration (whole patches) all
-come here; NumPy arrays and torch tensors both do.
+Production (window by window), training, validation and calibration (whole patches) all come here; NumPy arrays and
+torch tensors both do.
 """
 
 from __future__ import annotations

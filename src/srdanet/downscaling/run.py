@@ -145,9 +145,9 @@ class Run:
     """(y, x): the product gives this cell an error above 1 K."""
     stack: Stack
     model: StepModel
-    conserve: bool = False
-    allocate: Allocate = np.empty
-    progress: Progress | None = None
+    conserve: bool
+    allocate: Allocate
+    progress: Progress
 
     @classmethod
     def of(
@@ -167,6 +167,7 @@ class Run:
         stack = Stack(scene.geobox, scene.auxiliary, scene.overpass, scene.nestings)
         loaded = adapted(model, scene, adapt, progress)
         allocate = np.empty if workdir is None else _mapped(workdir)
+        progress = progress or (lambda what, done, total: None)
         return cls(plan, lst, np.asarray(error > 1), stack, loaded, conserve, allocate, progress)
 
     def __iter__(self) -> Iterator[tuple[int, xr.Dataset]]:
@@ -182,7 +183,7 @@ class Run:
         uncertainty: Float32 | None = self.allocate(shape, np.float32)
         cuts = list(self.plan.windows(factor, self.model.halo))
         for done, window in enumerate(cuts):
-            self._report(f"{factor}x", done, len(cuts))
+            self.progress(f"{factor}x", done, len(cuts))
             inner, crop = window.scaled(factor).inner, window.scaled(factor).crop
             if np.isnan(self.lst[window.inner]).all():
                 # Many tiles are mostly sea or cloud.
@@ -201,18 +202,13 @@ class Run:
             elif uncertainty is not None:
                 uncertainty[inner] = np.where(np.isnan(result.lst), np.nan, result.uncertainty)[crop]
         if self.conserve:
-            lst = self._conserved(before.lst, lst)
+            raw, lst = lst, self.allocate(shape, np.float32)
+            for window in windows(before.lst.shape, self.plan.block, CONSERVE_REACH):
+                fine = window.scaled(2)
+                lst[fine.inner] = conserve_exitance(raw[fine.outer], before.lst[window.outer])[fine.crop]
             np.bitwise_or(quality, np.uint8(flags.CONSERVED.mask), out=quality, where=np.isfinite(lst))
-        self._report(f"{factor}x", len(cuts), len(cuts))
+        self.progress(f"{factor}x", len(cuts), len(cuts))
         return Estimate(lst, uncertainty, quality=quality)
-
-    def _conserved(self, coarse: Float32, lst: Float32) -> Float32:
-        """A step's result after residual correction, in windows."""
-        out = self.allocate(lst.shape, np.float32)
-        for window in windows(coarse.shape, self.plan.block, CONSERVE_REACH):
-            fine = window.scaled(2)
-            out[fine.inner] = conserve_exitance(lst[fine.outer], coarse[window.outer])[fine.crop]
-        return out
 
     def _quality(self, window: Window, fields: Fields, factor: int) -> NDArray[np.uint8]:
         """Quality bits of a window's outer part."""
@@ -247,19 +243,14 @@ class Run:
         attrs["auxiliary"] = " ".join(self.stack.present) or "none"
         return xr.Dataset(data, coords=coordinates(refine(self.plan.root, factor)), attrs=attrs)
 
-    def _report(self, name: str, done: int, total: int) -> None:
-        if self.progress is not None:
-            self.progress(name, done, total)
-
 
 def model_attributes(model: StepModel) -> dict[str, str]:
     """What a result says of its model: its name, and version, hash and adaptation where it has them."""
-    found = {"model": getattr(model, "name", type(model).__name__)}
-    found |= {f"model_{key}": getattr(model, key, None) for key in ("version", "sha256")}
+    about = {"model": getattr(model, "name", type(model).__name__)}
+    about |= {f"model_{key}": getattr(model, key, None) for key in ("version", "sha256")}
     adapted = getattr(model, "adapted", None)
-    return {key: str(value) for key, value in found.items() if value} | (
-        {"adapted": json.dumps(adapted)} if adapted else {}
-    )
+    about["adapted"] = json.dumps(adapted) if adapted else None
+    return {key: str(value) for key, value in about.items() if value}
 
 
 def kelvin(lst: xr.DataArray) -> Float32:

@@ -1,8 +1,7 @@
 """The two attentions of SRDA-Net: GCA and MSCA.
 
-Both take their statistics from a box of fixed size around every cell, never from
-the whole image, so the network commutes with shifts: a tile cut into windows gives
-what the whole tile gives.
+Both take their statistics from a box of fixed size around every cell, never from the whole image, so the network
+commutes with shifts: a tile cut into windows gives what the whole tile gives.
 """
 
 from __future__ import annotations
@@ -30,11 +29,10 @@ def local_mean(x: Tensor, weight: Tensor, size: int) -> Tensor:
 class GCA(nn.Module):
     """Cross-attention between LST (queries) and auxiliary features (keys, values), over channels.
 
-    Each place asks which auxiliary features go together with LST in its surroundings, and by
-    how many kelvin: the attention matrix of a head is the local covariance of queries and keys
-    divided by the keys' variance, so that one head is a local regression of LST on the
-    auxiliary data, and its output is that regression applied to the values' departure from
-    their local mean. Signed (no softmax: vegetation cools), linear in the number of cells.
+    Each place asks which auxiliary features go together with LST in its surroundings, and by how many kelvin: the
+    attention matrix of a head is the local covariance of queries and keys divided by the keys' variance, so that one
+    head is a local regression of LST on the auxiliary data, and its output is that regression applied to the values'
+    departure from their local mean. Signed (no softmax: vegetation cools), linear in the number of cells.
 
     Reconstructed: the paper names GCA without equations.
     """
@@ -60,14 +58,12 @@ class GCA(nn.Module):
         q = centred(self.query(lst)).view(b, self.heads, self.width, 1, h, w)
         k = centred(self.key(auxiliary)).view(b, self.heads, 1, self.width, h, w)
         v = centred(self.value(auxiliary)).view(b, self.heads, 1, self.width, h, w)
-        covariance = self._surroundings((q * k).flatten(1, 3), valid).view(b, self.heads, self.width, self.width, h, w)
-        variance = self._surroundings((k * k).flatten(1, 3), valid).view(b, self.heads, 1, self.width, h, w)
+        covariance = local_mean((q * k).flatten(1, 3), valid, self.box)
+        variance = local_mean((k * k).flatten(1, 3), valid, self.box).view(b, self.heads, 1, self.width, h, w)
+        covariance = covariance.view(b, self.heads, self.width, self.width, h, w)
         attention = covariance / (variance + F.softplus(self.ridge))
         answer = (attention * v).sum(3).flatten(1, 2)
         return lst + self.gate * self.out(answer)
-
-    def _surroundings(self, x: Tensor, valid: Tensor) -> Tensor:
-        return local_mean(x, valid, self.box)
 
 
 class MSCA(nn.Module):

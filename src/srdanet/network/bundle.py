@@ -1,8 +1,7 @@
 """A model bundle: the network as one ONNX function, its weights, its configuration, its card.
 
-A folder holds `bundle.json` (what the model takes, how it was made, a SHA-256 of every other
-file), `step.onnx` (one x2 step, kelvin in, kelvin out), `weights.safetensors` (for training on)
-and `MODEL_CARD.md`. No torch is needed to run it.
+A folder holds `bundle.json` (what the model takes, how it was made, a SHA-256 of every other file), `step.onnx` (one x2
+step, kelvin in, kelvin out), `weights.safetensors` (for training on) and `MODEL_CARD.md`. No torch is needed to run it.
 """
 
 from __future__ import annotations
@@ -103,30 +102,25 @@ def load_model(model: str | Path = "default") -> Bundle:
     Raises:
         ModelError: when there is none, a file of it is damaged, or it was made for other inputs.
     """
-    folder = _folder(model)
+    shipped = Path(str(files("srdanet") / "models"))
+    folder = next((path for path in (shipped / model, Path(model)) if (path / "bundle.json").is_file()), None)
+    if folder is None:
+        names = ", ".join(sorted(path.parent.name for path in shipped.glob("*/bundle.json")))
+        todo = f"Name a shipped model ({names}) or give the folder of a bundle."
+        raise ModelError(f"{str(model)!r} is not a model", todo=todo)
     try:
         config = json.loads((folder / "bundle.json").read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise ModelError(f"bundle.json cannot be read ({error})", where=folder) from error
     if config.get("format") != FORMAT:
         raise ModelError(f"has format {config.get('format')}, not {FORMAT}", where=folder, todo="Use a newer srdanet.")
+    todo = "Copy the whole folder again."
     for name, expected in config["sha256"].items():
         if not (folder / name).is_file():
-            raise ModelError(f"{name} is missing", where=folder, todo="Copy the whole folder again.")
+            raise ModelError(f"{name} is missing", where=folder, todo=todo)
         if hashlib.sha256((folder / name).read_bytes()).hexdigest() != expected:
-            todo = "Copy the whole folder again."
             raise ModelError(f"{name} is damaged: its SHA-256 is not the one in bundle.json", where=folder, todo=todo)
     if tuple(config["channels"]) != CHANNELS or tuple(config["context"]) != CONTEXT:
         todo = "Use the version of srdanet that the model was published with."
         raise ModelError("was trained on other predictors than this version gives", where=folder, todo=todo)
     return Bundle(folder, config)
-
-
-def _folder(model: str | Path) -> Path:
-    shipped = Path(str(files("srdanet") / "models"))
-    for folder in (shipped / str(model), Path(model)):
-        if (folder / "bundle.json").is_file():
-            return folder
-    names = sorted(p.parent.name for p in shipped.glob("*/bundle.json"))
-    todo = f"Name a shipped model ({', '.join(names)}) or give the folder of a bundle."
-    raise ModelError(f"there is no model {str(model)!r}", todo=todo)

@@ -1,8 +1,7 @@
 """The terms of the physically constrained loss: degradation, Charbonnier, MS-SSIM. `fusion.py` weighs them.
 
-All terms are taken on valid cells only. Kelvin enter divided by a scale that the caller gives
-for each sample (the error that interpolation makes there), so that a calm night and a summer
-noon in the hills weigh alike.
+All terms are taken on valid cells only. Kelvin enter divided by a scale that the caller gives for each sample (the
+error that interpolation makes there), so that a calm night and a summer noon in the hills weigh alike.
 """
 
 from __future__ import annotations

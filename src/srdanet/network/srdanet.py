@@ -7,11 +7,12 @@ modules; see `docs/method.md` for what is published and what is ours.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
@@ -119,7 +120,10 @@ class SRDANet(nn.Module):
         departure = (lst - level) * valid
         p = self.primary(torch.cat([(departure / DETAIL).clamp(-FAR, FAR), valid, level / DEVIATION], 1))
         a = self.auxiliary(self._fold(auxiliary))
-        scale_p, shift_p, scale_a, shift_a = self.modulation(self._standard_context(context)).chunk(4, 1)
+        present = ~torch.isnan(context)
+        standard = torch.where(present, (context - self.context_mean) / self.context_std, 0.0).clamp(-FAR, FAR)
+        modulation = self.modulation(torch.cat([standard, present.to(context.dtype)], 1))
+        scale_p, shift_p, scale_a, shift_a = modulation.chunk(4, 1)
         p, a = p * (1 + scale_p) + shift_p, a * (1 + scale_a) + shift_a
         asked = p if self.gca is None else self.gca(p, a, valid)
         shallow = self.join(torch.cat([asked, a], 1))
@@ -162,14 +166,19 @@ class SRDANet(nn.Module):
             parts[i] = parts[i] - local_mean(values, known.to(values.dtype), 2 * self.architecture.level_box + 1)
         return torch.cat(parts, 1)
 
-    def _standard_context(self, context: Tensor) -> Tensor:
-        known = ~torch.isnan(context)
-        x = torch.where(known, (context - self.context_mean) / self.context_std, 0.0)
-        return torch.cat([x.clamp(-FAR, FAR), known.to(context.dtype)], 1)
-
     def describe(self) -> dict[str, object]:
         """What a bundle stores to build the same network again."""
         return {"architecture": asdict(self.architecture), "statistics": asdict(self.statistics)}
+
+
+def weights_of(net: SRDANet) -> dict[str, Tensor]:
+    """The weights as a bundle keeps them."""
+    return {name: value.contiguous() for name, value in net.state_dict().items()}
+
+
+def weights_sha256(net: SRDANet) -> str:
+    """Of the weights as a bundle keeps them."""
+    return hashlib.sha256(save(weights_of(net))).hexdigest()
 
 
 def load_network(bundle: Bundle) -> SRDANet:

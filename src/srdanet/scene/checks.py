@@ -1,7 +1,4 @@
-"""Arrays from anywhere, made to conform: known names, physical ranges, grids that nest.
-
-The checks and small repairs between what a caller hands over and what a `Scene` holds.
-"""
+"""The checks and small repairs between what a caller hands over and what a `Scene` holds."""
 
 from __future__ import annotations
 
@@ -22,8 +19,6 @@ from srdanet.variables import BY_NAME, LST_RANGE, LST_VARIABLES, NO_CLASS
 Arrays = xr.DataArray | xr.Dataset
 """What a caller may hand over."""
 
-_HALF = 0.5
-
 
 def named(
     auxiliary: Arrays | Iterable[Arrays] | Mapping[str, xr.DataArray] | None,
@@ -31,18 +26,14 @@ def named(
     """Each auxiliary variable with its name, from any of the forms a caller may choose."""
     if auxiliary is None:
         return
-    if isinstance(auxiliary, xr.Dataset) or (
-        isinstance(auxiliary, Mapping) and not isinstance(auxiliary, xr.DataArray)
-    ):
-        yield from ((str(name), array) for name, array in auxiliary.items())
-        return
-    for one in [auxiliary] if isinstance(auxiliary, xr.DataArray) else auxiliary:
-        if isinstance(one, xr.Dataset):
-            yield from ((str(name), array) for name, array in one.data_vars.items())
-        elif isinstance(one, xr.DataArray):
+    for one in [auxiliary] if isinstance(auxiliary, xr.DataArray | Mapping) else auxiliary:
+        if isinstance(one, xr.DataArray):
             yield str(one.name), one
+        elif isinstance(one, Mapping):  # as a Dataset is
+            yield from ((str(name), array) for name, array in one.items())
         else:
-            raise ArgumentError(f"auxiliary data must be xarray arrays, not {type(one).__name__}")
+            what = f"auxiliary data must be xarray arrays, not {type(one).__name__}"
+            raise ArgumentError(what, todo="Give a DataArray, a Dataset, or a list of them.")
 
 
 def finest_of_each(auxiliary: xr.Dataset | Iterable[xr.Dataset] | None) -> tuple[xr.Dataset, ...]:
@@ -71,17 +62,19 @@ def finest_of_each(auxiliary: xr.Dataset | Iterable[xr.Dataset] | None) -> tuple
 def check_name(name: str, seen: set[str]) -> None:
     """Refuse a name that is not in the table, or given before."""
     if name not in BY_NAME:
-        raise SceneError(f"unknown auxiliary variable {name!r}", todo=f"name it one of: {', '.join(BY_NAME)}")
+        raise SceneError(f"auxiliary variable {name!r} is unknown", todo=f"Choose from {', '.join(BY_NAME)}.")
     if name in seen:
-        raise SceneError(f"{name} is given twice", todo="give each variable once, on one grid")
+        raise SceneError(f"{name} is given twice", todo="Give each variable once, on one grid.")
 
 
-def check_type(name: str, array: xr.DataArray) -> None:
-    """Refuse an array that is not (y, x) or whose type the files cannot hold."""
-    if array.dims != ("y", "x"):
-        raise SceneError(f"dimensions are {array.dims}, not ('y', 'x')", where=name)
-    if array.dtype.kind not in "iu" and array.dtype not in (np.float32, np.float64):
-        raise SceneError(f"type {array.dtype} cannot be stored", where=name, todo="use float32")
+def check_types(dataset: xr.Dataset) -> None:
+    """Refuse arrays that are not (y, x) or whose type the files cannot hold."""
+    for name, array in dataset.data_vars.items():
+        if array.dims != ("y", "x"):
+            todo = "Transpose it, or select one time."
+            raise SceneError(f"dimensions are {array.dims}, not ('y', 'x')", where=name, todo=todo)
+        if array.dtype.kind not in "iu" and array.dtype not in (np.float32, np.float64):
+            raise SceneError(f"type {array.dtype} cannot be stored", where=name, todo="Use float32.")
 
 
 def within(coarse: GeoBox, fine: GeoBox, name: str) -> Nesting:
@@ -92,7 +85,7 @@ def within(coarse: GeoBox, fine: GeoBox, name: str) -> Nesting:
         raise GridError(error.what, where=f"{name}: {error.where}" if error.where else name, todo=error.todo) from error
     starts, stops = (nest.row, nest.col), (coarse.shape[0] * nest.factor, coarse.shape[1] * nest.factor)
     if any(s >= n or s + c <= 0 for s, c, n in zip(starts, stops, fine.shape, strict=True)):
-        raise GridError("lies beside the LST grid", where=name, todo="give data of the same place")
+        raise GridError("lies beside the LST grid", where=name, todo="Give data of the same place.")
     return nest
 
 
@@ -104,10 +97,8 @@ def nested(coarse: GeoBox, nest: Nesting, shape: tuple[int, int]) -> GeoBox:
 
 def on_grid(layers: Mapping[str, xr.DataArray | NDArray[Any]], geobox: GeoBox) -> xr.Dataset:
     """A dataset of arrays (y, x) on one grid, with that grid's CF coordinates."""
-    arrays = {
-        name: (("y", "x"), array.values, array.attrs) if isinstance(array, xr.DataArray) else (("y", "x"), array)
-        for name, array in layers.items()
-    }
+    attrs = {name: array.attrs if isinstance(array, xr.DataArray) else {} for name, array in layers.items()}
+    arrays = {name: (("y", "x"), np.asarray(array), attrs[name]) for name, array in layers.items()}
     return plain(xr.Dataset(arrays, coords=coordinates(geobox)))
 
 
@@ -149,12 +140,11 @@ def _in_range(name: str, array: xr.DataArray, low: float, high: float, unit: str
     count = int(beyond.sum())
     if not count:
         return array, 0
-    if count > _HALF * int(np.isfinite(values).sum()):
-        middle = float(np.median(values[np.isfinite(values)]))
-        todo = "kelvin, not Celsius or counts" if name == "lst" else "scale it; give physical units, NaN = missing"
-        raise SceneError(
-            f"most values lie outside {low:g} to {high:g} {unit} (median {middle:.4g})", where=name, todo=todo
-        )
+    known = values[np.isfinite(values)]
+    if count > 0.5 * known.size:
+        what = f"most values lie outside {low:g} to {high:g} {unit} (median {float(np.median(known)):.4g})"
+        todo = "Give kelvin, not Celsius or counts." if name == "lst" else "Give physical units, NaN = missing."
+        raise SceneError(what, where=name, todo=todo)
     return array.copy(data=np.where(beyond, np.nan, values).astype(values.dtype)), count
 
 

@@ -13,7 +13,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import InitVar, dataclass, field
 from functools import cached_property
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 import numpy as np
@@ -25,20 +24,9 @@ from srdanet.errors import GridError, SceneError
 from srdanet.grid import Nesting, Tile, geobox_of, lonlat, tile_of
 from srdanet.predictors.overpass import Overpass
 from srdanet.scene import storage
-from srdanet.scene.checks import (
-    Arrays,
-    as_lst,
-    as_predictor,
-    check_name,
-    check_type,
-    named,
-    nested,
-    on_grid,
-    within,
-)
+from srdanet.scene.checks import Arrays, as_lst, as_predictor, check_name, check_types, named, nested, on_grid, within
 from srdanet.variables import BASE, BY_NAME, LST_VARIABLES, NO_CLASS
 
-_FILL = {"land_cover": NO_CLASS}
 _NO_LST = "the coarse dataset has no variable `lst`"
 
 
@@ -82,14 +70,13 @@ class Scene:
         coarse, *grids = boxes or (geobox_of(self.lst), *(geobox_of(d, name="auxiliary") for d in self.auxiliary))
         seen: set[str] = set()
         nestings = []
+        check_types(self.lst)
         for dataset, grid in zip(self.auxiliary, grids, strict=True):
-            for name, array in dataset.data_vars.items():
-                check_name(str(name), seen)
-                seen.add(str(name))
-                check_type(str(name), array)
+            for name in map(str, dataset.data_vars):
+                check_name(name, seen)
+                seen.add(name)
+            check_types(dataset)
             nestings.append(within(coarse, grid, ", ".join(map(str, dataset.data_vars))))
-        for name, array in self.lst.data_vars.items():
-            check_type(str(name), array)
         if self.time is not None:
             object.__setattr__(self, "time", parse_utc(self.time))
         object.__setattr__(self, "geobox", coarse)
@@ -158,8 +145,8 @@ class Scene:
     @property
     def platform(self) -> str | None:
         """`terra` or `aqua`, where it is known."""
-        found = self.provenance.get("platform")
-        return None if found is None else str(found)
+        platform = self.provenance.get("platform")
+        return None if platform is None else str(platform)
 
     @property
     def when(self) -> str | None:
@@ -188,7 +175,8 @@ class Scene:
         for dataset in (self.lst, *self.auxiliary):
             if name in dataset.data_vars:
                 return dataset[name]
-        raise SceneError(f"holds no {name!r}", todo=f"it holds {', '.join((*map(str, self.lst), *self.present))}")
+        names = ", ".join((*map(str, self.lst), *self.present))
+        raise SceneError(f"the scene holds no {name!r}", todo=f"Choose from {names}.")
 
     def load(self) -> Self:
         """Read every value into memory, which also checks every block of a stored scene.
@@ -200,7 +188,7 @@ class Scene:
             for dataset in (self.lst, *self.auxiliary):
                 dataset.load()
         except (OSError, RuntimeError, ValueError) as error:
-            raise SceneError(f"is damaged: {error}", todo="prepare it again") from error
+            raise SceneError(f"the scene is damaged: {error}", todo="Prepare it again.") from error
         return self
 
     def identical(self, other: Scene) -> bool:
@@ -223,12 +211,11 @@ class Scene:
         except (TypeError, ValueError) as error:
             raise SceneError(f"provenance cannot be written as JSON: {error}") from error
         about = {"title": "MODIS land surface temperature scene", "provenance": origin}
-        about |= {"day": str(int(self.day))} if self.day is not None else {}
-        about |= {"time": str(self.time)} if self.time is not None else {}
-        about |= {"tile": str(self.tile)} if self.tile is not None else {}
+        given = {"day": None if self.day is None else int(self.day), "time": self.time, "tile": self.tile}
+        about |= {key: str(value) for key, value in given.items() if value is not None}
         groups = {"lst": storage.plain(self.lst)}
         groups |= {f"auxiliary_{i}": storage.plain(dataset) for i, dataset in enumerate(self.auxiliary, start=1)}
-        return storage.write(path, groups, about, fill=_FILL, overwrite=overwrite)
+        return storage.write(path, groups, about, fill={"land_cover": NO_CLASS}, overwrite=overwrite)
 
     def close(self) -> None:
         """Close the files behind an opened scene; harmless on any other."""
@@ -238,8 +225,46 @@ class Scene:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, what: BaseException | None, at: TracebackType | None) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()
+
+
+@dataclass(frozen=True, eq=False)
+class LabelledScene:
+    """A scene and the temperature of the same ground at finer levels.
+
+    Raises:
+        SceneError: when no truth is given.
+        GridError: when a level of the truth is not `factor` times finer than the scene.
+    """
+
+    scene: Scene
+    truth: Mapping[int, xr.DataArray]
+    """Factor (fine cells along a coarse cell) → (y * factor, x * factor) K, NaN = unknown; in rising order."""
+    source: str
+    """Which data set it comes from, such as `imt` or `aster`."""
+    group: str
+    """What errors are likely to share, and the bootstrap therefore draws as one: a day, a pair, a scene."""
+    same_sensor: bool
+    """Whether truth and coarse LST come from one sensor. Otherwise they differ by a bias that is no method's fault."""
+    surface: xr.Dataset | None = None
+    """What else is known of the finest cells and no method is given, such as fractions of land cover; (y, x)."""
+    attributes: Mapping[str, str] = field(default_factory=dict)
+    """What else tells it from others of its set: an identifier, a station's name."""
+
+    def __post_init__(self) -> None:
+        if not self.truth:
+            raise SceneError("a labelled scene has no truth", where=self.source, todo="Give one level at least.")
+        height, width = self.scene.geobox.shape
+        for factor, truth in self.truth.items():
+            if truth.shape != (height * factor, width * factor):
+                what = f"truth of {truth.shape} cells is not {factor} times finer than {height} x {width}"
+                raise GridError(what, where=self.source)
+
+    @property
+    def finest(self) -> int:
+        """The largest factor of the truth."""
+        return max(self.truth)
 
 
 def open_scene(path: str | os.PathLike[str]) -> Scene:
@@ -264,7 +289,7 @@ def open_scene(path: str | os.PathLike[str]) -> Scene:
     except (KeyError, ValueError, SceneError, GridError) as error:
         for dataset in groups.values():
             dataset.close()
-        raise SceneError(f"is damaged: {error}", where=path, todo="prepare it again") from error
+        raise SceneError(f"is damaged: {error}", where=path, todo="Prepare it again.") from error
 
 
 def _by_day(geobox: GeoBox, time: np.datetime64 | None) -> bool:

@@ -1,8 +1,7 @@
 """Named groups of arrays on disk and back without loss: NetCDF-4 or Zarr 3, read lazily.
 
-Knows nothing of scenes. Files are written under a temporary name beside their
-place, flushed to disk and renamed, so that a reader never meets half a file.
-NetCDF carries a checksum per chunk (Fletcher-32), Zarr one per chunk (zstd); a
+Knows nothing of scenes. Files are written under a temporary name beside their place, flushed to disk and renamed, so
+that a reader never meets half a file. NetCDF carries a checksum per chunk (Fletcher-32), Zarr one per chunk (zstd); a
 damaged chunk is therefore an error and not a wrong value.
 """
 
@@ -17,7 +16,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from srdanet.atomic import replacing
+from srdanet.atomic import refuse_existing, replacing
 from srdanet.errors import MissingExtraError, OutputError, SceneError
 
 FORMAT = "1"
@@ -25,9 +24,11 @@ FORMAT = "1"
 CHUNK = 256
 """Cells along one side of a stored block: 1 km, 500 m and 250 m blocks cover 237, 119 and 59 km."""
 
+Groups = Mapping[str, xr.Dataset]
+"""Arrays by the name of their group."""
 _MARK = "srdanet_scene"
 _GROUPS = "srdanet_groups"
-_AGAIN = "write it again with `srdanet prepare`"
+_AGAIN = "Write it again with `srdanet prepare`."
 _PACKING = ("_FillValue", "missing_value", "scale_factor", "add_offset", "grid_mapping", "coordinates", "dtype")
 
 
@@ -50,7 +51,7 @@ def plain(dataset: xr.Dataset) -> xr.Dataset:
 
 def write(
     path: str | os.PathLike[str],
-    groups: Mapping[str, xr.Dataset],
+    groups: Groups,
     about: Mapping[str, str],
     *,
     fill: Mapping[str, int] | None = None,
@@ -72,7 +73,7 @@ def write(
     path = Path(path)
     check_place(path, overwrite=overwrite)
     if not path.parent.is_dir():
-        raise OutputError("the folder does not exist", where=path.parent, todo="make it first")
+        raise OutputError("the folder does not exist", where=path.parent, todo="Make it first.")
     about = {**about, "Conventions": "CF-1.11", _GROUPS: " ".join(groups)}
     with replacing(path) as part:
         (_write_zarr if path.suffix == ".zarr" else _write_netcdf)(part, groups, about, fill or {})
@@ -88,9 +89,8 @@ def check_place(path: Path, *, overwrite: bool) -> None:
         OutputError: when the file exists and `overwrite` is off, or it is a folder but no Zarr store.
     """
     if path.is_dir() and not (path.suffix == ".zarr" and (path / "zarr.json").is_file()):
-        raise OutputError("is a folder", where=path, todo="name the scene in it, such as scene.nc")
-    if path.exists() and not overwrite:
-        raise OutputError("exists already", where=path, todo="choose another name, or say overwrite")
+        raise OutputError("is a folder", where=path, todo="Name a file in it, such as scene.nc.")
+    refuse_existing([path], overwrite=overwrite)
 
 
 def read(path: str | os.PathLike[str]) -> tuple[dict[str, str], dict[str, xr.Dataset]]:
@@ -106,15 +106,20 @@ def read(path: str | os.PathLike[str]) -> tuple[dict[str, str], dict[str, xr.Dat
     zarr = path.is_dir()
     about = _about_zarr(path) if zarr else _about_netcdf(path)
     if _MARK not in about:
-        raise SceneError("is not a scene", where=path, todo="make one with `srdanet prepare`")
+        raise SceneError("is not a scene", where=path, todo="Make one with `srdanet prepare`.")
     if about[_MARK] != FORMAT:
         what = f"was written in layout {about[_MARK]!r}; this version reads {FORMAT!r}"
         raise SceneError(what, where=path, todo=_AGAIN)
+    # Nothing is scaled, masked or kept in memory.
     how: dict[str, Any] = {"engine": "zarr", "consolidated": False} if zarr else {"engine": "h5netcdf"}
+    how |= {"chunks": None, "cache": False, "mask_and_scale": False, "decode_times": False, "decode_coords": "all"}
     groups = {}
     try:
         for name in about[_GROUPS].split():
-            groups[name] = _undecoded(path, name, how)
+            groups[name] = group = xr.open_dataset(path, group=name, **how)
+            for variable in group.variables.values():
+                variable.attrs = _attributes(variable.attrs, variable.dtype)
+            group.attrs = _attributes(group.attrs, np.dtype("f8"))
     except (OSError, KeyError, ValueError, RuntimeError) as error:
         for opened in groups.values():
             opened.close()
@@ -122,27 +127,7 @@ def read(path: str | os.PathLike[str]) -> tuple[dict[str, str], dict[str, xr.Dat
     return {k: v for k, v in about.items() if k not in (_MARK, _GROUPS, "Conventions")}, groups
 
 
-def _undecoded(path: Path, group: str, how: Mapping[str, Any]) -> xr.Dataset:
-    """One group as stored: no value is scaled, masked or kept in memory."""
-    opened: xr.Dataset = xr.open_dataset(
-        path,
-        group=group,
-        chunks=None,
-        cache=False,
-        mask_and_scale=False,
-        decode_times=False,
-        decode_coords="all",
-        **how,
-    )
-    for variable in opened.variables.values():
-        variable.attrs = _attributes(variable.attrs, variable.dtype)
-    opened.attrs = _attributes(opened.attrs, np.dtype("f8"))
-    return opened
-
-
-def _write_netcdf(
-    part: Path, groups: Mapping[str, xr.Dataset], about: Mapping[str, str], fill: Mapping[str, int]
-) -> None:
+def _write_netcdf(part: Path, groups: Groups, about: Mapping[str, str], fill: Mapping[str, int]) -> None:
     packing = {"zlib": True, "complevel": 1, "shuffle": True, "fletcher32": True}
     xr.Dataset(attrs={**about, _MARK: FORMAT}).to_netcdf(part, engine="h5netcdf", mode="w")
     for name, dataset in groups.items():
@@ -150,9 +135,7 @@ def _write_netcdf(
         described.to_netcdf(part, engine="h5netcdf", mode="a", group=name, encoding=encoding)
 
 
-def _write_zarr(
-    part: Path, groups: Mapping[str, xr.Dataset], about: Mapping[str, str], fill: Mapping[str, int]
-) -> None:
+def _write_zarr(part: Path, groups: Groups, about: Mapping[str, str], fill: Mapping[str, int]) -> None:
     _need_zarr()
     import zarr
     from zarr.codecs import ZstdCodec
@@ -219,7 +202,7 @@ def _about_zarr(path: Path) -> dict[str, str]:
 
 def _need_zarr() -> None:
     if importlib.util.find_spec("zarr") is None:
-        todo = "install it (pip install 'srdanet[zarr]'), or use a name ending in .nc"
+        todo = "Run pip install 'srdanet[zarr]', or use a name ending in .nc."
         raise MissingExtraError("zarr is not installed", todo=todo)
 
 
@@ -231,17 +214,17 @@ def _attributes(attrs: Mapping[Any, Any], dtype: np.dtype[Any]) -> dict[str, Any
 def _attribute(value: Any, dtype: np.dtype[Any]) -> Any:
     if isinstance(value, str):
         return str(value)
-    array = np.asarray(value)
+    array = np.asarray(value).ravel()
     if array.dtype.kind in "US":
-        return ", ".join(str(v) for v in array.ravel())
+        return ", ".join(map(str, array))
     if array.dtype.kind not in "biuf" or array.size == 0:
         return None
     if array.size == 1:
-        number = array.ravel()[0].item()
+        number = array[0].item()
         return int(number) if isinstance(number, bool) else number
     if array.dtype.kind == "f":
-        return array.ravel().astype(np.float64)
-    whole = array.ravel().astype(np.int64)
+        return array.astype(np.float64)
+    whole = array.astype(np.int64)
     fits = dtype.kind in "iu" and np.iinfo(dtype).min <= whole.min() and whole.max() <= np.iinfo(dtype).max
     return whole.astype(dtype) if fits else whole
 

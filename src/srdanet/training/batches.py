@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -101,22 +102,20 @@ def draw(samples: Sequence[Sample], recipe: Recipe, rng: np.random.Generator, *,
     """One batch from samples of one source; without `augment`, only cropped."""
     picks = [samples[i] for i in rng.integers(0, len(samples), recipe.batch)]
     parts = [_one(sample, recipe, rng, augment=augment) for sample in picks]
-    lst = torch.from_numpy(np.stack([lst for lst, _ in parts])[:, None])
-    steps = []
-    for i in range(len(picks[0].steps)):
-        channels, context, truth = (np.stack([steps[i][k] for _, steps in parts]) for k in range(3))
-        steps.append(BatchStep(*(torch.from_numpy(a) for a in (channels, context, truth[:, None]))))
+    lst = torch.from_numpy(np.stack([lst for lst, _ in parts]))
+    by_step = zip(*(steps for _, steps in parts), strict=True)
+    steps = [BatchStep(*(torch.from_numpy(np.stack(a)) for a in zip(*step, strict=True))) for step in by_step]
     return Batch(picks[0].source, lst, tuple(steps))
 
 
 def _one(
     sample: Sample, recipe: Recipe, rng: np.random.Generator, *, augment: bool
 ) -> tuple[Float32, list[tuple[Float32, Float32, Float32]]]:
+    """The arrays of `Batch` for one sample: LST, and channels, context and truth of each step."""
     side = min(recipe.crop, *sample.lst.shape)
     row, col = (int(rng.integers(0, n - side + 1)) for n in sample.lst.shape)
     half, mirror = (bool(rng.random() < REORIENTED) for _ in range(2)) if augment else (False, False)
-    dropped = _dropped(DROPS, rng) if augment else set()
-    blind = _dropped(CONTEXT_DROPS, rng) if augment else set()
+    dropped, blind = (_dropped(table, rng) if augment else set() for table in (DROPS, CONTEXT_DROPS))
     gap = _gap(side, rng) if augment and rng.random() < GAPS else None
 
     def cut(values: NDArray[np.generic], factor: int) -> Float32:
@@ -146,8 +145,8 @@ def _one(
         outlier = interpolate(outlier, 2)
         truth = cut(step.truth, factor) + outlier
         truth[repeat(np.isnan(lst), factor)] = np.nan
-        steps.append((channels, context, truth.astype(np.float32)))
-    return lst, steps
+        steps.append((channels, context, truth.astype(np.float32)[None]))
+    return lst[None], steps
 
 
 def _dropped(table: Sequence[tuple[float, tuple[str, ...]]], rng: np.random.Generator) -> set[str]:
@@ -164,8 +163,7 @@ def clouds(shape: tuple[int, ...], rng: np.random.Generator) -> Mask:
 def _gap(side: int, rng: np.random.Generator) -> Callable[[int], Mask]:
     """Where images are missing, on any grid that divides a square of `side` coarse cells."""
     if rng.random() < 0.5:
-        line = (rng.uniform(0, 2 * np.pi), rng.uniform(-0.4, 0.4))
-        return lambda fine: beyond(line, fine)
+        return partial(beyond, (rng.uniform(0, 2 * np.pi), rng.uniform(-0.4, 0.4)))
     mask = clouds((side, side), rng)
     return lambda fine: repeat(mask, fine // side)
 
@@ -190,14 +188,12 @@ def statistics(samples: Mapping[str, Sequence[Sample]]) -> tuple[list[float], li
     chan: dict[str, list[Float32]] = {name: [] for name in CHANNELS}
     cont: dict[str, list[Float32]] = {name: [] for name in CONTEXT}
     for group in samples.values():
-        for sample in group[:: max(1, len(group) // 60)]:
-            step = sample.steps[0]
+        for step in (sample.steps[0] for sample in group[:: max(1, len(group) // 60)]):
             for name, values in zip(step.names, step.values, strict=True):
                 chan[name].append(values[::5, ::5].astype(np.float32).ravel())
             for name, values in zip(CONTEXT, step.context, strict=True):
                 cont[name].append(values[::5, ::5].ravel())
-    for name in ("east", "south"):
-        cont[name] = [np.array([-1, 1], np.float32)]
+    cont |= {name: [np.array([-1, 1], np.float32)] for name in ("east", "south")}
 
     def summary(table: dict[str, list[Float32]]) -> tuple[list[float], list[float]]:
         means, deviations = [], []

@@ -86,9 +86,8 @@ def factors(
 
 def best_factor(group: Iterable[Errors]) -> float:
     """The factor whose largest departure from `PROMISED` is least over all errors of a group."""
-    error, sigma, least = (
-        np.concatenate([getattr(part, name) for part in group]) for name in ("error", "sigma", "least")
-    )
+    parts = [(part.error, part.sigma, part.least) for part in group]
+    error, sigma, least = (np.concatenate(values) for values in zip(*parts, strict=True))
 
     def departure(factor: float) -> float:
         uncertainty = np.maximum(factor * sigma, least)

@@ -123,32 +123,23 @@ def read_config(path: Path | str) -> tuple[TrainConfig, ...]:
     blocks = raw.pop("stage", None)
     if blocks is None:
         return (_validated(raw, path, ""),)
-    stages: list[TrainConfig] = []
-    for name, block in _named(blocks, path).items():
-        stage = _validated({**raw, **block, "stage": name}, path, f"stage {name}: ")
-        changes: dict[str, Path] = {"output": stage.output / name}
-        if stages:
-            changes["start"] = stages[-1].checkpoint
-        stages.append(stage.model_copy(update=changes))
-    return tuple(stages)
-
-
-def _named(blocks: Any, path: Path) -> dict[str, Mapping[str, Any]]:
-    """The stage blocks by name, each without it."""
     if not isinstance(blocks, list) or not blocks:
         raise ConfigError("stage is not a list of blocks", where=path, todo="Begin each stage with [[stage]].")
-    named: dict[str, Mapping[str, Any]] = {}
+    stages: dict[str, TrainConfig] = {}
+    start: dict[str, Path] = {}
     for block in blocks:
-        name = block.get("name")
-        if not isinstance(name, str) or not re.fullmatch(r"[\w-]+", name) or name in named:
+        name = block.pop("name", None)
+        if not isinstance(name, str) or not re.fullmatch(r"[\w-]+", name) or name in stages:
             todo = "Give each stage a name of its own, of letters, digits, - and _."
             raise ConfigError(f"stage name {name!r} is missing, not unique or not a folder name", where=path, todo=todo)
         shared = [key for key in SHARED if key in block]
         if shared:
             todo = "Set it once, above the first [[stage]]."
             raise ConfigError(f"stage {name}: {shared[0]} cannot differ between stages", where=path, todo=todo)
-        named[name] = {key: value for key, value in block.items() if key != "name"}
-    return named
+        stage = _validated({**raw, **block, "stage": name}, path, f"stage {name}: ")
+        stages[name] = stage.model_copy(update={"output": stage.output / name, **start})
+        start = {"start": stages[name].checkpoint}
+    return tuple(stages.values())
 
 
 def _validated(raw: Mapping[str, Any], path: Path, prefix: str) -> TrainConfig:

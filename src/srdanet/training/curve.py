@@ -50,10 +50,9 @@ def record(
             line[f"{source}.{key}"] = round(sum(values) / len(values), 4) if values else ""
     line |= {f"weight.{term}": round(weight, 4) for term, weight in weights.items()}
     line |= {f"validation.{name}": round(value, 4) for name, value in shares.items()}
-    new = not path.exists()
     with path.open("a", newline="") as file:
         writer = csv.DictWriter(file, list(line))
-        if new:
+        if file.tell() == 0:
             writer.writeheader()
         writer.writerow(line)
 
@@ -71,7 +70,9 @@ def draw_curve(log: Path, picture: Path) -> None:
     """
     from matplotlib.figure import Figure
 
-    columns = _read(log)
+    with log.open(newline="") as file:
+        lines = list(csv.DictReader(file))
+    columns = {name: np.array([float(line[name] or "nan") for line in lines]) for name in lines[0]}
     sources = [name.removeprefix("validation.") for name in columns if name.startswith("validation.")]
     colours = {source: _COLOURS[i % len(_COLOURS)] for i, source in enumerate(sources)}
     figure = Figure(figsize=(12.5, 4.6), facecolor="white")
@@ -98,13 +99,6 @@ def draw_curve(log: Path, picture: Path) -> None:
     title = f"iteration {int(columns['iteration'][-1]):,}" + (f", {skipped:,} skipped" if skipped else "")
     figure.suptitle(title, x=0.05, ha="left", fontsize=12)
     save_figure(figure, picture)
-
-
-def _read(log: Path) -> Columns:
-    """The log by column; NaN where a line has no value."""
-    with log.open(newline="") as file:
-        lines = list(csv.DictReader(file))
-    return {name: np.array([float(line[name] or "nan") for line in lines]) for name in lines[0]}
 
 
 def _lines(axes: Any, x: NDArray[np.float64], lines: Columns, colours: Mapping[str, str], title: str) -> None:

@@ -12,14 +12,14 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors.torch import save, save_file
+from safetensors.torch import save_file
 from torch import Tensor
 from torch.export import Dim
 
 from srdanet.errors import ModelError, OutputError
 from srdanet.network.bundle import FORMAT, Bundle, load_model
 from srdanet.network.calibrated import CASES, Calibrated
-from srdanet.network.srdanet import Architecture, SRDANet, Statistics
+from srdanet.network.srdanet import Architecture, SRDANet, Statistics, weights_of
 from srdanet.predictors.stack import CHANNELS, CONTEXT
 
 
@@ -38,15 +38,6 @@ def read_checkpoint(path: Path) -> tuple[SRDANet, dict[str, Any]]:
     net = SRDANet(Statistics(**describe["statistics"]), Architecture(**describe["architecture"]))
     net.load_state_dict(state["shadow"])
     return net.eval(), {**state["config"], "iteration": state["iteration"], "start": state.get("began")}
-
-
-def weights_sha256(net: SRDANet) -> str:
-    """Of the weights as a bundle keeps them."""
-    return hashlib.sha256(save(_weights(net))).hexdigest()
-
-
-def _weights(net: SRDANet) -> dict[str, Tensor]:
-    return {name: value.contiguous() for name, value in net.state_dict().items()}
 
 
 def export(
@@ -76,12 +67,11 @@ def export(
     with tempfile.TemporaryDirectory(dir=folder.parent) as name:
         place = Path(name) / "bundle"
         place.mkdir()
-        example = _example(24)
         h, w = (Dim(name, min=4, max=1 << 14) for name in "hw")
         axes = {"lst": {2: h, 3: w}, "channels": {2: 2 * h, 3: 2 * w}, "context": {2: h, 3: w}}
         torch.onnx.export(
             Calibrated(net, widen).eval(),
-            example,
+            _example(24, 24),
             str(place / "step.onnx"),
             input_names=list(axes),
             output_names=["fine", "sigma"],
@@ -90,7 +80,7 @@ def export(
             external_data=False,
             verbose=False,
         )
-        save_file(_weights(net), str(place / "weights.safetensors"))
+        save_file(weights_of(net), str(place / "weights.safetensors"))
         (place / "MODEL_CARD.md").write_text(card, encoding="utf-8")
         hashed = ("step.onnx", "weights.safetensors", "MODEL_CARD.md")
         about = {
@@ -115,12 +105,11 @@ def export(
     return load_model(folder)
 
 
-def _example(side: int, width: int | None = None) -> tuple[Tensor, Tensor, Tensor]:
+def _example(height: int, width: int) -> tuple[Tensor, Tensor, Tensor]:
     generator = torch.Generator().manual_seed(0)
-    width = width or side
-    lst = 290 + 5 * torch.randn(1, 1, side, width, generator=generator)
-    channels = torch.rand(1, len(CHANNELS), 2 * side, 2 * width, generator=generator)
-    context = torch.rand(1, len(CONTEXT), side, width, generator=generator)
+    lst = 290 + 5 * torch.randn(1, 1, height, width, generator=generator)
+    channels = torch.rand(1, len(CHANNELS), 2 * height, 2 * width, generator=generator)
+    context = torch.rand(1, len(CONTEXT), height, width, generator=generator)
     lst[..., 3:5, 4:9] = torch.nan
     channels[:, 2:5] = torch.nan
     channels[..., 7:12, 3:9] = torch.nan

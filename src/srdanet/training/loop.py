@@ -25,12 +25,12 @@ from srdanet.downscaling.rollout import advance, rollout
 from srdanet.errors import ConfigError
 from srdanet.network.bundle import load_model
 from srdanet.network.fusion import FUSIONS
-from srdanet.network.srdanet import SRDANet, Statistics, load_network
+from srdanet.network.srdanet import SRDANet, Statistics, load_network, weights_sha256
 from srdanet.predictors.stack import CHANNELS
 from srdanet.training.batches import Batch, Batches, draw, statistics
-from srdanet.training.config import Recipe, TrainConfig
+from srdanet.training.config import Recipe, TrainConfig, read_config
 from srdanet.training.curve import draw_curve, record
-from srdanet.training.export import read_checkpoint, weights_sha256
+from srdanet.training.export import read_checkpoint
 from srdanet.training.objective import Objective
 from srdanet.training.optimizer import Optimizer
 from srdanet.training.sources import Sample, gather
@@ -66,13 +66,11 @@ class Trainer:
         objective = Objective(self.net, self.fusion, config.terms, mixed=config.precision == "bfloat16")
         self.objective = self.fabric.setup_module(objective)
         self.shadow = {k: v.detach().clone() for k, v in self.net.state_dict().items()}
-        self.optimizer = Optimizer(
-            self.net, list(self.fusion.parameters()), rate=config.learning_rate, weight_decay=config.weight_decay
-        )
+        others = list(self.fusion.parameters())
+        self.optimizer = Optimizer(self.net, others, rate=config.learning_rate, weight_decay=config.weight_decay)
         self.batches = Batches(samples, config.sources, config.seed, self.fabric.global_rank)
         self._stream: Iterator[Batch] | None = None
-        self.iteration = 0
-        self.skipped = 0
+        self.iteration, self.skipped = 0, 0
 
     def _network(self) -> SRDANet:
         """With random weights, or the averaged ones of the bundle or checkpoint that the run starts from."""
@@ -100,48 +98,36 @@ class Trainer:
 
     def step(self) -> dict[str, float | str]:
         """One batch; returns what the log keeps, without losses where the gradient was not finite and no step taken."""
-        batch = self._next()
-        source = batch.source
-        rate = self._rate()
+        batch, rate = self._next(), self._rate()
         self.optimizer.set_rate(rate)
         self.optimizer.zero_grad()
         lst, steps = self.fabric.to_device((batch.lst, batch.steps))
-        loss, terms, report = self.objective(lst, steps, self.scales[source])
+        loss, terms, report = self.objective(lst, steps, self.scales[batch.source])
         self.fabric.backward(loss)
-        out: dict[str, float | str] = {"rate": rate, "source": source}
+        out: dict[str, float | str] = {"rate": rate, "source": batch.source}
+        length = nn.utils.clip_grad_norm_(self.net.parameters(), 1.0)
+        others = nn.utils.get_total_norm([p.grad for p in self.fusion.parameters() if p.grad is not None])
         # The gradients, and so the answer, are the same in all processes.
-        if self._clip():
+        if length.isfinite() and others.isfinite():
             self.optimizer.step()
             self._average()
             self.fusion.advance(terms)
             out |= {"loss": float(loss.detach()), **{key: float(value) for key, value in report.items()}}
         else:
             self.skipped += 1
-            log.warning("iteration %d skipped: the gradient of a batch of %s is not finite", self.iteration, source)
+            what = "iteration %d skipped: the gradient of a batch of %s is not finite"
+            log.warning(what, self.iteration, batch.source)
         self.iteration += 1
         return out
 
     def _next(self) -> Batch:
         """The batch of this iteration, drawn ahead where the configuration has workers."""
         if self._stream is None:
-            workers, rest = self.config.workers, range(self.iteration, self.config.iterations)
-            context = "fork" if workers else None  # so that the samples are shared, not copied
-            loader = DataLoader(
-                self.batches,
-                batch_size=None,
-                sampler=rest,
-                num_workers=workers,
-                multiprocessing_context=context,
-                collate_fn=_as_is,
-            )
-            self._stream = iter(loader)
+            rest, workers = range(self.iteration, self.config.iterations), self.config.workers
+            # Forked, so that the samples are shared, not copied.
+            how: dict[str, Any] = {"num_workers": workers, "multiprocessing_context": "fork" if workers else None}
+            self._stream = iter(DataLoader(self.batches, batch_size=None, sampler=rest, **how))
         return next(self._stream)
-
-    def _clip(self) -> bool:
-        """Cut the gradient to length 1; whether it is finite."""
-        length = nn.utils.clip_grad_norm_(self.net.parameters(), 1.0)
-        others = nn.utils.get_total_norm([p.grad for p in self.fusion.parameters() if p.grad is not None])
-        return bool(torch.isfinite(length)) and bool(torch.isfinite(others))
 
     def _rate(self) -> float:
         config = self.config
@@ -210,8 +196,8 @@ class Trainer:
         """
         state = torch.load(path, weights_only=False, map_location="cpu")
         if state["devices"] != self.fabric.world_size:
-            made = f"is of a run on {state['devices']} devices, not {self.fabric.world_size}"
-            raise ConfigError(made, where=path, todo="Set devices to the same number, or choose another output.")
+            what = f"is of a run on {state['devices']} devices, not {self.fabric.world_size}"
+            raise ConfigError(what, where=path, todo="Set devices to the same number, or choose another output.")
         self.net.load_state_dict(state["net"])
         for name, value in state["shadow"].items():
             self.shadow[name].copy_(value)
@@ -221,22 +207,33 @@ class Trainer:
         self._stream = None
 
 
-def _as_is(batch: Any) -> Any:
-    """What `Batches` gives is a whole batch already."""
-    return batch
-
-
 def _scales(group: Sequence[Sample]) -> list[float]:
     """Median RMSE (K) of bicubic over a source, one for each step."""
     errors = np.array([sample.bicubic_error() for sample in group[:: max(1, len(group) // 100)]])
     return [float(value) for value in np.nanmedian(errors, axis=0)]
 
 
-def train_stages(stages: Sequence[TrainConfig], *, resume: bool = False, hours: float | None = None) -> Path:
-    """Train one stage after another, each from the averaged weights of the one before; same as `training.train`.
+def train(config: Path | str, *, resume: bool = False, hours: float | None = None) -> Path:
+    """Run a training configuration, all its stages in order.
 
-    A stage that has reached its last iteration is left as it is.
+    Each stage has a folder of its own below the output and starts from the averaged weights of the one before.
+
+    Args:
+        config: TOML file; see `training.config`.
+        resume: Skip the stages that are finished, and resume the one that is not from its checkpoint, exactly.
+        hours: Stop after this time at the next checkpoint.
+
+    Returns:
+        Path of the checkpoint of the last stage that ran.
+
+    Raises:
+        ConfigError: when the configuration is wrong or asks for more GPUs than there are, or the output holds a run and
+            `resume` is off.
+        ArgumentError: when `simulated` does not name a function.
+        GranuleError: when the data cannot be read.
+        MissingExtraError: when the package that simulates scenes is not installed.
     """
+    stages = read_config(config)
     begun = [stage for stage in stages if stage.checkpoint.exists()]
     if begun and not resume:
         raise ConfigError("already holds a training run", where=begun[0].output, todo=_RESUME)
@@ -245,7 +242,7 @@ def train_stages(stages: Sequence[TrainConfig], *, resume: bool = False, hours: 
     start, checkpoint = time.monotonic(), stages[-1].checkpoint
     for stage, fabric in ahead:
         left = None if hours is None else hours - (time.monotonic() - start) / 3600
-        checkpoint = launch(fabric, _train, stage, *gather(stage), resume, left)
+        checkpoint = launch(fabric, _one_process, stage, *gather(stage), resume, left)
         if not is_finished(stage) or (hours is not None and time.monotonic() - start > hours * 3600):
             break
     return checkpoint
@@ -258,10 +255,9 @@ def is_finished(config: TrainConfig) -> bool:
     return int(read_checkpoint(config.checkpoint)[1]["iteration"]) >= config.iterations
 
 
-def _train(
+def _one_process(
     fabric: Fabric, config: TrainConfig, samples: Samples, validation: Samples, resume: bool, hours: float | None
 ) -> Path:
-    """One process of a run."""
     return run(Trainer(config, samples, validation, fabric), resume=resume, hours=hours)
 
 

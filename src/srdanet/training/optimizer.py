@@ -1,8 +1,7 @@
 """How the weights move: Muon for the kernels of convolutions, AdamW for all else.
 
-Muon (Jordan et al. 2024) replaces a matrix's momentum by the nearest orthogonal matrix, so that
-weak directions learn as fast as strong ones. Here it needs about a third of AdamW's iterations
-(`docs/notebook/009-optimizer.md`).
+Muon (Jordan et al. 2024) replaces a matrix's momentum by the nearest orthogonal matrix, so that weak directions learn
+as fast as strong ones. Here it needs about a third of AdamW's iterations (`docs/notebook/009-optimizer.md`).
 """
 
 from __future__ import annotations

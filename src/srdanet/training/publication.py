@@ -55,13 +55,10 @@ def _card(checkpoint: Path, version: str, widen: Sequence[float], reports: Seque
     """The model card from its template."""
     net, config = read_checkpoint(checkpoint)
     template = Template((files("srdanet") / "models" / "MODEL_CARD.template.md").read_text(encoding="utf-8"))
-    start = config["start"]
-    if start is None:
-        began = "from random weights"
-    elif "version" in start:
-        began = f"from the weights of {start['name']} {start['version']}"
-    else:
-        began = f"from the weights of stage {start['stage']}"
+    began, start = "from random weights", config["start"]
+    if start is not None:
+        made = f"{start['name']} {start['version']}" if "version" in start else f"stage {start['stage']}"
+        began = f"from the weights of {made}"
     tables = {f"{report.title}_table": "\n".join(_markdown(report)) for report in reports}
     return template.substitute(
         name=config["name"],

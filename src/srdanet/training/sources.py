@@ -80,9 +80,8 @@ class Sample:
 
     def bicubic_error(self) -> list[float]:
         """RMSE (K) of bicubic interpolation at each step."""
-        factors = [2 ** (i + 1) for i in range(len(self.steps))]
-        pairs = zip(factors, self.steps, strict=True)
-        return [float(np.sqrt(np.nanmean((interpolate(self.lst, f) - step.truth) ** 2))) for f, step in pairs]
+        errors = (interpolate(self.lst, 2**k) - step.truth for k, step in enumerate(self.steps, start=1))
+        return [float(np.sqrt(np.nanmean(error**2))) for error in errors]
 
 
 Groups = dict[str, list[Sample]]
@@ -160,11 +159,10 @@ def as_sample(labelled: LabelledScene, source: str) -> Sample:
 
 def without(sample: Sample, channels: Iterable[str] = (), context: Iterable[str] = ()) -> Sample:
     """The sample with some of its predictors missing."""
-    dropped, blind = set(channels), [CONTEXT.index(name) for name in context]
+    dropped, unknown = set(channels), np.isin(CONTEXT, list(context))[:, None, None]
     steps = []
     for step in sample.steps:
         kept = [i for i, name in enumerate(step.names) if name not in dropped]
-        unknown = np.isin(np.arange(len(CONTEXT)), blind)[:, None, None]
         seen = np.where(unknown, np.float32(np.nan), step.context)
         steps.append(replace(step, names=tuple(step.names[i] for i in kept), values=step.values[kept], context=seen))
     return replace(sample, steps=tuple(steps))
