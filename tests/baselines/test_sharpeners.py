@@ -246,6 +246,13 @@ def test_kriging_weights_are_coherent(factor: int, reach: float, window: int) ->
     assert corner[half - 1, half - 1] > corner[half + 1, half + 1]
 
 
+def test_kriging_beside_a_gap_invents_nothing() -> None:
+    residual = np.full((6, 9), 3.0)
+    residual[2, 3:5] = residual[5, 8] = np.nan
+    fine = kriging.krige(residual, kriging.kriging_weights(FACTOR, 3.0, 5))
+    np.testing.assert_allclose(fine, repeat(residual, FACTOR), atol=1e-5)
+
+
 def test_covariance_of_points_and_cells_by_hand() -> None:
     factor, reach, most = 3, 2.0, 2
     table = kriging._covariance(factor, reach, most)
