@@ -14,10 +14,10 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
-from srdanet.evaluation.datasets import When, aster, imt
-from srdanet.evaluation.orleans import orleans
 
+from srdanet.datasets import aster, imt, orleans
 from srdanet.energy import aggregate, degrade
+from srdanet.grid import Level
 from srdanet.predictors.indices import ndvi
 
 Floats = NDArray[np.floating]
@@ -55,12 +55,13 @@ def _detail(field: Floats, known: NDArray[np.bool_], sigma: float = 2.0) -> Floa
     return np.where(known, field - mean, 0)
 
 
-def patches(data: str, when: When, columns: tuple[int, int] = (0, 1200)) -> Iterator[Pair]:
+def patches(data: str, when: imt.When, columns: tuple[int, int] = (0, 1200)) -> Iterator[Pair]:
     """LST and NDVI of the MODIS patches that begin in some columns of the tile."""
-    every = imt(data)
-    for patch in every.take((every.col >= columns[0]) & (every.col < columns[1])):
-        red, nir, _ = patch.reflectance
-        yield patch.lst[when], ndvi(red, nir)
+    for patch in imt.read(data, when=(when,)):
+        column = round((patch.scene.geobox.affine.c - imt.TILE.corner[0]) / Level.KM1.metres)
+        if columns[0] <= column < columns[1]:
+            red, nir = (patch.scene.variable(name).values for name in ("red", "nir"))
+            yield patch.truth[2].values, ndvi(red, nir)
 
 
 def main() -> None:
@@ -73,17 +74,22 @@ def main() -> None:
         down, right, there, zero = offset(pairs)
         print(f"{label}: {down:+.2f} down, {right:+.2f} right, r = {there:.3f} there, {zero:.3f} at 0")
 
-    for when in ("day", "night"):
+    for when in imt.WHEN:
         tell(f"MOD11A1 by {when} against NDVI", patches(data, when))
     for first in range(0, 832, 208):
         tell(f"by day, columns {first} to {first + 207}", patches(data, "day", (first, first + 208)))
-    pairs = list(aster(data))
-    seen = [np.asarray(degrade(pair.aster, 4)) for pair in pairs]
-    tell("LST of the ASTER pairs against ASTER", ((p.lst, a) for p, a in zip(pairs, seen, strict=True)))
-    greenness = (np.where(np.isfinite(a), aggregate(p.ndvi, 4), np.nan) for p, a in zip(pairs, seen, strict=True))
-    tell("LST of the ASTER pairs against NDVI", zip((p.lst for p in pairs), greenness, strict=True))
-    for date in orleans(data):
-        tell(f"Orleans {date.date} against Landsat", [(date.lst, np.asarray(degrade(date.landsat, 4)))])
+    pairs = list(aster.read(data))
+    lst = [pair.scene.lst["lst"].values for pair in pairs]
+    seen = [np.asarray(degrade(pair.truth[4].values, 4)) for pair in pairs]
+    tell("LST of the ASTER pairs against ASTER", zip(lst, seen, strict=True))
+    greenness = [
+        np.where(np.isfinite(fine), aggregate(pair.scene.variable("ndvi").values, 4), np.nan)
+        for pair, fine in zip(pairs, seen, strict=True)
+    ]
+    tell("LST of the ASTER pairs against NDVI", zip(lst, greenness, strict=True))
+    for date in orleans.read(data):
+        landsat = np.asarray(degrade(date.truth[4].values, 4))
+        tell(f"Orleans {date.group} against Landsat", [(date.scene.lst["lst"].values, landsat)])
 
 
 if __name__ == "__main__":

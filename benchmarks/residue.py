@@ -10,20 +10,20 @@ from __future__ import annotations
 import argparse
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import binary_dilation
-from srdanet.evaluation.datasets import aster, imt
-from srdanet.evaluation.protocol import pair_view, patch_view
-from srdanet.evaluation.splits import load_splits
-from srdanet.evaluation.views import View
 
-from srdanet.evaluation.experiments import WHEN, method
+from srdanet.arrays import repeat
+from srdanet.datasets import aster, imt
+from srdanet.datasets.splits import aster_part, imt_part
+from srdanet.evaluation import find_method
+from srdanet.evaluation.experiments import Results
+from srdanet.scene import LabelledScene
 from srdanet.training.batches import clouds
 
-Floats = NDArray[np.floating]
 LOWERED = (0.0, 8.0, 20.0)
 """By how much (K)."""
 REACH = 2
@@ -31,26 +31,15 @@ REACH = 2
 PATCHES = 24
 
 
-@dataclass(frozen=True)
-class Case:
-    """An image, and what lies there."""
-
-    name: str
-    view: View
-    factor: int
-    truth: Floats
-
-
-def cases(data: str) -> Iterator[Case]:
-    """Held MODIS patches, by day and by night, and held ASTER pairs, brought to MODIS's level."""
-    splits, patches, pairs = load_splits(), imt(data), aster(data)
-    held = list(patches.take(splits.imt.mask(patches, "test")))
-    for patch in held[:: len(held) // PATCHES]:
-        for when in WHEN:
-            yield Case(f"MODIS by {when}, 2 → 1 km", patch_view(patch, when), 2, patch.lst[when])
-    for pair in pairs.take(splits.aster.mask(pairs, "test")):
-        truth = pair.aster - np.nanmean(pair.aster) + np.nanmean(pair.lst)
-        yield Case("against ASTER, 1 km → 250 m", pair_view(pair), 4, truth)
+def cases(data: str) -> Iterator[tuple[str, LabelledScene]]:
+    """Held-out MODIS patches, by day and by night, and held-out ASTER pairs, brought to MODIS's level."""
+    held = list(imt_part(imt.read(data), "test"))
+    for first in range(0, len(held), 2 * (len(held) // 2 // PATCHES)):
+        for when, patch in zip(imt.WHEN, held[first : first + 2], strict=True):
+            yield f"MODIS by {when}, 2 → 1 km", patch
+    for pair in aster_part(aster.read(data), "test"):
+        level = float(pair.scene.lst["lst"].mean() - pair.truth[4].mean())
+        yield "against ASTER, 1 km → 250 m", replace(pair, truth={4: pair.truth[4] + level})
 
 
 def main() -> None:
@@ -59,18 +48,20 @@ def main() -> None:
     parser.add_argument("--data", required=True, help="folder of the data sets")
     parser.add_argument("--model", default="default", help="a model's name or folder")
     asked = parser.parse_args()
-    _, model = method(asked.model)
+    _, method = find_method(asked.model)
     squares: dict[tuple[str, float, bool], list[NDArray[np.float64]]] = defaultdict(list)
-    for number, case in enumerate(cases(asked.data)):
-        mask = clouds(case.view.lst.shape, np.random.default_rng(number))
+    for number, (name, labelled) in enumerate(cases(asked.data)):
+        coarse = labelled.scene.lst
+        mask = clouds(coarse["lst"].shape, np.random.default_rng(number))
         near = binary_dilation(mask, np.ones((3, 3)), REACH) & ~mask
         for lowered in LOWERED:
-            view = replace(case.view, lst=np.where(mask, case.view.lst - np.float32(lowered), case.view.lst))
-            results = view.results(model, case.factor)
-            errors = np.stack([results.model, results.bicubic]) - case.truth
+            lst = coarse["lst"].where(~mask, coarse["lst"] - np.float32(lowered))
+            scene = replace(labelled.scene, lst=coarse.assign(lst=lst))
+            results = Results.of(method, replace(labelled, scene=scene))
+            errors = np.stack([results.model, results.bicubic]) - results.truth
             for close, where in ((True, near), (False, ~(near | mask))):
-                known = where.repeat(case.factor, 0).repeat(case.factor, 1) & np.isfinite(errors).all(0)
-                squares[case.name, lowered, close].append(np.square(errors[:, known], dtype=np.float64))
+                known = repeat(where, results.factor) & np.isfinite(errors).all(0)
+                squares[name, lowered, close].append(np.square(errors[:, known], dtype=np.float64))
     print("| | lowered by, K | within 2 cells: SRDA-Net, K | bicubic, K | farther: SRDA-Net, K | bicubic, K |")
     print("|---|--:|--:|--:|--:|--:|")
     for name, lowered in dict.fromkeys(key[:2] for key in squares):

@@ -216,9 +216,9 @@ def test_bad_specifications_say_what_is_wrong(tmp_path: Path) -> None:
         RasterSpec.parse("lst=x.tif,sclae=3")
     with pytest.raises(ArgumentError, match="'two' is not a number"):
         RasterSpec.parse("lst=x.tif,scale=two")
-    with pytest.raises(ArgumentError, match=r"absent.tif: no such file"):
+    with pytest.raises(ArgumentError, match=r"absent.tif: is not a file"):
         survey([f"lst={tmp_path}/absent.tif"])
-    with pytest.raises(ArgumentError, match="no such file or folder"):
+    with pytest.raises(ArgumentError, match="is not a file or a folder"):
         survey([tmp_path / "nowhere"])
 
 

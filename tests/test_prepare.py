@@ -294,13 +294,20 @@ def test_a_prepared_scene_survives_the_disk(scene: Scene, tmp_path: Path) -> Non
         assert again.identical(scene)
 
 
+def test_progress_names_each_source_before_and_after_it_is_read(tmp_path: Path) -> None:
+    name = granule(tmp_path, "MOD11A1", lst_arrays("day")).name
+    told: list[tuple[str, int, int]] = []
+    prepare([tmp_path], progress=lambda *what: told.append(what))
+    assert told == [(f"lst from {name}", 0, 1), (f"lst from {name}", 1, 1)]
+
+
 def test_lst_alone_makes_a_scene(tmp_path: Path) -> None:
     granule(tmp_path, "MOD11A1", lst_arrays("night"))
     scene = prepare(plan([tmp_path], day=False))
     assert scene.present == ()
     assert not scene.day
     assert set(scene.provenance["missing"]) >= {"albedo", "elevation"}
-    with pytest.raises(ArgumentError, match="belong in the plan"):
+    with pytest.raises(ArgumentError, match="cannot be given with a plan"):
         prepare(plan([tmp_path]), day=False)
 
 

@@ -28,6 +28,7 @@ ORDER = (
     "files",
     "scenes",
     "realism",
+    "comparison",
     "demo",
 )
 """Parts of the package; each may import those before it, and anything of srdanet. The package itself names what is

@@ -157,6 +157,7 @@ def test_estarfm_replaces_absurd_temperatures() -> None:
 def test_estarfm_is_what_a_plain_loop_says() -> None:
     a = Estarfm(window=2, classes=2, similar=9)
     (c1, f1), (c2, f2) = pair(texture()), pair(texture(seed=1) * 1.1 - 22)
+    f1[5, 35] += 40  # a cell like no other
     now = aggregate(texture(seed=2), FACTOR) + 3
     out = a.predict([(c1, f1), (c2, f2)], now)
     m1, m2, m0 = (c.repeat(FACTOR, 0).repeat(FACTOR, 1) for c in (c1, c2, now))
@@ -165,6 +166,12 @@ def test_estarfm_is_what_a_plain_loop_says() -> None:
         window = [(j, i) for j in range(max(0, y - 4), min(28, y + 5)) for i in range(max(0, x - 4), min(36, x + 5))]
         apart = {p: (abs(f1[p] - f1[y, x]) / limits[0], abs(f2[p] - f2[y, x]) / limits[1]) for p in window}
         near = sorted((p for p in window if max(apart[p]) <= 1), key=lambda p: sum(apart[p]))[:9]
+        away = [abs(np.mean([m0[p] - m[p] for p in window])) for m in (m1, m2)]
+        if (y, x) == (5, 35):
+            assert len(near) <= 5
+            own = [f[y, x] + np.mean([m0[p] - m[p] for p in window]) for f, m in ((f1, m1), (f2, m2))]
+            assert out[y, x] == pytest.approx((own[0] * away[1] + own[1] * away[0]) / sum(away), abs=2e-3)
+            continue
         assert len(near) > 5
         unlike = [(abs(f1[p] - m1[p]) / (f1[p] + m1[p]) + abs(f2[p] - m2[p]) / (f2[p] + m2[p])) / 2 for p in near]
         w = np.array([1 / (u * (1 + np.hypot(p[0] - y, p[1] - x) / 4)) for u, p in zip(unlike, near, strict=True)])
@@ -178,7 +185,6 @@ def test_estarfm_is_what_a_plain_loop_says() -> None:
         changed = abs(np.mean([m1[p] - m2[p] for p in near])) >= 2
         v = fit[0] if sure and changed else 1.0
         own = [f[y, x] + v * sum(w * [m0[p] - m[p] for p in near]) for f, m in ((f1, m1), (f2, m2))]
-        away = [abs(np.mean([m0[p] - m[p] for p in window])) for m in (m1, m2)]
         assert out[y, x] == pytest.approx((own[0] * away[1] + own[1] * away[0]) / sum(away), abs=5e-3)
 
 
@@ -188,6 +194,11 @@ def test_fsdaf_recovers_the_change_of_each_class() -> None:
     change = np.array([4.0, -2.5, 9.0])
     coarse_change = aggregate(change[labels], FACTOR)
     assert class_changes(labels.astype(np.int8), coarse_change, 100) == pytest.approx(change, abs=1e-6)
+    holed = labels.astype(np.int8)
+    holed[8:16:4, ::4] = -1
+    wrong = coarse_change.copy()
+    wrong[2:4] += 30
+    assert class_changes(holed, wrong, 100) == pytest.approx(change, abs=1e-6)
     out = Fsdaf(classes=3).predict([pair(fine)], aggregate(fine, FACTOR) + coarse_change)
     np.testing.assert_allclose(out, fine + change[labels], atol=2e-3)
 
@@ -200,6 +211,52 @@ def test_fsdaf_gives_the_residual_to_its_cell() -> None:
     rise[np.unravel_index(coarse.argmin(), coarse.shape)] = 9
     out = Fsdaf(classes=3, similar=1).predict([(coarse, fine)], coarse + rise)
     np.testing.assert_allclose(aggregate(out - fine, FACTOR), rise, atol=1e-3)
+
+
+@pytest.mark.parametrize("classes", [1, 2])
+def test_fsdaf_is_what_a_plain_loop_says(classes: int) -> None:
+    """Every step after the classes, their changes and the spline, which have tests of their own."""
+    rng = np.random.default_rng(8)
+    fine = 290 + 0.1 * (texture(seed=4) - 290) + 6 * (rng.random((28, 36)) < 0.3)
+    fine[12:16, 16:20] = 297
+    fine[13, 18] -= 25
+    coarse = aggregate(fine, FACTOR)
+    now = coarse + rng.normal(2, 3, coarse.shape)
+    now[3, 4] = coarse[3, 4] + 3
+    out = Fsdaf(classes=classes, similar=7).predict([(coarse, fine)], now)
+
+    labels = classify(fine, classes)
+    temporal = fine + class_changes(labels, now - coarse, 100)[labels]
+    spline = thin_plate(now, FACTOR)
+    low, high = min(now.min(), temporal.min()), max(now.max(), temporal.max())
+    change, capped, clipped = np.empty(fine.shape), 0, 0
+    for row, col in np.ndindex(*now.shape):
+        cells = [(row * 4 + a, col * 4 + b) for a, b in np.ndindex(4, 4)]
+        residual = now[row, col] - coarse[row, col] - np.mean([temporal[p] - fine[p] for p in cells])
+        weights = []
+        for y, x in cells:
+            window = labels[max(0, y - 5) : y + 6, max(0, x - 5) : x + 6]
+            purity = np.mean(window == labels[y, x])
+            bias = spline[y, x] - temporal[y, x]
+            bias = 0 if bias * residual < 0 else abs(bias)
+            weights.append(bias * purity + abs(residual) * (1 - purity) + 1e-6)
+        w = np.array(weights) / np.mean(weights)
+        capped += (w > 10).sum()
+        w[w > 10] = 1
+        for p, share in zip(cells, w / w.mean(), strict=True):
+            value = temporal[p] + share * residual
+            clipped += not low <= value <= high
+            change[p] = min(max(value, low), high) - fine[p]
+    assert capped or classes == 2
+    assert clipped
+    limit = fine.std() * 2 / classes
+    for y, x in [(0, 0), (13, 18), (14, 17), (27, 2), (5, 35)]:
+        window = [(j, i) for j in range(max(0, y - 5), min(28, y + 6)) for i in range(max(0, x - 5), min(36, x + 6))]
+        apart = {p: abs(fine[p] - fine[y, x]) for p in window}
+        near = sorted((p for p in window if apart[p] <= limit), key=lambda p: apart[p])[:7]
+        w = [1 / ((1 + np.hypot(p[0] - y, p[1] - x) / 5) * (1 + apart[p] / fine[y, x])) for p in near]
+        expected = fine[y, x] + np.average([change[p] for p in near], weights=w)
+        assert out[y, x] == pytest.approx(expected, abs=5e-3)
 
 
 def test_classes_are_those_of_separate_values() -> None:

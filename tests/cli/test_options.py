@@ -144,7 +144,6 @@ def test_log_follows_verbosity(runner: CliRunner, monkeypatch: pytest.MonkeyPatc
 
 
 def test_progress_is_silent_when_piped() -> None:
-    assert options.status() is None
     with options.progress() as show:
         assert show is None
 

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from srdanet.grid import Level, Tile
-from srdanet.predictors.orbit import is_terra, lean
-from srdanet.predictors.overpass import Overpass
+from srdanet.predictors.overpass import Overpass, is_terra, lean
 
 ORLEANS = Tile(18, 4).geobox(Level.KM1)[240:260, 130:150]
 

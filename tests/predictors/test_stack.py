@@ -225,7 +225,7 @@ def test_turns_of_the_context_undo_themselves() -> None:
 
 
 def test_errors_say_what_to_do() -> None:
-    with pytest.raises(ArgumentError, match=r"'NDVI' is unknown[\s\S]*known: .*ndvi"):
+    with pytest.raises(ArgumentError, match=r"'NDVI' is unknown[\s\S]*Rename it to one of .*ndvi"):
         Stack(ROOT, [dataset(4, {"NDVI": ramp(4)})], SUMMER)
     shifted = dataset(4, {"red": ramp(4)})
     shifted = shifted.assign_coords(x=shifted.x + 90.0)

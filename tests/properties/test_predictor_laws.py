@@ -13,7 +13,7 @@ from srdanet.grid import SINUSOIDAL
 from srdanet.predictors.indices import evi, ndvi, ndwi, tvdi
 from srdanet.predictors.land_cover import fractions
 from srdanet.predictors.solar import illumination, solar_to_utc, sun_at
-from srdanet.predictors.terrain import gradient, slope_aspect
+from srdanet.predictors.terrain import gradient
 from srdanet.variables import BY_NAME
 
 quick = settings(deadline=None, max_examples=40)
@@ -55,7 +55,7 @@ def test_tvdi_does_not_know_the_level(seed: int, warmer: float) -> None:
 @quick
 @given(shapes, st.floats(-170, 170), st.floats(-70, 70), st.data())
 def test_terrain(shape: tuple[int, int], lon: float, lat: float, data: st.DataObject) -> None:
-    """Gradients are linear, know no level, and slopes lie in their range; gaps stay gaps."""
+    """Gradients are linear and know no level; gaps stay gaps."""
     radius = 6371007.181
     x, y = radius * np.radians(lon) * np.cos(np.radians(lat)), radius * np.radians(lat)
     box = GeoBox(shape, Affine(231.656, 0, x, 0, -231.656, y), SINUSOIDAL)
@@ -63,12 +63,8 @@ def test_terrain(shape: tuple[int, int], lon: float, lat: float, data: st.DataOb
     for part_a, part_b, both in zip(gradient(a, box), gradient(b, box), gradient(2 * a - b + 77, box), strict=True):
         np.testing.assert_allclose(both, 2 * part_a - part_b, atol=1e-8)
     a[data.draw(hnp.arrays(bool, shape))] = np.nan
-    slope, aspect = slope_aspect(a, box)
-    assert np.isnan(slope)[np.isnan(a)].all()
-    known = np.isfinite(slope)
-    assert ((slope[known] >= 0) & (slope[known] < 90)).all()
-    assert (np.isnan(aspect) == (~known | (np.nan_to_num(slope) == 0))).all()
-    assert ((aspect >= 0) & (aspect <= 360) | np.isnan(aspect)).all()
+    for part in gradient(a, box):
+        assert np.isnan(part)[np.isnan(a)].all()
 
 
 @quick

@@ -14,10 +14,6 @@ from srdanet.readers.quality import (
     STATE_1KM,
     Screening,
     decode,
-    keep_albedo,
-    keep_band,
-    keep_lst,
-    keep_reflectance,
     lst_error,
 )
 
@@ -113,7 +109,7 @@ def test_keep_lst_keeps_the_error_classes_up_to_the_limit_and_never_what_was_not
     limit: float, kept: int
 ) -> None:
     words = np.arange(256, dtype=np.uint8)
-    keep = keep_lst(words, limit)
+    keep = Screening(limit).keep_lst(words)
     assert np.array_equal(np.unique(words[keep] >> 6), np.arange(kept))
     assert set(words[keep] & 3) == {0, 1}
     assert keep.sum() == kept * 16 * 2
@@ -134,7 +130,7 @@ STATES = [slow("STATE_1KM", word) for word in range(65535)]
 @pytest.mark.parametrize("option", DROPS)
 def test_each_option_of_keep_reflectance_drops_what_it_says_and_nothing_else(option: str) -> None:
     words = np.arange(65536, dtype=np.uint16)
-    keep = keep_reflectance(words, **{name: name == option for name in DROPS})
+    keep = Screening(**{name: name == option for name in DROPS}).keep_reflectance(words)
     assert np.array_equal(keep[:65535], [not DROPS[option](fields) for fields in STATES])
     assert not keep[65535], "the fill word would read as clear"
 
@@ -144,7 +140,6 @@ def test_the_default_screening_drops_cloud_its_edge_and_its_shadow() -> None:
     default = ("cloud", "adjacent", "shadow", "internal_cloud")
     expected = [not any(DROPS[name](fields) for name in default) for fields in STATES]
     assert np.array_equal(Screening().keep_reflectance(words)[:65535], expected)
-    assert np.array_equal(keep_reflectance(words), Screening().keep_reflectance(words))
 
 
 @pytest.mark.parametrize("band", range(1, 8))
@@ -152,26 +147,28 @@ def test_keep_band_looks_at_its_own_band_only(band: int) -> None:
     for other in range(1, 8):
         for value in range(16):
             word = np.array([value << (4 * other - 2)], np.uint32)
-            assert keep_band(word, band)[0] == (other != band or value in (0, 8, 12))
+            assert Screening().keep_band(word, band)[0] == (other != band or value in (0, 8, 12))
     for produced in range(4):
-        assert keep_band(np.array([produced], np.uint32), band)[0] == (produced < 2)
+        assert Screening().keep_band(np.array([produced], np.uint32), band)[0] == (produced < 2)
 
 
 def test_fill_words_of_band_quality_are_dropped_by_their_own_bits() -> None:
-    assert not any(keep_band(np.array([787410671, 4294967295], np.uint32), band).any() for band in range(1, 8))
-    assert not keep_band(np.array([2995, 65535, 14095], np.uint16), 1, QC_250M).any()
-    assert keep_band(np.array([1 << 12], np.uint16), 2, QC_250M).all()
+    assert not any(
+        Screening().keep_band(np.array([787410671, 4294967295], np.uint32), band).any() for band in range(1, 8)
+    )
+    assert not Screening().keep_band(np.array([2995, 65535, 14095], np.uint16), 1, QC_250M).any()
+    assert Screening().keep_band(np.array([1 << 12], np.uint16), 2, QC_250M).all()
 
 
 def test_a_band_without_quality_is_refused() -> None:
     with pytest.raises(ArgumentError, match="Band 3"):
-        keep_band(np.zeros(2, np.uint16), 3, QC_250M)
+        Screening().keep_band(np.zeros(2, np.uint16), 3, QC_250M)
 
 
 def test_keep_albedo() -> None:
     words = np.arange(256, dtype=np.uint8)
-    assert np.flatnonzero(keep_albedo(words)).tolist() == [0, 1]
-    assert np.flatnonzero(keep_albedo(words, magnitude=False)).tolist() == [0]
+    assert np.flatnonzero(Screening().keep_albedo(words)).tolist() == [0, 1]
+    assert np.flatnonzero(Screening(albedo_magnitude=False).keep_albedo(words)).tolist() == [0]
     assert decode(ALBEDO_QUALITY, words)["magnitude"][1] == 1
 
 

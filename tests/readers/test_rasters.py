@@ -137,7 +137,7 @@ def test_sinusoidal_on_the_ellipsoid_means_the_sphere(tmp_path: Path) -> None:
 
 def test_only_the_modis_sinusoidal_is_taken_for_it() -> None:
     sphere = CRS(f"+proj=sinu +a={SPHERE_RADIUS} +b={SPHERE_RADIUS} +units=m")
-    assert true_crs(sphere) == (SINUSOIDAL, None)
+    assert true_crs(sphere) == (SINUSOIDAL, [])
     for other in ("EPSG:32631", "EPSG:4326", "+proj=sinu +lon_0=90 +datum=WGS84", "+proj=sinu +R=6370997"):
         found, note = true_crs(CRS(other))
         assert note is None

@@ -9,8 +9,7 @@ import pytest
 
 from srdanet.errors import GranuleError, SceneError
 from srdanet.grid import Level, Tile, lonlat
-from srdanet.readers.meteorology import at_overpass
-from srdanet.readers.stations_weather import open_stations
+from srdanet.readers.meteorology import at_overpass, open_stations
 
 GRID = Tile(18, 4).geobox(Level.KM1)[300:320, 400:412]
 LON, LAT = lonlat(GRID)

@@ -103,16 +103,17 @@ def test_eight_day_view_times_are_those_of_terra(shared_data: Path) -> None:
 
 
 def test_full_words_of_real_quality_layers(shared_data: Path) -> None:
-    from srdanet.readers.quality import keep_albedo, keep_band, keep_reflectance
+    from srdanet.readers.quality import Screening
 
     layers = open_granule(find(shared_data, "hdf4-granules/MOD09GA.A2008296")).layers
     seen = np.isfinite(layers["red"].values)
-    assert not keep_band(layers["qc_500m"], 1)[~seen].any(), "fill is never kept"
+    assert not Screening().keep_band(layers["qc_500m"], 1)[~seen].any(), "fill is never kept"
     missing = layers["state"].values == layers["state"].attrs["missing_word"]
     assert missing.mean() == pytest.approx(0.997, abs=1e-3)
-    assert not keep_reflectance(layers["state"], cloud=False, adjacent=False, shadow=False)[missing].any()
+    lenient = Screening(cloud=False, adjacent=False, shadow=False)
+    assert not lenient.keep_reflectance(layers["state"])[missing].any()
     albedo = open_granule(find(shared_data, "hdf4-granules/MCD43A3")).layers
-    assert np.array_equal(keep_albedo(albedo["albedo_quality"]), np.isfinite(albedo["albedo_wsa"]))
+    assert np.array_equal(Screening().keep_albedo(albedo["albedo_quality"]), np.isfinite(albedo["albedo_wsa"]))
 
 
 def test_the_met_beside_the_real_granule_is_its_own(shared_data: Path, tmp_path: Path) -> None:

@@ -23,12 +23,12 @@ from srdanet.downscaling.plan import ProductFiles, RunPlan, stem_of
 from srdanet.grid import coordinates, geobox_of, nesting, refine
 from srdanet.interpolation import interpolate
 from srdanet.prepare import prepare
-from srdanet.product.comparison import write_comparison
 from srdanet.product.produce import produce
 from srdanet.product.product import check_outputs
 from srdanet.product.record import Origin
 from srdanet.scene import Scene
 from srdanet_simulator import Simulation, simulate, write
+from srdanet_simulator.comparison import write_comparison
 
 
 @dataclass(frozen=True)

@@ -272,8 +272,8 @@ def simulate(
     return Simulation(
         seed=seed, tile=place.tile, date=date, day=day, platform=platform, offset=place.offset, character=kind,
         time=times[day], truth=inner(found.truth, 4), emissivity=inner(found.emissivity, 4),
-        lst=np.where(quality.keep_lst(seen.qc), seen.lst, np.float32(np.nan)), qc=seen.qc, view_time=seen.time,
-        view_angle=seen.angle,
+        lst=np.where(quality.Screening().keep_lst(seen.qc), seen.lst, np.float32(np.nan)),
+        qc=seen.qc, view_time=seen.time, view_angle=seen.angle,
         predictors={**optical, **air}, raw=Raw(**raw, elevation=elevation, elevation_box=place.box),
         residual=found.residual,
     )  # fmt: skip
@@ -352,7 +352,7 @@ def _optical(
 
     each(measure, [*((Level.M250, n) for n in range(2)), *((Level.M500, n) for n in range(7))])
     words = sea_words(state_words(over, water, found.snow, rng), aggregate(sea, 2))
-    keep = quality.keep_reflectance(words)
+    keep = quality.Screening().keep_reflectance(words)
     white = found.albedo * np.float32(1.02)
     white = white + 0.004 * rng.standard_normal(white.shape, dtype=np.float32)
     white = np.round(np.clip(white, 0.01, 1), 3).astype(np.float32)

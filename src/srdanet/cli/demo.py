@@ -6,18 +6,18 @@ from pathlib import Path
 
 import click
 
-from srdanet.cli.options import as_json, command_line, emit, out, overwrite, progress, verbose
+from srdanet.cli import options
 from srdanet.cli.simulate import simulator_installed
 
 
 @click.command(short_help="Run the whole processing chain on a synthetic scene.")
-@out("FOLDER", default=Path("demo"), show_default=True)
+@options.out("FOLDER", default=Path("demo"), show_default=True)
 @click.option("--seed", type=int, default=3, show_default=True, help="Random seed of the synthetic scene.")
 @click.option("--size", type=click.IntRange(16), default=64, show_default=True, help="1 km cells on a side.")
-@click.option("--model", default="default", show_default=True, metavar="NAME|FOLDER", help="Which model.")
-@as_json
-@overwrite
-@verbose
+@options.model
+@options.as_json
+@options.overwrite
+@options.verbose
 def demo(out: Path, seed: int, size: int, model: str, as_json: bool, overwrite: bool) -> None:
     """Run the whole processing chain on a synthetic scene with known ground truth.
 
@@ -27,8 +27,7 @@ def demo(out: Path, seed: int, size: int, model: str, as_json: bool, overwrite: 
     with simulator_installed():
         from srdanet_simulator.demo import run_demo
 
-    with progress() as show:
-        done = run_demo(
-            out, seed=seed, size=size, model=model, overwrite=overwrite, command=command_line(), progress=show
-        )
-    emit("\n".join(done.lines()), done.as_dict(), as_json=as_json)
+    command = options.command_line()
+    with options.progress() as show:
+        done = run_demo(out, seed=seed, size=size, model=model, overwrite=overwrite, command=command, progress=show)
+    options.emit("\n".join(done.lines()), done.as_dict(), as_json=as_json)

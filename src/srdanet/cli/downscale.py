@@ -2,53 +2,39 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from srdanet.cli.options import as_json as json_option
-from srdanet.cli.options import command_line, emit, out, place_and_day, progress, verbose
-from srdanet.cli.options import dry_run as dry_run_option
-from srdanet.cli.options import overwrite as overwrite_option
+from srdanet.cli import options
 from srdanet.cli.prepare import SCENES, build, describe, facts, left_out
 from srdanet.errors import ArgumentError
 
 if TYPE_CHECKING:
+    from odc.geo.geobox import GeoBox
+
     from srdanet.downscaling import ProductFiles
-    from srdanet.grid import Tile
     from srdanet.product import Product
 
 
 @click.command()
 @click.argument("inputs", nargs=-1, required=True, metavar="SCENE|FILES...")
 @click.option("--to", type=click.Choice(["500", "250"]), default="250", show_default=True, help="Cell size (m).")
-@place_and_day
-@click.option("--model", default="default", show_default=True, metavar="NAME|FOLDER", help="Which model.")
-@click.option(
-    "--conserve/--no-conserve",
-    default=False,
-    show_default=True,
-    help="Residual correction: reproduce the 1 km LST exactly.",
-)
-@click.option(
-    "--adapt/--no-adapt", default=False, show_default=True, help="Fit the model to the scene first; needs [train]."
-)
+@options.place_and_day
+@options.model
+@options.conserve
+@options.adapt
 @click.option("--block", default=256, show_default=True, help="Cells along a window; bounds memory, not the result.")
-@out("FOLDER", required=True)
-@dry_run_option
-@json_option
-@overwrite_option
-@verbose
+@options.out("FOLDER", required=True)
+@options.dry_run
+@options.as_json
+@options.overwrite
+@options.verbose
 def downscale(
     inputs: tuple[str, ...],
     to: str,
-    tile: Tile | None,
-    date: dt.date | None,
-    night: bool,
-    platform: Any,
-    time: str | None,
+    choice: dict[str, Any],
     model: str,
     conserve: bool,
     adapt: bool,
@@ -69,52 +55,41 @@ def downscale(
     from srdanet.product.produce import produce
     from srdanet.scene import open_scene
 
-    chosen = any(value is not None for value in (tile, date, platform, time)) or night
-    ready = len(inputs) == 1 and inputs[0].rstrip("/").endswith(SCENES) and not _is_spec(inputs[0])
+    chosen = any(value not in (None, True) for value in choice.values())
+    # What ends like a scene may be a raster given as NAME=FILE, unless a file has that very name.
+    spec = "=" in inputs[0] and not Path(inputs[0]).exists()
+    ready = len(inputs) == 1 and inputs[0].rstrip("/").endswith(SCENES) and not spec
     if ready and chosen:
         todo = "Leave out --tile, --date, --night, --platform and --time."
         raise ArgumentError("a scene has its tile and date already", where=inputs[0], todo=todo)
-    made = None if ready else plan(inputs, tile, date, not night, platform=platform, time=time)
+
+    def names(root: GeoBox, *about: Any) -> ProductFiles:
+        levels = RunPlan.of(root, to=int(to), block=block).levels.values()
+        return check_outputs(out, stem_of(*about), levels, overwrite=overwrite)
+
+    def announce(files: ProductFiles, lines: list[str], data: dict[str, Any]) -> None:
+        paths = [str(path) for path in files]
+        text = "\n".join([*lines, *(f"would write {path}" for path in paths)])
+        options.emit(text, {**data, "model": model, "writes": paths}, as_json=as_json)
+
+    made = None if ready else plan(inputs, **choice)
     if made is not None and dry_run:
         root, place = root_grid(made)
-        run = RunPlan.of(root, to=int(to), block=block)
-        stem = stem_of(place, made.date, made.day, made.platform)
-        files = check_outputs(out, stem, run.levels.values(), overwrite=overwrite)
-        data = {"plan": made.model_dump(mode="json"), "model": model, "writes": [str(path) for path in files]}
-        emit("\n".join([*made.lines(), *_writes(files)]), data, as_json=as_json)
+        files = names(root, place, made.date, made.day, made.platform)
+        announce(files, made.lines(), {"plan": made.model_dump(mode="json")})
         return
     with open_scene(inputs[0]) if made is None else build(made) as scene:
-        run = RunPlan.of(scene.geobox, to=int(to), block=block)
-        stem = stem_of(scene.tile, scene.time, scene.day, scene.platform)
-        files = check_outputs(out, stem, run.levels.values(), overwrite=overwrite)
+        files = names(scene.geobox, scene.tile, scene.time, scene.day, scene.platform)
         if dry_run:
-            data = {"scene": facts(scene), "model": model, "writes": [str(path) for path in files]}
-            emit("\n".join([*describe(scene), *_writes(files)]), data, as_json=as_json)
+            announce(files, describe(scene), {"scene": facts(scene)})
             return
-        with progress() as show:
+        with options.progress() as show:
             product = produce(
-                scene,
-                out,
-                int(to),
-                model=model,
-                conserve=conserve,
-                adapt=adapt,
-                block=block,
-                command=command_line(),
-                progress=show,
-                overwrite=overwrite,
-            )
+                scene, out, int(to), model=model, conserve=conserve, adapt=adapt, block=block,
+                command=options.command_line(), progress=show, overwrite=overwrite,
+            )  # fmt: skip
     data = {"files": [str(path) for path in product.files], **product.record.model_dump(mode="json")}
-    emit("\n".join(_summary(product)), data, as_json=as_json)
-
-
-def _is_spec(text: str) -> bool:
-    """Whether it is `NAME=FILE` rather than a file whose name holds a =."""
-    return "=" in text and not Path(text).exists()
-
-
-def _writes(files: ProductFiles) -> list[str]:
-    return [f"would write {path}" for path in files]
+    options.emit("\n".join(_summary(product)), data, as_json=as_json)
 
 
 def _summary(product: Product) -> list[str]:

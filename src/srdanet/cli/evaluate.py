@@ -8,33 +8,20 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from srdanet.cli.options import as_json, emit, verbose
+from srdanet.cli import options
 
 if TYPE_CHECKING:
     from srdanet.evaluation import Report
 
-_FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
-_data = click.option("--data", type=_FOLDER, required=True, help="Folder of the data sets.")
-_split = click.option(
-    "--split",
-    type=click.Choice(["test", "validation", "train", "all"]),
-    default="test",
-    show_default=True,
-    help="Which part of the data.",
-)
-_adapt = click.option(
-    "--adapt/--no-adapt", default=False, show_default=True, help="Fit the model to each image first; needs [train]."
-)
-_conserve = click.option(
-    "--conserve/--no-conserve", default=False, show_default=True, help="Reproduce the coarse LST exactly."
-)
+_PARTS = click.Choice(["test", "validation", "train", "all"])
+_split = click.option("--split", type=_PARTS, default="test", show_default=True, help="Which part of the data.")
 
 
 def _experiment(command: Callable[..., None]) -> Callable[..., None]:
     """The options of all experiments."""
     about = "A shipped model, a bundle's folder, or a baseline."
     model = click.option("--model", default="default", show_default=True, metavar="NAME|FOLDER", help=about)
-    return model(as_json(verbose(command)))
+    return model(options.as_json(options.verbose(command)))
 
 
 def _by(*kinds: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
@@ -47,11 +34,11 @@ def evaluate() -> None:
 
 
 @evaluate.command()
-@_data
+@options.data
 @_experiment
 @_split
 @_by("season", "relief")
-@_conserve
+@options.conserve
 def simulation(data: Path, model: str, split: Any, by: Any, conserve: bool, as_json: bool) -> None:
     """2000 -> 1000 m against the real 1 km LST of MODIS."""
     from srdanet.evaluation import find_method, run_simulation
@@ -60,13 +47,13 @@ def simulation(data: Path, model: str, split: Any, by: Any, conserve: bool, as_j
 
 
 @evaluate.command()
-@_data
+@options.data
 @_experiment
 @_split
 @click.option("--held", type=int, help="Cross-validation fold to hold out.")
 @_by("relief", "cover")
-@_adapt
-@_conserve
+@options.adapt
+@options.conserve
 def target(
     data: Path, model: str, split: Any, held: int | None, by: Any, adapt: bool, conserve: bool, as_json: bool
 ) -> None:
@@ -78,7 +65,7 @@ def target(
 
 
 @evaluate.command()
-@_data
+@options.data
 @_experiment
 def orleans(data: Path, model: str, as_json: bool) -> None:
     """1 km -> 250 m over Orleans against Landsat, four dates."""
@@ -91,8 +78,8 @@ def orleans(data: Path, model: str, as_json: bool) -> None:
 @click.option("--scenes", type=click.IntRange(1), default=16, show_default=True, help="How many scenes to simulate.")
 @_experiment
 @_by("season", "relief", "cover", "angle")
-@_adapt
-@_conserve
+@options.adapt
+@options.conserve
 def simulated(scenes: int, model: str, by: Any, adapt: bool, conserve: bool, as_json: bool) -> None:
     """1 km -> 500 m and 250 m on synthetic scenes with known ground truth; needs srdanet_simulator."""
     from srdanet.evaluation import find_method, run_simulated
@@ -102,11 +89,11 @@ def simulated(scenes: int, model: str, by: Any, adapt: bool, conserve: bool, as_
 
 
 @evaluate.command()
-@_data
+@options.data
 @_experiment
 @click.option(
     "--product",
-    type=_FOLDER,
+    type=options.FOLDER,
     help="A product to compare with the stations listed below --data, instead of downscaling the images at Yanco.",
 )
 def stations(data: Path, model: str, product: Path | None, as_json: bool) -> None:
@@ -122,4 +109,4 @@ def stations(data: Path, model: str, product: Path | None, as_json: bool) -> Non
 
 
 def _print(report: Report, *, as_json: bool) -> None:
-    emit("\n".join(report.lines()), report.as_dict(), as_json=as_json)
+    options.emit("\n".join(report.lines()), report.as_dict(), as_json=as_json)

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from srdanet.cli.options import as_json, emit, verbose
+from srdanet.cli import options
 from srdanet.errors import ArgumentError, GranuleError
 
 Answer = tuple[list[str], dict[str, Any]]
@@ -16,12 +16,12 @@ Answer = tuple[list[str], dict[str, Any]]
 
 @click.command(short_help="Say what a granule, scene, product or model is.")
 @click.argument("what", required=False, metavar="[FILE|MODEL]")
-@as_json
-@verbose
+@options.as_json
+@options.verbose
 def info(what: str | None, as_json: bool) -> None:
     """Say what a granule, scene, product or model is; without one, the versions installed."""
     lines, data = _versions() if what is None else _about(what)
-    emit("\n".join(lines), data, as_json=as_json)
+    options.emit("\n".join(lines), data, as_json=as_json)
 
 
 def _versions() -> Answer:
@@ -88,22 +88,14 @@ def _granule(path: Path) -> Answer:
     from srdanet.readers.granule import open_granule
 
     granule = open_granule(path)
-    layers = {
-        name: {
-            "cells": list(layer.shape),
-            "units": str(layer.attrs.get("units", "")),
-            "about": layer.attrs["long_name"],
-        }
-        for name, layer in granule.layers.items()
-    }
-    head = f"{granule.product} {granule.tile} {granule.date}, collection {granule.collection}, sha256 {granule.sha256}"
-    rows = [
-        f"  {name:16} {layer['cells'][0]} x {layer['cells'][1]}  {layer['units']:8} {layer['about']}"
-        for name, layer in layers.items()
-    ]
-    about = {"product": granule.product, "tile": str(granule.tile), "date": str(granule.date)}
-    more = {"collection": granule.collection, "sha256": granule.sha256, "layers": layers}
-    return [head, *rows], {"kind": "granule", **about, **more}
+    about = {name: str(getattr(granule, name)) for name in ("product", "tile", "date", "collection", "sha256")}
+    lines = ["{product} {tile} {date}, collection {collection}, sha256 {sha256}".format(**about)]
+    layers = {}
+    for name, layer in granule.layers.items():
+        units, text, (height, width) = str(layer.attrs.get("units", "")), layer.attrs["long_name"], layer.shape
+        layers[name] = {"cells": [height, width], "units": units, "about": text}
+        lines.append(f"  {name:16} {height} x {width}  {units:8} {text}")
+    return lines, {"kind": "granule", **about, "layers": layers}
 
 
 def _raster(path: Path) -> Answer:
@@ -115,7 +107,7 @@ def _raster(path: Path) -> Answer:
             tags = {**file.tags(), **file.tags(1)}
             size, cell, crs = file.shape, file.res[0], file.crs.to_string() if file.crs else None
     except RasterioError as error:
-        raise GranuleError(f"is not a raster that can be read ({error})", where=path) from error
+        raise GranuleError(f"is not a raster that can be read ({error})", where=path, todo="Check it.") from error
     head = f"raster, {size[0]} x {size[1]} cells of {cell:g}, CRS {crs or 'unknown'}"
     rows = [f"  {key}: {value}" for key, value in sorted(tags.items())]
     return [head, *rows], {"kind": "raster", "cells": list(size), "cell": cell, "crs": crs, "tags": tags}

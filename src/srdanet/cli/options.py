@@ -13,6 +13,7 @@ import logging
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -76,16 +77,26 @@ def _set_verbosity(ctx: click.Context, _: click.Parameter, count: int) -> None:
 
 
 verbose = click.option(
-    "-v",
-    "--verbose",
-    count=True,
-    expose_value=False,
-    callback=_set_verbosity,
+    "-v", "--verbose", count=True, expose_value=False, callback=_set_verbosity,
     help="Say more on stderr; -vv shows tracebacks.",
-)
+)  # fmt: skip
 as_json = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 dry_run = click.option("--dry-run", is_flag=True, help="Print what would be done, and do nothing.")
 overwrite = click.option("--overwrite", is_flag=True, help="Replace existing files; otherwise they are kept.")
+model = click.option(
+    "--model", default="default", show_default=True, metavar="NAME|FOLDER",
+    help="A shipped model, or the folder of a bundle.",
+)  # fmt: skip
+adapt = click.option(
+    "--adapt/--no-adapt", default=False, show_default=True, help="Fit the model to the image first; needs [train]."
+)
+conserve = click.option(
+    "--conserve/--no-conserve", default=False, show_default=True,
+    help="Residual correction: reproduce the coarse LST exactly.",
+)  # fmt: skip
+FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
+FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+data = click.option("--data", type=FOLDER, required=True, help="Folder of the data sets.")
 
 
 def read_tile(_: click.Context, param: click.Parameter, value: str | None) -> Tile | None:
@@ -117,36 +128,41 @@ def read_dates(context: click.Context, param: click.Parameter, values: Sequence[
         ends = [read_date(context, param, end) for end in value.split("..")]
         first, last = ends[0], ends[-1]
         if first is None or last is None or len(ends) > 2 or last < first:
-            raise click.BadParameter(
-                f"{value!r} is not a span of dates. Write it like 2020-07-15..2020-07-20.", param=param
-            )
+            message = f"{value!r} is not a span of dates. Write it like 2020-07-15..2020-07-20."
+            raise click.BadParameter(message, param=param)
         found |= {first + dt.timedelta(days=n) for n in range((last - first).days + 1)}
     return tuple(sorted(found))
 
 
 def place_and_day(command: Command) -> Command:
-    """`--tile`, `--date`, `--night`, `--platform`, `--time`: which LST among the files."""
+    """`--tile`, `--date`, `--night`, `--platform`, `--time`: which LST among the files.
+
+    The command gets them as `choice`, arguments of `srdanet.prepare.plan`.
+    """
+
+    @wraps(command)
+    def with_choice(*, night: bool, **given: Any) -> Any:
+        choice = {name: given.pop(name) for name in ("tile", "date", "platform", "time")}
+        return command(choice={**choice, "day": not night}, **given)
+
     settled = "may be left out when all LST files share one."
     options = (
         click.option("--tile", callback=read_tile, metavar="hXXvYY", help=f"Tile; {settled}"),
         click.option("--date", callback=read_date, metavar="YYYY-MM-DD", help=f"Day of the overpass (UTC); {settled}"),
         click.option("--night", is_flag=True, help="Use the night LST instead of the day LST."),
-        click.option(
-            "--platform",
-            type=click.Choice(["terra", "aqua"]),
-            help="Where files of both are given.",
-        ),
+        click.option("--platform", type=click.Choice(["terra", "aqua"]), help="Where files of both are given."),
         click.option("--time", "time", metavar="UTC", help="Overpass, where plain rasters do not give it."),
     )
+    chosen: Command = with_choice
     for option in reversed(options):
-        command = option(command)
-    return command
+        chosen = option(chosen)
+    return chosen
 
 
 def out(what: str, **more: Any) -> Callable[[Command], Command]:
     """`-o`: where the result goes."""
-    kind = click.Path(path_type=Path)
-    return click.option("-o", "--out", type=kind, metavar=what, help="Where the result goes.", **more)
+    path = click.Path(path_type=Path)
+    return click.option("-o", "--out", type=path, metavar=what, help="Where the result goes.", **more)
 
 
 def command_line() -> list[str]:
@@ -157,11 +173,6 @@ def command_line() -> list[str]:
 def emit(text: str, data: Mapping[str, Any], *, as_json: bool) -> None:
     """Print a result on stdout: for people, or for programs."""
     click.echo(json.dumps(data, indent=2, ensure_ascii=False) if as_json else text)
-
-
-def status() -> Callable[[str], None] | None:
-    """A callback that prints what is being done on stderr; None when stderr is not a terminal."""
-    return (lambda line: click.echo(line, err=True)) if sys.stderr.isatty() else None
 
 
 @contextmanager

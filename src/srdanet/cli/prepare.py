@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from srdanet.cli.options import as_json as json_option
-from srdanet.cli.options import dry_run as dry_run_option
-from srdanet.cli.options import emit, out, place_and_day, status, verbose
-from srdanet.cli.options import overwrite as overwrite_option
+from srdanet.cli import options
 from srdanet.errors import ArgumentError
 
 if TYPE_CHECKING:
-    from srdanet.grid import Tile
     from srdanet.prepare import Plan
     from srdanet.scene import Scene
 
@@ -26,23 +21,14 @@ _MOST_LEFT_OUT = 8
 
 @click.command()
 @click.argument("files", nargs=-1, required=True, metavar="FILES...")
-@place_and_day
-@out("SCENE")
-@dry_run_option
-@json_option
-@overwrite_option
-@verbose
+@options.place_and_day
+@options.out("SCENE")
+@options.dry_run
+@options.as_json
+@options.overwrite
+@options.verbose
 def prepare(
-    files: tuple[str, ...],
-    tile: Tile | None,
-    date: dt.date | None,
-    night: bool,
-    platform: Any,
-    time: str | None,
-    out: Path | None,
-    dry_run: bool,
-    as_json: bool,
-    overwrite: bool,
+    files: tuple[str, ...], choice: dict[str, Any], out: Path | None, dry_run: bool, as_json: bool, overwrite: bool
 ) -> None:
     """Make a scene from granules and other FILES.
 
@@ -57,21 +43,22 @@ def prepare(
     if out is not None:
         check_place(out, overwrite=overwrite)
         if out.suffix not in SCENES:
-            raise ArgumentError("is not a scene file name", where=out, todo=f"Use {' or '.join(SCENES)}.")
-    made = plan(files, tile, date, not night, platform=platform, time=time)
+            raise ArgumentError("is not the name of a scene", where=out, todo=f"Use {' or '.join(SCENES)}.")
+    made = plan(files, **choice)
     if out is None or dry_run:
-        emit("\n".join(made.lines()), made.model_dump(mode="json"), as_json=as_json)
+        options.emit("\n".join(made.lines()), made.model_dump(mode="json"), as_json=as_json)
         return
     scene = build(made)
     path = scene.save(out, overwrite=overwrite)
-    emit("\n".join([str(path), *describe(scene)]), {"scene": str(path), **facts(scene)}, as_json=as_json)
+    options.emit("\n".join([str(path), *describe(scene)]), {"scene": str(path), **facts(scene)}, as_json=as_json)
 
 
 def build(plan: Plan) -> Scene:
     """The scene of a plan, with its progress on stderr."""
     from srdanet.prepare import prepare as run
 
-    return run(plan, progress=status())
+    with options.progress() as show:
+        return run(plan, progress=show)
 
 
 def describe(scene: Scene) -> list[str]:

@@ -6,16 +6,16 @@ from pathlib import Path
 
 import click
 
-from srdanet.cli.options import as_json, emit, out, verbose
+from srdanet.cli import options
 
 
 @click.command(short_help="Publish a checkpoint as a model with its card; needs the extra [train].")
-@click.argument("checkpoint", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--data", type=click.Path(exists=True, file_okay=False, path_type=Path), required=True, help="Data sets.")
+@click.argument("checkpoint", type=options.FILE)
+@options.data
 @click.option("--version", required=True, help="The model's version.")
-@out("FOLDER", required=True)
-@as_json
-@verbose
+@options.out("FOLDER", required=True)
+@options.as_json
+@options.verbose
 def publish(checkpoint: Path, data: Path, version: str, out: Path, as_json: bool) -> None:
     """Calibrate CHECKPOINT, evaluate it on the data kept apart, and write it as a bundle with its model card.
 
@@ -26,4 +26,4 @@ def publish(checkpoint: Path, data: Path, version: str, out: Path, as_json: bool
     bundle, reports = make(checkpoint, out, data, version)
     lines = [line for report in reports for line in (*report.lines(), "")]
     facts = {"folder": str(bundle.folder), "sha256": bundle.sha256, "reports": [r.as_dict() for r in reports]}
-    emit("\n".join([*lines, str(bundle.folder)]), facts, as_json=as_json)
+    options.emit("\n".join([*lines, str(bundle.folder)]), facts, as_json=as_json)

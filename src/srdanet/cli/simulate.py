@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from srdanet.cli.options import as_json, dry_run, emit, out, overwrite, progress, read_dates, read_tile, status, verbose
+from srdanet.cli import options
 from srdanet.errors import MissingExtraError
 
 if TYPE_CHECKING:
@@ -18,39 +18,26 @@ if TYPE_CHECKING:
 
 
 @click.command(short_help="Generate synthetic scenes with known temperature.")
+@click.option("--tile", callback=options.read_tile, metavar="hXXvYY", default="h18v04", show_default=True, help="Tile.")
 @click.option(
-    "--tile", callback=read_tile, metavar="hXXvYY", default="h18v04", show_default=True, help="Tile of the scene."
-)
-@click.option(
-    "--date",
-    "dates",
-    callback=read_dates,
-    multiple=True,
-    metavar="YYYY-MM-DD[..]",
-    default=("2020-07-15",),
-    show_default=True,
-    help="Date (UTC); may be repeated, or be FIRST..LAST. All dates share one landscape.",
-)
+    "--date", "dates", callback=options.read_dates, multiple=True, default=("2020-07-15",), show_default=True,
+    metavar="YYYY-MM-DD[..]", help="Date (UTC); may be repeated, or be FIRST..LAST. All dates share one landscape.",
+)  # fmt: skip
 @click.option("--seed", type=int, default=1, show_default=True, help="Random seed.")
 @click.option(
-    "--size",
-    type=click.IntRange(4, 1200),
-    default=1200,
-    show_default=True,
+    "--size", type=click.IntRange(4, 1200), default=1200, show_default=True,
     help="1 km cells on a side; 1200 is a whole tile.",
-)
+)  # fmt: skip
 @click.option("--check", is_flag=True, help="Compare simulated with real scenes instead: a table and a figure.")
-@click.option(
-    "--data", type=click.Path(exists=True, file_okay=False, path_type=Path), help="Real data sets, for --check."
-)
+@click.option("--data", type=options.FOLDER, help="Real data sets, for --check.")
 @click.option(
     "--scenes", type=click.IntRange(4), default=32, show_default=True, help="Scenes to simulate, for --check."
 )
-@out("FOLDER")
-@dry_run
-@as_json
-@overwrite
-@verbose
+@options.out("FOLDER")
+@options.dry_run
+@options.as_json
+@options.overwrite
+@options.verbose
 def simulate(
     tile: Tile,
     dates: tuple[dt.date, ...],
@@ -75,7 +62,7 @@ def simulate(
     """
     if check:
         if data is None:
-            raise click.UsageError("--check needs --data, the folder of the real data sets")
+            raise click.UsageError("--check needs --data, the folder of the real data sets.")
         _compare(data, scenes, out, as_json=as_json, overwrite=overwrite)
         return
     if out is None:
@@ -89,11 +76,11 @@ def simulate(
     if dry_run:
         refuse_existing([out / name for name in names], overwrite=overwrite)
         lines = [*(f"would write {out / name}" for name in names), f"about {room(names, size) / 1e6:.0f} MB"]
-        emit("\n".join(lines), facts | {"writes": [str(out / name) for name in names]}, as_json=as_json)
+        options.emit("\n".join(lines), facts | {"writes": [str(out / name) for name in names]}, as_json=as_json)
         return
-    with progress() as show:
+    with options.progress() as show:
         files = [str(path) for path in write_days(seed, size, tile, dates, out, overwrite=overwrite, progress=show)]
-    emit("\n".join(files), facts | {"files": files}, as_json=as_json)
+    options.emit("\n".join(files), facts | {"files": files}, as_json=as_json)
 
 
 def _compare(data: Path, scenes: int, out: Path | None, *, as_json: bool, overwrite: bool) -> None:
@@ -102,10 +89,11 @@ def _compare(data: Path, scenes: int, out: Path | None, *, as_json: bool, overwr
 
     if out is not None:
         refuse(out, overwrite=overwrite)
-    found = check(data, scenes, status())
+    with options.progress() as show:
+        found = check(data, scenes, show)
     files = [str(path) for path in found.write(out, overwrite=overwrite)] if out else []
     facts = found.table.as_dict() | {"scenes": scenes, "files": files}
-    emit("\n".join([*found.table.lines(), *files]), facts, as_json=as_json)
+    options.emit("\n".join([*found.table.lines(), *files]), facts, as_json=as_json)
 
 
 @contextmanager

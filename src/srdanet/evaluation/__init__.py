@@ -1,7 +1,6 @@
 """How good a method is: real data, a split by region and date, sums that add up."""
 
 from srdanet.evaluation.experiments import (
-    Method,
     find_method,
     run_orleans,
     run_product,
@@ -13,7 +12,6 @@ from srdanet.evaluation.experiments import (
 from srdanet.evaluation.report import Report, Row
 
 __all__ = [
-    "Method",
     "Report",
     "Row",
     "find_method",

@@ -95,8 +95,8 @@ class Results:
         of it at this level, and compared with the error of what it gives there.
         """
         known = np.isfinite(self.truth) & np.isfinite(self.model) & np.isfinite(self.bicubic)
-        images = (np.where(known, self.model, np.nan), np.where(known, self.bicubic, np.nan), self.truth)
-        model, bicubic, truth = (aggregate(image, 2) for image in images)
+        images = (self.model, self.bicubic, self.truth)
+        model, bicubic, truth = (aggregate(np.where(known, image, np.nan), 2) for image in images)
         half = self.factor // 2
         ours = Tally.of(model, truth, half, None, self._closure(self.model))
         if self.sigma is not None:

@@ -25,11 +25,6 @@ class When(StrEnum):
         """Of an overpass by day, by night, or unknown, which counts as by day."""
         return cls.NIGHT if day is False else cls.DAY
 
-    @property
-    def rank(self) -> int:
-        """Place in the order."""
-        return list(When).index(self)
-
 
 class Measure(StrEnum):
     """The headline measure of a row (K); the values are the names in JSON."""
@@ -63,19 +58,14 @@ class Measure(StrEnum):
 
 
 LABELS: Mapping[str, str] = {
-    "median_rmse": "median rmse",
     "median_abs_bias": "median |bias|",
-    "detail_r2": "detail r2",
-    "closure_rmse": "closure rmse",
-    "spectral_ratio": "spectral ratio",
-    "edge_sharpness": "edge sharpness",
     "within_1_sigma": "within 1 s",
     "within_1_96_sigma": "within 1.96 s",
     "centred_within_1_sigma": "centred within 1 s",
     "centred_within_1_96_sigma": "centred within 1.96 s",
     "coarse_error": "1 km error",
 }
-"""Metrics for people, where the name is not one already."""
+"""Metrics for people, where blanks in the name do not suffice."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +83,7 @@ class Subset:
     @property
     def order(self) -> tuple[int, bool, int, str]:
         """Sort key: day before night, whole images before their classes, coarse before fine."""
-        return self.when.rank, bool(self.stratum), -self.level, self.stratum
+        return list(When).index(self.when), bool(self.stratum), -self.level, self.stratum
 
     @property
     def label(self) -> str:
@@ -167,8 +157,9 @@ def pooled(
     """
     sums = [sum(images, Comparison()) for images in groups]
     whole = sum(sums, Comparison())
+    errors = (whole.model.error.rmse, whole.bicubic.error.rmse)
     interval = bootstrap(sums, lambda drawn: _rmse_share(sum(drawn, Comparison())))
-    return _row(subset, measure, counts, whole, whole.model.error.rmse, whole.bicubic.error.rmse, interval)
+    return Row(subset, measure, counts, *errors, interval, whole.model.metrics(), whole.bicubic.metrics())
 
 
 def median(subset: Subset, images: Sequence[Comparison], unit: str) -> Row:
@@ -200,20 +191,10 @@ def median(subset: Subset, images: Sequence[Comparison], unit: str) -> Row:
 
 def single(subset: Subset, image: Comparison) -> Row:
     """Standard deviation of one image's error; one image has no interval."""
-    counts = {"cells": round(image.model.error.n)}
-    return _row(subset, Measure.STD, counts, image, image.model.error.std, image.bicubic.error.std, NO_INTERVAL)
-
-
-def _row(
-    subset: Subset,
-    measure: Measure,
-    counts: Mapping[str, int],
-    whole: Comparison,
-    model: float,
-    bicubic: float,
-    interval: Interval,
-) -> Row:
-    return Row(subset, measure, counts, model, bicubic, interval, whole.model.metrics(), whole.bicubic.metrics())
+    model, bicubic = image.model, image.bicubic
+    counts = {"cells": round(model.error.n)}
+    errors = (model.error.std, bicubic.error.std)
+    return Row(subset, Measure.STD, counts, *errors, NO_INTERVAL, model.metrics(), bicubic.metrics())
 
 
 def _rmse_share(whole: Comparison) -> float:
@@ -241,7 +222,7 @@ class Report:
 
     def lines(self) -> list[str]:
         """The report as a table for people: method / bicubic."""
-        names = [LABELS.get(name, name) for name in self.metrics]
+        names = [LABELS.get(name, name.replace("_", " ")) for name in self.metrics]
         head = ["", "of", "measure", self.method, "bicubic", "share", "95 % interval", *names]
         table = [head, *(self._cells(row) for row in self.rows)]
         widths = [max(len(cell) for cell in column) for column in zip(*table, strict=True)]

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import uniform_filter
 
 from srdanet.arrays import Floats, Mask, repeat
+from srdanet.datasets.aster import COVER
 from srdanet.errors import ArgumentError
 from srdanet.grid import cell_size, lonlat
 from srdanet.predictors.land_cover import GROUPS
@@ -54,8 +55,8 @@ def classes(labelled: LabelledScene, by: By) -> dict[str, Mask]:
         height = scene.variable("elevation") if "elevation" in scene.present else None
         size = cell_size(scene.geobox) * scene.geobox.shape[0]
         found = {} if height is None else relief(height.values, size / height.shape[0])
-    elif by == "cover" and labelled.surface is not None and "crop" in labelled.surface:
-        found = cover({str(name): shares.values for name, shares in labelled.surface.items()})
+    elif by == "cover" and labelled.surface is not None and set(COVER) <= set(labelled.surface):
+        found = cover({name: labelled.surface[name].values for name in COVER})
     elif by == "cover" and "land_cover" in scene.present:
         found = igbp(scene.variable("land_cover").values)
     elif by == "angle" and "view_angle" in scene.lst:

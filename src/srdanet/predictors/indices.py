@@ -1,7 +1,7 @@
 """Spectral indices of vegetation and water, and the dryness index of the NDVI-temperature triangle.
 
-Arrays in, arrays out: reflectance 0-1, temperature in K, NaN = missing. Values are
-float64 for float64, else float32, and lie within the ranges of `predictors.table`.
+Arrays in, arrays out: reflectance 0-1, temperature in K, NaN = missing. Values are float64 for float64, else float32,
+and lie within the ranges of `variables.BY_NAME`.
 """
 
 from __future__ import annotations
@@ -22,28 +22,28 @@ _LEAST_EVI = 0.1
 
 def ndvi(red: Floats, nir: Floats) -> Floats:
     """Normalised difference vegetation index, `(nir - red) / (nir + red)` (Rouse 1974)."""
-    return _normalised_difference("ndvi", nir, red)
+    nir, red = _alike(nir, red)
+    return _ratio("ndvi", nir - red, nir + red, _LEAST_SUM)
 
 
 def ndwi(nir: Floats, nir2: Floats) -> Floats:
     """Normalised difference water index of leaves, of 0.86 and 1.24 um (Gao 1996; MODIS bands 2 and 5)."""
-    return _normalised_difference("ndwi", nir, nir2)
+    nir, nir2 = _alike(nir, nir2)
+    return _ratio("ndwi", nir - nir2, nir + nir2, _LEAST_SUM)
 
 
 def evi(red: Floats, nir: Floats, blue: Floats) -> Floats:
     """Enhanced vegetation index, `2.5 (nir - red) / (nir + 6 red - 7.5 blue + 1)` (Huete 2002)."""
     red, nir, blue = _alike(red, nir, blue)
-    below = nir + 6 * red - 7.5 * blue + 1
-    return _ratio("evi", 2.5 * (nir - red), below, _LEAST_EVI)
+    return _ratio("evi", 2.5 * (nir - red), nir + 6 * red - 7.5 * blue + 1, _LEAST_EVI)
 
 
 def tvdi(lst: Floats, ndvi: Floats, *, bins: int = 40, per_bin: int = 5) -> Floats:
     """Temperature-vegetation dryness index, 0 (wet edge) to 1 (dry edge), of one scene.
 
-    `(Ts - Ts_min) / (a + b NDVI - Ts_min)`: the dry edge `a + b NDVI` is the linear
-    regression through the highest temperature in each bin of NDVI, the wet edge
-    `Ts_min` the mean of the lowest (Sandholt 2002). The edges belong to the scene as a
-    whole: compute it on the coarse level, never window by window.
+    `(Ts - Ts_min) / (a + b NDVI - Ts_min)`: the dry edge `a + b NDVI` is the linear regression through the highest
+    temperature in each bin of NDVI, the wet edge `Ts_min` the mean of the lowest (Sandholt 2002). The edges belong to
+    the scene as a whole: compute it on the coarse level, never window by window.
 
     Args:
         lst: (y, x) K, NaN = missing.
@@ -52,9 +52,8 @@ def tvdi(lst: Floats, ndvi: Floats, *, bins: int = 40, per_bin: int = 5) -> Floa
         per_bin: Cells a bin needs before its extremes count.
 
     Returns:
-        (y, x), NaN = missing; all missing where the cells do not form a triangle:
-        fewer than four filled bins, a dry edge that does not fall with NDVI
-        (night, winter), or edges that meet.
+        (y, x), NaN = missing; all missing where the cells do not form a triangle: fewer than four filled bins, a dry
+        edge that does not fall with NDVI (night, winter), or edges that meet.
     """
     lst, ndvi = _alike(lst, ndvi)
     out = np.full(lst.shape, np.nan, lst.dtype)
@@ -92,11 +91,6 @@ def _edges(temperature: Floats, green: Floats, bins: int, per_bin: int) -> tuple
     if slope >= 0 or intercept + slope * middle[0] - wet < 1.0:
         return None
     return float(intercept), float(slope), wet
-
-
-def _normalised_difference(name: str, a: Floats, b: Floats) -> Floats:
-    a, b = _alike(a, b)
-    return _ratio(name, a - b, a + b, _LEAST_SUM)
 
 
 def _ratio(name: str, above: Floats, below: Floats, least: float) -> Floats:

@@ -12,55 +12,36 @@ import numpy as np
 from numpy.typing import NDArray
 
 from srdanet.energy import aggregate
-
-IGBP = MappingProxyType(
-    {
-        1: "evergreen needleleaf forest",
-        2: "evergreen broadleaf forest",
-        3: "deciduous needleleaf forest",
-        4: "deciduous broadleaf forest",
-        5: "mixed forest",
-        6: "closed shrubland",
-        7: "open shrubland",
-        8: "woody savanna",
-        9: "savanna",
-        10: "grassland",
-        11: "permanent wetland",
-        12: "cropland",
-        13: "urban and built-up",
-        14: "cropland and natural vegetation mosaic",
-        15: "permanent snow and ice",
-        16: "barren",
-        17: "water",
-    }
-)
-"""Class number to name. 255 (fill), 254 (unclassified) and anything else is missing."""
+from srdanet.variables import NO_CLASS
 
 GROUPS = MappingProxyType(
     {
+        # Evergreen needleleaf and broadleaf, deciduous needleleaf and broadleaf, mixed; woody savanna.
         "forest": (1, 2, 3, 4, 5, 8),
-        "shrub": (6, 7),
-        "grass": (9, 10),
+        "shrub": (6, 7),  # closed, open
+        "grass": (9, 10),  # savanna, grassland
         "wetland": (11,),
-        "crop": (12, 14),
+        "crop": (12, 14),  # cropland, cropland and natural vegetation mosaic
         "urban": (13,),
-        "snow": (15,),
+        "snow": (15,),  # permanent snow and ice
         "bare": (16,),
         "water": (17,),
     }
 )
-"""Groups of classes that behave alike thermally, in the order of `fractions`."""
+"""Groups of class numbers that behave alike thermally, in the order of `fractions`.
 
-_MISSING = 255
+255 (fill), 254 (unclassified) and anything else that is in no group is missing.
+"""
+
 _CLASS_TO_GROUP = {member: k for k, members in enumerate(GROUPS.values()) for member in members}
-_GROUP_OF = np.array([_CLASS_TO_GROUP.get(c, _MISSING) for c in range(256)], np.uint8)
+_GROUP_OF = np.array([_CLASS_TO_GROUP.get(c, NO_CLASS) for c in range(256)], np.uint8)
 
 
 def fractions(classes: NDArray[Any], factor: int, *, min_valid: float = 0.5) -> NDArray[np.float32]:
     """Share of each group in the classified part of each coarse cell.
 
     Args:
-        classes: (y, x) IGBP class, unsigned bytes or floats with NaN; what is not in `IGBP` is missing.
+        classes: (y, x) IGBP class, unsigned bytes or floats with NaN; what is in none of `GROUPS` is missing.
         factor: Fine cells along one side of a coarse cell.
         min_valid: Share of a coarse cell's fine cells that must be classified.
 
@@ -72,7 +53,7 @@ def fractions(classes: NDArray[Any], factor: int, *, min_valid: float = 0.5) -> 
     """
     classes = np.asarray(classes)
     a_byte = (classes >= 0) & (classes <= 255)
-    group = _GROUP_OF[np.where(a_byte, classes, 255).astype(np.uint8)]
-    absent = np.where(group == _MISSING, np.float32(np.nan), np.float32(0))
+    group = _GROUP_OF[np.where(a_byte, classes, NO_CLASS).astype(np.uint8)]
+    absent = np.where(group == NO_CLASS, np.float32(np.nan), np.float32(0))
     shares = [aggregate(absent + (group == k), factor, min_valid) for k in range(len(GROUPS))]
     return np.stack(shares).astype(np.float32, copy=False)

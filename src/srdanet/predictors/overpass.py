@@ -1,4 +1,9 @@
-"""When and from where the scene is lit: the overpass as the predictors see it."""
+"""The overpass as the predictors see it: when the scene is seen and lit, and which way Terra or Aqua flies over it.
+
+Both orbits are sun-synchronous, inclined by 98.2 degrees. Terra crosses the equator southward at 10:30 and northward
+at 22:30 mean local solar time, Aqua northward at 13:30 and southward at 1:30 (Wolfe et al. 2002, Remote Sensing of
+Environment 83).
+"""
 
 from __future__ import annotations
 
@@ -6,17 +11,38 @@ from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike
 from odc.geo.geobox import GeoBox
 
-from srdanet.arrays import parse_utc
+from srdanet.arrays import Float32, Float64, has_hour, parse_utc
 from srdanet.errors import ArgumentError
 from srdanet.grid import lonlat
-from srdanet.predictors import orbit, solar
+from srdanet.predictors import solar
 from srdanet.variables import VIEW_HOURS
 
 USUAL_DECLINATION = 10.0
 """Declination (degrees, towards the scene's hemisphere) of a usual clear day, where no date is known."""
+_INCLINATION = np.radians(98.2)
+
+
+def lean(latitude: ArrayLike, *, ascending: bool) -> Float64:
+    """Direction of the track's line (radians clockwise from north, negative where it leans to the west).
+
+    MODIS's pixels are longest along the scan, which lies across the track.
+
+    Args:
+        latitude: Degrees; poleward of 81.8, which no track reaches, the track lies east-west.
+        ascending: Whether the satellite flies northward.
+    """
+    sine = np.cos(_INCLINATION) / np.cos(np.radians(np.asarray(latitude, float)))
+    line = np.arcsin(np.clip(sine, -1, 1))
+    return np.asarray(line if ascending else -line, np.float64)
+
+
+def is_terra(time: np.datetime64, longitude: float) -> bool:
+    """Whether Terra rather than Aqua views a place (degrees east) at a time (UTC): before noon or midnight there."""
+    hours = float((time - time.astype("datetime64[D]")) / np.timedelta64(3600, "s")) + longitude / 15
+    return hours % 12 >= 6
 
 
 @dataclass(frozen=True)
@@ -45,7 +71,7 @@ class Overpass:
             ArgumentError: when either cannot be read.
         """
         if day is not None and not isinstance(day, bool | np.bool_):
-            raise ArgumentError(f"day is {day!r}", todo="say day=True for a day view, day=False for a night view")
+            raise ArgumentError(f"day {day!r} is not True, False or None", todo="Give day=True for a day view.")
         moment = None if time is None else parse_utc(time)
         return cls(moment, None if day is None else bool(day))
 
@@ -58,47 +84,40 @@ class Overpass:
         """
         row, col = (n // 2 for n in box.shape)
         centre = box[row : row + 1, col : col + 1]
-        clock = None if self.time is None or self.dated_only else self.time
+        clock = self.time if has_hour(self.time) else None
         day = self.day
         if day is None and clock is not None:
             day = bool(self.sun(centre)[0][0, 0] < 90)
         if day is None:
             return self
-        terra = clock is None or orbit.is_terra(clock, float(lonlat(centre)[0][0, 0]))
+        terra = clock is None or is_terra(clock, float(lonlat(centre)[0][0, 0]))
         return replace(self, day=day, ascending=day != terra)
 
-    @property
-    def dated_only(self) -> bool:
-        """The date is known, the hour is not."""
-        return self.time is not None and self.time == self.time.astype("datetime64[D]")
-
-    def sun(self, box: GeoBox) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def sun(self, box: GeoBox) -> tuple[Float64, Float64]:
         """Solar zenith and azimuth (degrees, (y, x)) at the overpass, by day also where only usual values are known."""
         lon, lat = lonlat(box)
-        if self.time is not None and not self.dated_only:
+        if self.time is not None and has_hour(self.time):
             return solar.sun_at(self.time, lon, lat)
         hour = VIEW_HOURS["terra", self.day is not False]
         if self.time is not None:
             return solar.sun_at_local_time(solar.declination(self.time), hour, lat)
         return solar.sun_at_local_time(np.copysign(USUAL_DECLINATION, lat), hour, lat)
 
-    def illumination(
-        self, east: NDArray[np.float32], north: NDArray[np.float32], box: GeoBox
-    ) -> NDArray[np.float32] | None:
-        """Cosine of incidence for a terrain gradient; None for a night view."""
+    def illumination(self, east: Float32, north: Float32, box: GeoBox) -> Float32 | None:
+        """Cosine of incidence (y, x) for a terrain gradient (dimensionless, (y, x)); None for a night view."""
         if self.day is False:
             return None
         zenith, azimuth = self.sun(box)
         return np.asarray(solar.illumination(east, north, zenith, azimuth), np.float32)
 
-    def context(self, box: GeoBox) -> dict[str, NDArray[np.float64] | float]:
+    def context(self, box: GeoBox) -> dict[str, Float64 | float]:
         """Day, track, season and sun for the network, as numbers or (y, x) maps; unknown ones are left out."""
-        out: dict[str, NDArray[np.float64] | float] = {} if self.day is None else {"day": float(self.day)}
+        out: dict[str, Float64 | float] = {} if self.day is None else {"day": float(self.day)}
         if self.time is None and self.ascending is None:
             return out
         _, lat = lonlat(box)
         if self.ascending is not None:
-            out["lean"] = orbit.lean(lat, ascending=self.ascending)
+            out["lean"] = lean(lat, ascending=self.ascending)
         if self.time is not None:
             year = self.time.astype("datetime64[Y]")
             phase = 2 * np.pi * float((self.time - year) / np.timedelta64(1, "D")) / 365.25

@@ -1,8 +1,7 @@
 """Where the sun stands, and how much of it a slope sees.
 
-Low-precision ephemeris of the Astronomical Almanac (Michalsky 1988), good to
-0.01 degree from 1950 to 2050; refraction is left out. Angles are in degrees,
-longitudes positive east, azimuths clockwise from true north. Numbers and arrays
+Low-precision ephemeris of the Astronomical Almanac (Michalsky 1988), good to 0.01 degree from 1950 to 2050; refraction
+is left out. Angles are in degrees, longitudes positive east, azimuths clockwise from true north. Numbers and arrays
 broadcast; NaN and NaT give NaN.
 """
 
@@ -47,8 +46,8 @@ def sun_at_local_time(tilt: ArrayLike, hours: ArrayLike, lat: ArrayLike) -> tupl
 
     Args:
         tilt: Declination of the sun, degrees.
-        hours: True local solar time, 12 = culmination. The view times of MODIS LST are
-            mean solar hours: add `equation_of_time`, or go by `solar_to_utc` and `sun_at`.
+        hours: True local solar time, 12 = culmination. The view times of MODIS LST are mean solar hours: add
+            `equation_of_time`, or go by `solar_to_utc` and `sun_at`.
         lat: Degrees north.
     """
     tilt, lat = np.radians(np.asarray(tilt, float)), np.radians(np.asarray(lat, float))
@@ -63,9 +62,8 @@ def sun_at_local_time(tilt: ArrayLike, hours: ArrayLike, lat: ArrayLike) -> tupl
 def solar_to_utc(date: ArrayLike, hours: ArrayLike, lon: ArrayLike) -> NDArray[Any]:
     """UTC time of a MODIS view, from the granule's date and the local solar view time.
 
-    The users' guide defines the local solar time as UTC plus longitude / 15 h, folded
-    into 0-24 h, and a daily tile holds the views of one UTC day; so the result is
-    folded into that day.
+    The users' guide defines the local solar time as UTC plus longitude / 15 h, folded into 0-24 h, and a daily tile
+    holds the views of one UTC day; so the result is folded into that day.
 
     Args:
         date: UTC date of the granule.
@@ -76,11 +74,9 @@ def solar_to_utc(date: ArrayLike, hours: ArrayLike, lon: ArrayLike) -> NDArray[A
         datetime64[s], NaT = missing; one value for numbers, an array for arrays.
     """
     utc = np.asarray(hours, float) - np.asarray(lon, float) / 15
-    seconds = np.where(np.isfinite(utc), np.round(np.nan_to_num(utc) * 3600) % 86400, np.nan)
+    seconds = (np.round(np.nan_to_num(utc) * 3600) % 86400).astype("timedelta64[s]")
     start = np.asarray(date, "datetime64[D]").astype("datetime64[s]")
-    with np.errstate(invalid="ignore"):
-        span = seconds.astype("timedelta64[s]")
-    time: NDArray[Any] = np.where(np.isnan(seconds), np.datetime64("NaT", "s"), start + span)[()]
+    time: NDArray[Any] = np.where(np.isfinite(utc), start + seconds, np.datetime64("NaT", "s"))[()]
     return time
 
 

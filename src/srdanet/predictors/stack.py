@@ -1,10 +1,8 @@
 """Bringing the auxiliary data to a step's target grid, window by window.
 
-Everything is counted in cells of the *root* grid, the grid of the LST that was
-given: a window is a pair of slices of root cells, a step's target grid has
-`factor` cells along each root cell, and an auxiliary grid has its own number.
-All are whole, so nothing is ever resampled: finer data is averaged, coarser data
-is carried (repeated) and marked so.
+Everything is counted in cells of the *root* grid, the grid of the LST that was given: a window is a pair of slices of
+root cells, a step's target grid has `factor` cells along each root cell, and an auxiliary grid has its own number. All
+are whole, so nothing is ever resampled: finer data is averaged, coarser data is carried (repeated) and marked so.
 """
 
 from __future__ import annotations
@@ -23,32 +21,12 @@ from srdanet.errors import ArgumentError, GridError
 from srdanet.grid import Nesting, cell_size, geobox_of, nesting, refine
 from srdanet.predictors import indices, land_cover, terrain
 from srdanet.predictors.overpass import Overpass
-from srdanet.variables import BANDS, BY_NAME, NO_CLASS, WEATHER
+from srdanet.variables import BANDS, BY_NAME, WEATHER
 
 CLASSES = tuple(f"land_cover_{group}" for group in land_cover.GROUPS)
-CHANNELS: tuple[str, ...] = (
-    *BANDS,
-    "ndvi",
-    "evi",
-    "ndwi",
-    "albedo",
-    "elevation",
-    "slope",
-    "illumination",
-    *CLASSES,
-)
+CHANNELS = (*BANDS, "ndvi", "evi", "ndwi", "albedo", "elevation", "slope", "illumination", *CLASSES)
 """What a model may be given on the target grid, in order."""
-CONTEXT: tuple[str, ...] = (
-    *WEATHER,
-    "day",
-    "lean",
-    "season_sin",
-    "season_cos",
-    "sun_elevation",
-    "cell",
-    "east",
-    "south",
-)
+CONTEXT = (*WEATHER, "day", "lean", "season_sin", "season_cos", "sun_elevation", "cell", "east", "south")
 """What a model may be given on the step's coarse grid, in order.
 
 `lean` is the direction of the track (radians) as it lies in the array, `cell` log2 of the coarse cell in km; `east` and
@@ -76,7 +54,7 @@ class Fields:
     """The predictors of one window at one step; NaN where missing."""
 
     channels: Float32
-    """(len(CHANNELS), y, x) on the target grid, in the units of `predictors.table`; classes as fractions."""
+    """(len(CHANNELS), y, x) on the target grid, in the units of `variables.BY_NAME`; classes as fractions."""
     context: Float32
     """(len(CONTEXT), y/2, x/2) on the step's coarse grid."""
     carried: Mask
@@ -100,22 +78,24 @@ class _Source:
 
     name: str
     data: xr.DataArray
-    factor: int
-    row: int
-    col: int
+    place: Nesting
+
+    @property
+    def factor(self) -> int:
+        return self.place.factor
 
     def read(self, rows: slice, cols: slice) -> Float32:
         """The variable on its own grid over a window of root cells; NaN outside its coverage and its range.
 
         The range is looked at here, before any averaging: a code for missing must not enter a mean.
         """
-        want = [(s.start * self.factor + o, s.stop * self.factor + o) for s, o in ((rows, self.row), (cols, self.col))]
+        f = self.factor
+        want = [(s.start * f + o, s.stop * f + o) for s, o in ((rows, self.place.row), (cols, self.place.col))]
         have = [(max(0, a), min(n, b)) for (a, b), n in zip(want, self.data.shape, strict=True)]
         out = np.full([b - a for a, b in want], np.nan, np.float32)
         if all(b > a for a, b in have):
-            part = self.data.isel(y=slice(*have[0]), x=slice(*have[1])).values
             inside = tuple(slice(a - w[0], b - w[0]) for (a, b), w in zip(have, want, strict=True))
-            out[inside] = part
+            out[inside] = self.data[slice(*have[0]), slice(*have[1])].values
         known = BY_NAME[self.name]
         out[(out < known.low) | (out > known.high)] = np.nan
         return out
@@ -135,7 +115,7 @@ class Stack:
 
     Args:
         root: Grid of the coarse LST.
-        auxiliary: Datasets on grids that nest in `root`, with variables named as in `predictors.table`; where
+        auxiliary: Datasets on grids that nest in `root`, with variables named as in `variables.BY_NAME`; where
             several hold the same one, the finest serves.
         overpass: Time of the view, for season and illumination.
         nestings: How each dataset nests in `root`, where the caller knows it; told from the coordinates otherwise.
@@ -163,15 +143,14 @@ class Stack:
     def _add(self, dataset: xr.Dataset, place: Nesting) -> None:
         for name in map(str, dataset.data_vars):
             if name not in BY_NAME:
-                todo = f"known: {', '.join(BY_NAME)}; rename it or drop it"
+                todo = f"Rename it to one of {', '.join(BY_NAME)}, or drop it."
                 raise ArgumentError(f"auxiliary variable {name!r} is unknown", todo=todo)
             data = dataset[name]
             if set(data.dims) != {"y", "x"}:
                 raise GridError(f"dimensions are {data.dims}, not (y, x)", where=f"auxiliary {name}")
             known = self._sources.get(name)
             if known is None or known.factor < place.factor:
-                source = _Source(name, data.transpose("y", "x"), place.factor, place.row, place.col)
-                self._sources[name] = source
+                self._sources[name] = _Source(name, data.transpose("y", "x"), place)
 
     @property
     def present(self) -> tuple[str, ...]:
@@ -181,11 +160,10 @@ class Stack:
     def read(self, rows: slice, cols: slice, factor: int) -> Fields:
         """The predictors of a window of root cells, for the step whose target has `factor` cells per root cell."""
         target = refine(self.root[rows, cols], factor)
-        terrain_names = {"elevation", "slope"}
         layers = {
             name: _on_target(source.read(rows, cols), source.factor, factor)
             for name, source in self._sources.items()
-            if name in CHANNELS and name not in terrain_names
+            if name in CHANNELS and name not in ("elevation", "slope")
         }
         layers |= self._land_cover(rows, cols, factor)
         # An illumination given ready made goes before the computed one, as all that is given does.
@@ -204,9 +182,7 @@ class Stack:
         source = self._sources.get("land_cover")
         if source is None:
             return {}
-        raw = source.read(rows, cols)
-        classes = np.where(np.isfinite(raw), raw, NO_CLASS).astype(np.uint8)
-        shares = land_cover.fractions(classes, 1)
+        shares = land_cover.fractions(source.read(rows, cols), 1)
         return {name: _on_target(share, source.factor, factor) for name, share in zip(CLASSES, shares, strict=True)}
 
     def _terrain(self, rows: slice, cols: slice, factor: int) -> dict[str, _Layer]:
@@ -230,10 +206,11 @@ class Stack:
         slope, aspect = (self._sources.get(name) for name in ("slope", "aspect"))
         if slope is None:
             return {}
-        out = {"slope": _on_target(slope.read(rows, cols), slope.factor, factor)}
+        steepness = slope.read(rows, cols)
+        out = {"slope": _on_target(steepness, slope.factor, factor)}
         if aspect is not None and slope.factor == aspect.factor:
             own = min(slope.factor, factor)
-            tilt, towards = np.tan(np.radians(slope.read(rows, cols))), np.radians(aspect.read(rows, cols))
+            tilt, towards = np.tan(np.radians(steepness)), np.radians(aspect.read(rows, cols))
             flat = tilt == 0
             # Aspect is where the slope descends; the gradient points uphill.
             east, north = (np.where(flat, 0, -tilt * f(towards)).astype(np.float32) for f in (np.sin, np.cos))

@@ -1,27 +1,23 @@
-"""Slope and aspect in true east and north, from elevation on any projected grid.
+"""Rise of the terrain towards true east and north, from elevation on any projected grid.
 
-A map's axes are not east and north. On the sinusoidal sphere (x = R l cos p,
-y = R p; l longitude from the central meridian, p latitude, radians) the chain rule
-along a parallel and along a meridian gives
+A map's axes are not east and north. On the sinusoidal sphere (x = R l cos p, y = R p; l longitude from the central
+meridian, p latitude, radians) the chain rule along a parallel and along a meridian gives
 
     dz/dE = dz/dx        dz/dN = dz/dy - l sin(p) dz/dx
 
-which turns aspects by tens of degrees at the rim. Other projections differ by
-the convergence of their meridians and their scale, which PROJ knows.
+which turns aspects by tens of degrees at the rim. Other projections differ by the convergence of their meridians and
+their scale, which PROJ knows.
 """
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 from odc.geo.crs import CRS
 from odc.geo.geobox import GeoBox
 from pyproj import Proj
 from scipy.ndimage import map_coordinates
 
-from srdanet.arrays import Floats
+from srdanet.arrays import Float64, Floats
 from srdanet.errors import GridError
 from srdanet.grid import SINUSOIDAL, SPHERE_RADIUS, cell_size, same_crs
 
@@ -32,81 +28,52 @@ _NODES = 9
 def gradient(elevation: Floats, geobox: GeoBox) -> tuple[Floats, Floats]:
     """Rise of the terrain towards true east and true north.
 
-    Horn's 3 x 3 weights (1981). Beside the edge and beside missing cells the
-    differences are one-sided, or the row or column without one is left out.
+    Horn's 3 x 3 weights (1981). Beside the edge and beside missing cells the differences are one-sided, or the row or
+    column without one is left out.
 
     Args:
         elevation: (y, x) m, NaN = missing.
         geobox: Its grid: projected, north up, square cells.
 
     Returns:
-        (dz/dE, dz/dN), each (y, x), dimensionless; NaN where the cell is missing or
-        has no neighbour along an axis; float64 for float64, else float32.
+        (dz/dE, dz/dN), each (y, x), dimensionless; NaN where the cell is missing or has no neighbour along an axis;
+        float64 for float64, else float32.
 
     Raises:
         GridError: when the shapes differ, or the grid is rotated, without CRS or in degrees.
     """
     elevation = np.asarray(elevation)
     if elevation.shape != tuple(geobox.shape):
-        raise GridError(f"elevation is {elevation.shape}, its grid {tuple(geobox.shape)}", where="gradient")
+        raise GridError(f"elevation {elevation.shape} is not of its grid's shape {tuple(geobox.shape)}")
     if geobox.crs is None or not geobox.crs.projected:
-        raise GridError("slopes need a grid in metres", where=geobox.crs, todo="reproject the elevation first")
+        raise GridError("the grid is not in metres", where=geobox.crs, todo="Reproject the elevation first.")
     if elevation.dtype != np.float64:
         elevation = elevation.astype(np.float32, copy=False)
     side = cell_size(geobox)
-    dz_dx = _horn(elevation, 1) / elevation.dtype.type(side)
-    dz_dy = _horn(elevation, 0) / elevation.dtype.type(-side)
+    dz_dx = _horn(elevation) / elevation.dtype.type(side)
+    dz_dy = _horn(elevation.T).T / elevation.dtype.type(-side)
     if same_crs(geobox.crs, SINUSOIDAL):
         return dz_dx, dz_dy - _shear(geobox).astype(elevation.dtype) * dz_dx
     east_x, east_y, north_x, north_y = (part.astype(elevation.dtype) for part in _axes(geobox, geobox.crs))
     return east_x * dz_dx + east_y * dz_dy, north_x * dz_dx + north_y * dz_dy
 
 
-def slope_aspect(elevation: Floats, geobox: GeoBox) -> tuple[Floats, Floats]:
-    """Steepness and the direction of steepest descent.
-
-    Args:
-        elevation: (y, x) m, NaN = missing.
-        geobox: Its grid: projected, north up, square cells.
-
-    Returns:
-        (slope, aspect), each (y, x) degrees: slope 0-90, aspect 0-360 clockwise from
-        true north and NaN where flat; both NaN where missing.
-
-    Raises:
-        GridError: as `gradient`.
-    """
-    east, north = gradient(elevation, geobox)
-    rise = np.hypot(east, north)
-    aspect = np.degrees(np.arctan2(-east, -north)) % 360
-    return np.degrees(np.arctan(rise)), np.where(rise > 0, aspect, np.asarray(np.nan, rise.dtype))
-
-
-def _horn(values: Floats, axis: int) -> Floats:
-    """Difference per cell along `axis`, weighted 1-2-1 across it; NaN-aware."""
-    padded = np.pad(values, 1, constant_values=np.nan)
-    along, across = (0, 1) if axis == 0 else (1, 0)
-    steps = np.diff(padded, axis=along)
-    back, ahead = _part(steps, along, 0, -1), _part(steps, along, 1, None)
+def _horn(values: Floats) -> Floats:
+    """Difference per cell along the rows, weighted 1-2-1 across them; NaN-aware."""
+    steps = np.diff(np.pad(values, 1, constant_values=np.nan), axis=1)
+    back, ahead = steps[:, :-1], steps[:, 1:]
     step = (back + ahead) / 2
     np.copyto(step, np.where(np.isfinite(back), back, ahead), where=~np.isfinite(step))
     known = np.isfinite(step)
     step[~known] = 0
-    total, weights = (
-        _part(part, across, 0, -2) + 2 * _part(part, across, 1, -1) + _part(part, across, 2, None)
-        for part in (step, known.astype(np.int8))
-    )
+    total, weights = (part[:-2] + 2 * part[1:-1] + part[2:] for part in (step, known.astype(np.int8)))
     with np.errstate(invalid="ignore", divide="ignore"):
         mean: Floats = total / weights.astype(values.dtype)
     mean[~np.isfinite(values)] = np.nan
     return mean
 
 
-def _part(values: NDArray[Any], axis: int, start: int, stop: int | None) -> NDArray[Any]:
-    return values[(slice(None),) * axis + (slice(start, stop),)]
-
-
-def _shear(geobox: GeoBox) -> NDArray[np.float64]:
+def _shear(geobox: GeoBox) -> Float64:
     """L sin(p) of every cell of a sinusoidal grid, (y, x)."""
     height, width = geobox.shape
     a = geobox.affine
@@ -115,7 +82,7 @@ def _shear(geobox: GeoBox) -> NDArray[np.float64]:
     return np.asarray(np.tan(latitude)[:, None] * (x / SPHERE_RADIUS)[None, :])
 
 
-def _axes(geobox: GeoBox, crs: CRS) -> tuple[NDArray[np.float64], ...]:
+def _axes(geobox: GeoBox, crs: CRS) -> tuple[Float64, ...]:
     """Map metres along x and y per ground metre to the east, then to the north, each (y, x)."""
     height, width = geobox.shape
     rows, cols = (np.linspace(0, n, _NODES) for n in (height, width))

@@ -5,18 +5,19 @@ from __future__ import annotations
 import datetime as dt
 import math
 import os
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 
-from srdanet.arrays import Mask
+from srdanet.arrays import Mask, Progress
 from srdanet.errors import ArgumentError, GridError, SceneError
 from srdanet.grid import (
     METRES_PER_DEGREE,
@@ -41,18 +42,16 @@ from srdanet.readers.checksum import digest
 from srdanet.readers.elevation import open_elevation
 from srdanet.readers.era5 import open_era5
 from srdanet.readers.granule import Granule, open_granule
-from srdanet.readers.meteorology import at_overpass
+from srdanet.readers.meteorology import at_overpass, open_stations
 from srdanet.readers.quality import Screening
 from srdanet.readers.rasters import open_raster, suggest_grid
 from srdanet.readers.resampling import to_grid
-from srdanet.readers.stations_weather import open_stations
 from srdanet.scene import Scene
 from srdanet.variables import BANDS, LST_VARIABLES, NO_CLASS
 
 DIFFUSE = 0.2
-"""Share of diffuse light in the blue-sky albedo. LST exists under clear sky only, where the share is about
-0.1 to 0.3 (Lewis and Barnsley 1994 give the mixing rule); white- and black-sky shortwave albedo differ by about
-0.02, so that an error of 0.1 in the share means about 0.002 in albedo."""
+"""Share of diffuse light in the blue-sky albedo: about 0.1 to 0.3 under the clear sky of an LST (Lewis and Barnsley
+1994 give the mixing rule). White- and black-sky albedo differ by about 0.02: 0.1 in the share means 0.002 in albedo."""
 FINEST = 4
 """Fine cells along a coarse cell: rasters finer than that are averaged (1 km to 250 m)."""
 _NEARLY = 0.75
@@ -78,7 +77,7 @@ def prepare(
     *,
     screening: Screening | None = None,
     diffuse: float = DIFFUSE,
-    progress: Callable[[str], None] | None = None,
+    progress: Progress | None = None,
     **choice: Any,
 ) -> Scene:
     """Make a scene from files.
@@ -88,7 +87,7 @@ def prepare(
         screening: Which quality is kept; None for the defaults (LST errors up to 2 K, no cloud, shadow or cell
             next to a cloud in reflectance, band qualities usable, albedo from full and magnitude inversions).
         diffuse: Share of diffuse light in the albedo, 0 to 1.
-        progress: Called with what is read next, one line each.
+        progress: Called with what is read and of which file, 0 of 1 before and 1 of 1 after.
         choice: `tile`, `date`, `day`, `platform`, `time` of `plan`, where files are given.
 
     Returns:
@@ -104,19 +103,18 @@ def prepare(
     if not isinstance(what, Plan):
         what = make_plan(what, **choice)
     elif choice:
-        raise ArgumentError(f"{', '.join(choice)} belong in the plan", todo="Give them when making the plan.")
+        raise ArgumentError(f"{', '.join(choice)} cannot be given with a plan", todo="Give them when making the plan.")
     if not 0 <= diffuse <= 1:
         raise ArgumentError(f"diffuse {diffuse} is not a share", todo="Use 0 to 1.")
     screening = screening or Screening()
-    tell = progress or (lambda _: None)
-    lst = _read_lst(what, screening, tell)
+    lst = _read_lst(what, screening, progress)
     coarse = xr.Dataset(dict(lst.arrays))
     box = geobox_of(coarse)
     times = _view_times(what, coarse, box)
-    images = [*_read_rasters(what, box, tell), *_read_granules(what, box, screening, diffuse, tell)]
-    elevation, beside = _read_elevation(what, box, tell)
+    images = [*_read_rasters(what, box, progress), *_read_granules(what, box, screening, diffuse, progress)]
+    elevation, beside = _read_elevation(what, box, progress)
     images += elevation
-    images += _read_weather(what, box, times, {name for image in images for name in image.arrays}, tell)
+    images += _read_weather(what, box, times, {name for image in images for name in image.arrays}, progress)
     auxiliary = {name: array.rename(name) for image in images for name, array in image.arrays.items()}
     doubts = false_ndwi(auxiliary)
     provenance = {
@@ -130,7 +128,10 @@ def prepare(
         "left_out": [[Path(path).name, reason] for path, reason in (*what.ignored, *beside, *doubts.items())],
     }
     kept = {name: array for name, array in auxiliary.items() if name not in doubts}
-    return Scene.from_arrays(coarse, kept, time=_scene_time(what, times, coarse), day=what.day, provenance=provenance)
+    # The median over cells with LST; without any hour, midnight of the date.
+    date = None if what.date is None else np.datetime64(what.date)
+    time = date if times is None else _median(times[np.isfinite(coarse["lst"].values)])
+    return Scene.from_arrays(coarse, kept, time=time, day=what.day, provenance=provenance)
 
 
 def root_grid(plan: Plan) -> tuple[GeoBox, Tile | None]:
@@ -139,9 +140,7 @@ def root_grid(plan: Plan) -> tuple[GeoBox, Tile | None]:
     Raises:
         ArgumentError: when the plan has no LST.
     """
-    source = plan.source("lst")
-    if source is None:
-        raise ArgumentError("the plan has no land surface temperature", todo="Give LST files.")
+    source = _lst_source(plan)
     if source.spec is None:
         if plan.tile is None:
             raise ArgumentError("the plan has no tile", todo="Name it, such as h18v04.")
@@ -150,25 +149,30 @@ def root_grid(plan: Plan) -> tuple[GeoBox, Tile | None]:
     return box, tile_of(box)
 
 
+def _lst_source(plan: Plan) -> Source:
+    source = plan.source("lst")
+    if source is None:
+        raise ArgumentError("the plan has no land surface temperature", todo="Give LST files.")
+    return source
+
+
 # LST and the time of its view.
 
 
-def _read_lst(plan: Plan, screening: Screening, tell: Callable[[str], None]) -> Reading:
+def _read_lst(plan: Plan, screening: Screening, progress: Progress | None) -> Reading:
     """The LST and what belongs to it: (y, x) on the coarse grid, any of `LST_VARIABLES`."""
-    source = plan.source("lst")
-    if source is None:
-        raise ArgumentError("the plan has no land surface temperature")
-    name = Path(source.paths[0]).name
-    tell(f"LST from {name}")
-    if source.spec is None:
-        reading = _lst_of_granule(source, screening)
-    else:
-        others = [s for s in plan.sources if s.spec is not None and s.spec.name in LST_VARIABLES and s is not source]
-        reading = _lst_of_rasters(source, others, screening)
+    source = _lst_source(plan)
+    others = [s for s in plan.sources if s.spec is not None and s.spec.name in LST_VARIABLES and s is not source]
+    with _step(progress, source):
+        if source.spec is None:
+            reading = _lst_of_granule(source, screening)
+        else:
+            reading = _lst_of_rasters(source, others, screening)
     if not np.isfinite(reading.arrays["lst"].values).any():
         dropped = (reading.records[0].dropped or {}).get("lst_error", 0)
         what = f"no {'day' if plan.day else 'night'} LST is left ({dropped} cells were dropped by their error class)"
-        raise SceneError(what, where=name, todo="Choose another date, the other overpass, or a larger lst_error_max.")
+        todo = "Choose another date, the other overpass, or a larger lst_error_max."
+        raise SceneError(what, where=Path(source.paths[0]).name, todo=todo)
     return reading
 
 
@@ -176,11 +180,10 @@ def _lst_of_granule(source: Source, screening: Screening) -> Reading:
     """`lst` (K), `lst_error` (K; inf above 3 K, NaN where not produced), `view_angle`, `view_time` and `qc`."""
     granule = open_granule(source.paths[0], source.layers)
     stored, qc, view_time, view_angle = (granule.layers[name] for name in source.layers)
-    keep = screening.keep_lst(qc.values)
-    lst = _keep(stored, keep)
+    lst, dropped = _screen(stored, screening.keep_lst(qc.values))
     error = lst.copy(data=quality.lst_error(qc.values)).drop_attrs()
     arrays = {"lst": lst, "lst_error": error, "view_angle": view_angle, "view_time": view_time, "qc": qc}
-    return Reading(arrays, (_granule_record(source, granule, {"lst": lst}, {"lst_error": _dropped(stored, keep)}),))
+    return Reading(arrays, (_record(source, {"lst": lst}, granule, dropped={"lst_error": dropped}),))
 
 
 def _lst_of_rasters(source: Source, others: Sequence[Source], screening: Screening) -> Reading:
@@ -192,22 +195,20 @@ def _lst_of_rasters(source: Source, others: Sequence[Source], screening: Screeni
     """
     lst = _open(source, source.date)
     box, own = _coarse_grid(lst)
-    how = "as it is"
+    how: Literal["as it is", "nearest", "mean"] = "as it is"
     if not own:
         how = "nearest" if same_crs(box.crs, SINUSOIDAL) else "mean"
-        lst = to_grid(lst, box, "nearest" if how == "nearest" else "mean")
+        lst = to_grid(lst, box, how)
     lst = lst.assign_coords(coordinates(box))
     arrays = {other.layers[0]: to_grid(_open(other, source.date), box, "nearest") for other in others}
-    records = [_raster_record(other, {name: arrays[name] for name in other.layers}) for other in others]
+    records = [_record(other, {name: arrays[name] for name in other.layers}) for other in others]
     dropped = {}
     if "qc" in arrays:
         qc = arrays["qc"].copy(data=_quality_words(arrays["qc"].values))
-        keep = screening.keep_lst(qc.values)
-        dropped["lst_error"] = _dropped(lst, keep)
-        lst = _keep(lst, keep)
+        lst, dropped["lst_error"] = _screen(lst, screening.keep_lst(qc.values))
         error = lst.copy(data=quality.lst_error(qc.values)).drop_attrs()
         arrays = {"lst_error": error, **arrays, "qc": qc}
-    record = _raster_record(source, {"lst": lst}, regridded=how, dropped=dropped)
+    record = _record(source, {"lst": lst}, regridded=how, dropped=dropped)
     return Reading({"lst": lst, **arrays}, (record, *records))
 
 
@@ -241,13 +242,6 @@ def _view_times(plan: Plan, coarse: xr.Dataset, box: GeoBox) -> Times | None:
     return None if plan.time is None else np.full(box.shape, plan.time)
 
 
-def _scene_time(plan: Plan, times: Times | None, coarse: xr.Dataset) -> np.datetime64 | None:
-    """The scene's time: median over cells with LST; without any hour, midnight of the date; else None."""
-    if times is not None:
-        return _median(times[np.isfinite(coarse["lst"].values)])
-    return None if plan.date is None else np.datetime64(plan.date)
-
-
 def _median(times: Times) -> np.datetime64:
     middle: np.datetime64 = np.sort(times, axis=None)[times.size // 2]
     return middle
@@ -256,48 +250,44 @@ def _median(times: Times) -> np.datetime64:
 # Plain rasters, and granules of reflectance, albedo and land cover.
 
 
-def _read_rasters(plan: Plan, box: GeoBox, tell: Callable[[str], None]) -> Iterator[Reading]:
+def _read_rasters(plan: Plan, box: GeoBox, progress: Progress | None) -> Iterator[Reading]:
     """Auxiliary plain rasters, each on a grid that nests in the LST's."""
     for source in plan.sources:
         if source.spec is not None and source.spec.name not in LST_VARIABLES:
-            tell(f"{source.spec.name} from {Path(source.paths[0]).name}")
-            image, how = nest(_open(source, plan.date), box)
-            arrays = {source.spec.name: image}
-            yield Reading(arrays, (_raster_record(source, arrays, regridded=how),))
+            with _step(progress, source):
+                image, how = nest(_open(source, plan.date), box)
+                arrays = {source.spec.name: image}
+                yield Reading(arrays, (_record(source, arrays, regridded=how),))
 
 
 def _read_granules(
-    plan: Plan, box: GeoBox, screening: Screening, diffuse: float, tell: Callable[[str], None]
+    plan: Plan, box: GeoBox, screening: Screening, diffuse: float, progress: Progress | None
 ) -> Iterator[Reading]:
     """Reflectance, albedo and land cover, each on a grid that nests in the LST's.
 
     Reflectance of 500 m (MOD09GA) and 250 m (MOD09GQ) is screened by the former's 1 km state: a word stands for all
     cells within its own. It screens the 250 m bands only when both are of one platform, since clouds move.
     """
-    readings = []
-    coarse, fine = plan.source("reflectance_500m"), plan.source("reflectance_250m")
     state: xr.DataArray | None = None
-    for source in (coarse, fine):
+    coarse = plan.source("reflectance_500m")
+    for role in ("reflectance_500m", "reflectance_250m", "albedo", "land_cover"):
+        source = plan.source(role)
         if source is None:
             continue
-        tell(f"reflectance from {Path(source.paths[0]).name}")
-        granule = open_granule(source.paths[0], source.layers)
-        if source is coarse:
-            state = granule.layers["state"]
-        elif coarse is not None and source.product[:3] != coarse.product[:3]:
-            state = None
-        readings.append(_bands(source, granule, state, screening))
-    albedo, land_cover = plan.source("albedo"), plan.source("land_cover")
-    if albedo is not None:
-        tell(f"albedo from {Path(albedo.paths[0]).name}")
-        readings.append(_read_albedo(albedo, screening, diffuse))
-    if land_cover is not None:
-        tell(f"land cover from {Path(land_cover.paths[0]).name}")
-        granule = open_granule(land_cover.paths[0], land_cover.layers)
-        readings.append(Reading(granule.layers, (_granule_record(land_cover, granule, granule.layers, {}),)))
-    for reading in readings:
-        arrays = {name: nest(array.rename(name), box)[0] for name, array in reading.arrays.items()}
-        yield Reading(arrays, reading.records)
+        with _step(progress, source):
+            granule = open_granule(source.paths[0], source.layers)
+            if role == "land_cover":
+                reading = Reading(granule.layers, (_record(source, granule.layers, granule, dropped={}),))
+            elif role == "albedo":
+                reading = _albedo(source, granule, screening, diffuse)
+            else:
+                if source is coarse:
+                    state = granule.layers["state"]
+                elif coarse is not None and source.product[:3] != coarse.product[:3]:
+                    state = None
+                reading = _bands(source, granule, state, screening)
+            nested = {name: nest(array.rename(name), box)[0] for name, array in reading.arrays.items()}
+            yield Reading(nested, reading.records)
 
 
 def nest(image: xr.DataArray, coarse: GeoBox) -> tuple[xr.DataArray, str]:
@@ -343,7 +333,7 @@ def _open(source: Source, date: dt.date | None) -> xr.DataArray:
     """A plain raster; of a NetCDF stack over time the image of `date`."""
     spec = source.spec
     if spec is None:
-        raise ArgumentError(f"{source.role} is not a plain raster", where=source.paths[0])
+        raise ArgumentError("is not a plain raster", where=source.paths[0], todo="Give it as NAME=FILE.")
     netcdf = Path(spec.path).suffix.lower() in (".nc", ".nc4", ".cdf")
     band: int | str | None = int(spec.band) if spec.band and spec.band.isdigit() else spec.band
     return open_raster(
@@ -368,26 +358,23 @@ def _bands(source: Source, granule: Granule, state: xr.DataArray | None, screeni
     for name in (layer for layer in source.layers if layer in BANDS):
         band = granule.layers[name]
         if clear is not None:
-            dropped[f"{name}: cloud, shadow or other state"] = _dropped(band, clear)
-            band = _keep(band, clear)
+            band, dropped[f"{name}: cloud, shadow or other state"] = _screen(band, clear)
         good = screening.keep_band(qc.values, BANDS.index(name) + 1, table)
-        dropped[f"{name}: band quality"] = _dropped(band, good)
-        arrays[name] = _keep(band, good)
+        arrays[name], dropped[f"{name}: band quality"] = _screen(band, good)
     unscreened = {} if clear is not None else {"assumed": "no state words of this platform: clouds are not screened"}
-    return Reading(arrays, (_granule_record(source, granule, arrays, dropped, **unscreened),))
+    return Reading(arrays, (_record(source, arrays, granule, dropped=dropped, **unscreened),))
 
 
-def _read_albedo(source: Source, screening: Screening, diffuse: float) -> Reading:
+def _albedo(source: Source, granule: Granule, screening: Screening, diffuse: float) -> Reading:
     """Blue-sky shortwave albedo `(1 - diffuse) · black-sky + diffuse · white-sky`; where one is missing, the other."""
-    granule = open_granule(source.paths[0], source.layers)
     white, black = granule.layers["albedo_wsa"].values, granule.layers["albedo_bsa"]
     mixed = (1 - np.float32(diffuse)) * black.values + np.float32(diffuse) * white
     known = np.where(np.isfinite(mixed), mixed, np.where(np.isfinite(white), white, black.values))
     attrs = {"source": black.attrs.get("source", ""), "comment": f"blue-sky albedo, {diffuse:g} of the light diffuse"}
     albedo = xr.DataArray(known, black.coords, black.dims, "albedo", attrs)
-    keep = screening.keep_albedo(granule.layers["albedo_quality"].values)
-    arrays = {"albedo": _keep(albedo, keep)}
-    return Reading(arrays, (_granule_record(source, granule, arrays, {"quality": _dropped(albedo, keep)}),))
+    kept, dropped = _screen(albedo, screening.keep_albedo(granule.layers["albedo_quality"].values))
+    arrays = {"albedo": kept}
+    return Reading(arrays, (_record(source, arrays, granule, dropped={"quality": dropped}),))
 
 
 def refine_mask(mask: Mask, coarse: GeoBox, fine: GeoBox) -> Mask:
@@ -409,9 +396,7 @@ def refine_mask(mask: Mask, coarse: GeoBox, fine: GeoBox) -> Mask:
 # Elevation, weather, and what is doubtful.
 
 
-def _read_elevation(
-    plan: Plan, box: GeoBox, tell: Callable[[str], None]
-) -> tuple[list[Reading], list[tuple[str, str]]]:
+def _read_elevation(plan: Plan, box: GeoBox, progress: Progress | None) -> tuple[list[Reading], list[tuple[str, str]]]:
     """Height on the 250 m grid from all files that touch it, and the files that do not, with the reason."""
     source = plan.source("elevation")
     if source is None:
@@ -422,33 +407,32 @@ def _read_elevation(
     beside = [(file.path, "does not touch the LST grid") for file in source.files if file not in here]
     if not here:
         return [], beside
-    tell(f"elevation from {len(here)} files")
     used = source.model_copy(update={"files": here})
-    arrays = {"elevation": open_elevation([file.heights or file.path for file in here], target)}
-    return [Reading(arrays, (_raster_record(used, arrays),))], beside
+    with _step(progress, used):
+        arrays = {"elevation": open_elevation([file.heights or file.path for file in here], target)}
+        return [Reading(arrays, (_record(used, arrays),))], beside
 
 
 def _read_weather(
-    plan: Plan, box: GeoBox, times: Times | None, given: Collection[str], tell: Callable[[str], None]
-) -> list[Reading]:
+    plan: Plan, box: GeoBox, times: Times | None, given: Collection[str], progress: Progress | None
+) -> Iterator[Reading]:
     """ERA5, then stations, at the overpass on the coarse grid: what is not given yet, from the first that has it."""
-    readings: list[Reading] = []
+    known = set(given)
     for source in (plan.source("meteorology"), plan.source("stations")):
         if source is None or times is None:
             continue
-        tell(f"weather from {source.product}")
-        if source.role == "stations":
-            opened = [open_stations(path) for path in source.paths]
-        else:
-            opened = [open_era5(source.paths, around=box, time=times)]
-        parts = [at_overpass(weather, box, times) for weather in opened]
-        known = {*given, *(name for reading in readings for name in reading.arrays)}
-        arrays: dict[str, xr.DataArray] = {}
-        for part in parts:
-            arrays |= {str(n): a for n, a in part.data_vars.items() if str(n) not in (*known, *arrays)}
-        assumed = "; ".join(parts[0].attrs.get("assumed", []))
-        readings.append(Reading(arrays, (_raster_record(source, arrays, layers=tuple(arrays), assumed=assumed),)))
-    return readings
+        with _step(progress, source):
+            if source.role == "stations":
+                opened = [open_stations(path) for path in source.paths]
+            else:
+                opened = [open_era5(source.paths, around=box, time=times)]
+            parts = [at_overpass(weather, box, times) for weather in opened]
+            arrays: dict[str, xr.DataArray] = {}
+            for part in parts:
+                arrays |= {str(n): a for n, a in part.data_vars.items() if str(n) not in known | arrays.keys()}
+            known |= arrays.keys()
+            assumed = "; ".join(parts[0].attrs.get("assumed", []))
+            yield Reading(arrays, (_record(source, arrays, layers=tuple(arrays), assumed=assumed),))
 
 
 def false_ndwi(auxiliary: Mapping[str, xr.DataArray]) -> dict[str, str]:
@@ -468,49 +452,49 @@ def false_ndwi(auxiliary: Mapping[str, xr.DataArray]) -> dict[str, str]:
     return {"ndwi": reason} if r < _NOT_GAO else {}
 
 
-# Screening and records.
+# Screening, records and progress.
 
 
-def _keep(array: xr.DataArray, keep: Mask) -> xr.DataArray:
-    """The same array with NaN where it is not to be kept."""
+def _screen(array: xr.DataArray, keep: Mask) -> tuple[xr.DataArray, int]:
+    """The same array with NaN where it is not to be kept, and how many known cells that removes."""
     values = array.values
-    return array.copy(data=np.where(keep, values, np.asarray(np.nan, values.dtype)))
+    kept = array.copy(data=np.where(keep, values, np.asarray(np.nan, values.dtype)))
+    return kept, int((np.isfinite(values) & ~keep).sum())
 
 
-def _dropped(array: xr.DataArray, keep: Mask) -> int:
-    """How many known cells `_keep` removes."""
-    return int((np.isfinite(array.values) & ~keep).sum())
+def _record(
+    source: Source, arrays: Mapping[str, xr.DataArray], granule: Granule | None = None, **more: Any
+) -> InputRecord:
+    """What was read of a source: a granule, or a raster, elevation or weather, which may be several files."""
+    known: dict[str, Any] = {name: getattr(source, name) for name in ("role", "product", "date", "layers", "note")}
+    known["valid"] = {name: _valid_share(array.values) for name, array in arrays.items()}
+    if granule is not None:
+        known |= {"file": granule.name, "sha256": granule.sha256}
+        known |= {"collection": granule.collection, "distance": source.distance}
+    else:
+        known["file"] = tuple(Path(path).name for path in source.paths)
+        known["sha256"] = tuple(digest(Path(path)) for path in source.paths)
+        assumed = next(iter(arrays.values())).attrs.get("assumed", []) if arrays else []
+        known["assumed"] = "; ".join(assumed) if isinstance(assumed, list) else str(assumed)
+    return InputRecord(**known | more)
 
 
-def _valid_share(array: xr.DataArray) -> float:
-    """Share of cells that hold a value."""
-    values = array.values
+def _valid_share(values: NDArray[Any]) -> float:
     valid = values != NO_CLASS if values.dtype.kind in "iu" else np.isfinite(values)
     return round(float(valid.mean()), 6)
 
 
-def _granule_record(
-    source: Source, granule: Granule, arrays: Mapping[str, xr.DataArray], dropped: Mapping[str, int], **more: str
-) -> InputRecord:
-    known = {"collection": granule.collection, "distance": source.distance, "dropped": dropped}
-    return _record(source, arrays, file=granule.name, sha256=granule.sha256, **known, **more)
-
-
-def _raster_record(source: Source, arrays: Mapping[str, xr.DataArray], **more: Any) -> InputRecord:
-    """Of a plain raster, elevation or weather, which may be several files."""
-    assumed = next(iter(arrays.values())).attrs.get("assumed", []) if arrays else []
-    known = {
-        "file": tuple(Path(path).name for path in source.paths),
-        "sha256": tuple(digest(Path(path)) for path in source.paths),
-        "assumed": "; ".join(assumed) if isinstance(assumed, list) else str(assumed),
-    }
-    return _record(source, arrays, **{**known, **more})
-
-
-def _record(source: Source, arrays: Mapping[str, xr.DataArray], **more: Any) -> InputRecord:
-    known = {name: getattr(source, name) for name in ("role", "product", "date", "layers", "note")}
-    valid = {name: _valid_share(array) for name, array in arrays.items()}
-    return InputRecord(**{**known, "valid": valid, **more})
+@contextmanager
+def _step(progress: Progress | None, source: Source) -> Iterator[None]:
+    """Tells that a source is read, and that it has been."""
+    names = [Path(path).name for path in source.paths]
+    role = source.role.removeprefix("raster:").replace("_", " ")
+    what = f"{role} from {names[0] if len(names) == 1 else f'{len(names)} files'}"
+    if progress is not None:
+        progress(what, 0, 1)
+    yield
+    if progress is not None:
+        progress(what, 1, 1)
 
 
 def _thresholds(screening: Screening) -> dict[str, Any]:

@@ -241,9 +241,13 @@ def choose(
 ) -> Plan:
     """Same as `plan`, from what a survey returns; opens nothing."""
     tile = Tile.parse(tile) if isinstance(tile, str) else tile
-    date = _parse_date(date)
+    if isinstance(date, str):
+        try:
+            date = dt.date.fromisoformat(date)
+        except ValueError as error:
+            raise ArgumentError(f"{date!r} is not a date", todo="Write it like 2020-07-15.") from error
     if platform not in (None, "terra", "aqua"):
-        raise ArgumentError(f"platform {platform!r} is not known", todo="Use terra or aqua.")
+        raise ArgumentError(f"platform {platform!r} is not terra or aqua", todo="Use one of them.")
     when = None if time is None else parse_utc(time)
     rasters = _rasters(files)
     lst = rasters.get("lst")
@@ -252,6 +256,10 @@ def choose(
     else:
         tile, date, platform = _view_of_granules(files, tile, date, platform)
         when = None
+    overpass = when
+    if overpass is None and tile is not None and date is not None and platform is not None:
+        longitude = lonlat(tile.geobox(Level.KM1)[600:601, 600:601])[0].item()
+        overpass = parse_utc(solar_to_utc(np.datetime64(date), VIEW_HOURS[platform, day], longitude))
     tiles = {file.tile for file in files if file.kind == "granule" and file.product not in ROLES[0].products}
     wanted = _Wanted(
         date,
@@ -260,7 +268,7 @@ def choose(
         given=frozenset(rasters),
         tile=tile or (tiles.pop() if len(tiles) == 1 else None),
         ground=None if tile is None else bounds_of(tile.geobox(Level.KM1)),
-        overpass=_usual_overpass(tile, date, day, platform) if when is None else when,
+        overpass=overpass,
     )
     chosen = {role.name: _chosen(role, files, wanted) for role in ROLES}
     sources = [
@@ -292,16 +300,6 @@ class _Wanted:
     def prefers(self, product: str) -> bool:
         """Whether a product is of the platform that comes first, or of both."""
         return not product.startswith("MOD" if self.platform == "aqua" else "MYD")
-
-
-def _usual_overpass(
-    tile: Tile | None, date: dt.date | None, day: bool, platform: Platform | None
-) -> np.datetime64 | None:
-    """UTC at the middle of the tile."""
-    if tile is None or date is None or platform is None:
-        return None
-    middle = tile.geobox(Level.KM1)[600:601, 600:601]
-    return parse_utc(solar_to_utc(np.datetime64(date), VIEW_HOURS[platform, day], lonlat(middle)[0].item()))
 
 
 def _rasters(files: Sequence[InputFile]) -> dict[str, InputFile]:
@@ -363,25 +361,19 @@ def _misfit(file: InputFile, wanted: _Wanted) -> str:
         return file.reason
     if role is not None and role.name in wanted.given:
         return f"{'LST' if role.name == 'lst' else role.name.replace('_', ' ')} is given as a raster"
-    return _misfit_of_granule(file, role, wanted) if file.kind == "granule" else _misfit_of_cover(file, wanted)
-
-
-def _misfit_of_granule(file: InputFile, role: Role | None, wanted: _Wanted) -> str:
-    if wanted.tile is None:
-        return "of several tiles; name the one you want"
-    if wanted.date is None:
-        return "the date of the LST is not known; give it"
-    if file.tile != wanted.tile:
-        return "another tile"
-    if role is None:
-        return "a product that scenes do not use"
-    if role.window is not None and abs(_distance(role, file, wanted)) > role.window:
-        return f"more than {role.window} days away" if role.window else "another date"
-    return ""
-
-
-def _misfit_of_cover(file: InputFile, wanted: _Wanted) -> str:
-    """For elevation and weather, which must cover the place and, where they have one, the time."""
+    if file.kind == "granule":
+        if wanted.tile is None:
+            return "of several tiles; name the one you want"
+        if wanted.date is None:
+            return "the date of the LST is not known; give it"
+        if file.tile != wanted.tile:
+            return "another tile"
+        if role is None:
+            return "a product that scenes do not use"
+        if role.window is not None and abs(_distance(role, file, wanted)) > role.window:
+            return f"more than {role.window} days away" if role.window else "another date"
+        return ""
+    # Elevation and weather must cover the place and, where they have one, the time.
     outside = wanted.ground is not None and file.bounds is not None and not touch(file.bounds, wanted.ground)
     if file.kind == "elevation":
         return "does not touch the tile" if outside else ""
@@ -452,12 +444,3 @@ def _source(role: Role, chosen: Mapping[str, tuple[InputFile, ...]], wanted: _Wa
     if role.window is None and distance and file.date and wanted.date:
         note = f"of {file.date.year}, not {wanted.date.year}"
     return Source(role=role.name, files=files, layers=layers, date=file.date, distance=distance, note=note)
-
-
-def _parse_date(date: dt.date | str | None) -> dt.date | None:
-    if not isinstance(date, str):
-        return date
-    try:
-        return dt.date.fromisoformat(date)
-    except ValueError as error:
-        raise ArgumentError(f"{date!r} is not a date", todo="Write it like 2020-07-15.") from error

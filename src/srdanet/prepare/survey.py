@@ -19,14 +19,14 @@ import xarray as xr
 from affine import Affine
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
-from pydantic import BaseModel, ConfigDict, InstanceOf, PlainSerializer
+from pydantic import BaseModel, ConfigDict, InstanceOf, PlainSerializer, ValidationError
 
 from srdanet.errors import ArgumentError, SrdanetError
 from srdanet.grid import Tile, lonlat
 from srdanet.readers.elevation import ElevationTile, inspect_elevation
 from srdanet.readers.era5 import read_fields
 from srdanet.readers.filenames import identify
-from srdanet.readers.stations_weather import open_stations
+from srdanet.readers.meteorology import open_stations
 from srdanet.variables import BY_NAME, LST_VARIABLES, UNUSED
 
 Kind = Literal["granule", "elevation", "meteorology", "stations", "raster", "other"]
@@ -84,12 +84,16 @@ class RasterSpec(Frozen):
                 break
             if key not in _OPTIONS:
                 raise ArgumentError(f"{key!r} is not an option", where=text, todo=f"Use one of: {', '.join(_OPTIONS)}.")
-            options[key] = value if key in ("crs", "unit") else _number(value, text)
+            options[key] = value
             rest = head
         path, colon, band = rest.rpartition(":")
         if not colon or os.path.exists(rest) or re.search(r"[\\/.]", band):
             path, band = rest, ""
-        return cls(name=name.strip().lower(), path=path, band=band or None, **options)
+        try:
+            return cls(name=name.strip().lower(), path=path, band=band or None, **options)
+        except ValidationError as error:
+            what = f"{error.errors()[0]['input']!r} is not a number"
+            raise ArgumentError(what, where=text, todo="Write it like 0.02.") from error
 
 
 class InputFile(Frozen):
@@ -155,7 +159,7 @@ def bounds_of(geobox: GeoBox) -> Bounds:
     lon, lat = lonlat(frame)
     on = np.isfinite(lon) & np.isfinite(lat)
     if not on.any():
-        raise ArgumentError("the grid lies off the globe")
+        raise ArgumentError("the grid lies off the globe", todo="Check its CRS and its coordinates.")
     lon = lon[on][0] + (lon - lon[on][0] + 180) % 360 - 180
     return tuple(float(f(v[on])) for f, v in ((np.min, lon), (np.min, lat), (np.max, lon), (np.max, lat)))  # type: ignore[return-value]
 
@@ -171,32 +175,29 @@ def _expand(given: str) -> Iterable[InputFile]:
     """The files that one argument stands for."""
     path = Path(given)
     if path.is_dir():
-        inside = (file for file in sorted(path.rglob("*")) if file.is_file() and not file.name.startswith("."))
-        yield from (_identify_found(file) for file in inside if file.suffix.lower() not in _BESIDE)
+        for file in sorted(path.rglob("*")):
+            if not file.is_file() or file.name.startswith(".") or file.suffix.lower() in _BESIDE:
+                continue
+            try:
+                yield _identify(file)
+            except SrdanetError as error:  # a folder may hold anything
+                yield InputFile(path=str(file), kind="other", reason=error.what)
     elif path.is_file():
         yield _identify(path)
     elif re.match(r"\s*\w+\s*=", given):
         yield _plain_raster(RasterSpec.parse(given))
     else:
         todo = "Give files, folders, or NAME=FILE for a plain raster, such as lst=MODIS.tif."
-        raise ArgumentError("no such file or folder", where=given, todo=todo)
+        raise ArgumentError("is not a file or a folder", where=given, todo=todo)
 
 
 def _plain_raster(spec: RasterSpec) -> InputFile:
     if not Path(spec.path).is_file():
-        raise ArgumentError("no such file", where=spec.path, todo=f"It was given as {spec.name}=FILE.")
+        raise ArgumentError("is not a file", where=spec.path, todo=f"Check the path given as {spec.name}=FILE.")
     if spec.name not in RASTER_NAMES:
         reason = f"{spec.name!r} is not a quantity this package uses ({', '.join(RASTER_NAMES)})"
         return InputFile(path=spec.path, kind="other", spec=spec, reason=reason)
     return InputFile(path=spec.path, kind="raster", product="raster", date=date_in(spec.path), spec=spec)
-
-
-def _identify_found(path: Path) -> InputFile:
-    """A file of a folder, which may hold anything."""
-    try:
-        return _identify(path)
-    except SrdanetError as error:
-        return InputFile(path=str(path), kind="other", reason=error.what)
 
 
 def _identify(path: Path) -> InputFile:
@@ -218,8 +219,7 @@ def _identify(path: Path) -> InputFile:
         times = open_stations(path)["time"].values
         return InputFile(path=text, kind="stations", product="stations", span=(times.min(), times.max()))
     if name.endswith((".tif", ".tiff")):
-        reason = "a plain raster; say what it holds, as NAME=FILE[:BAND]"
-        return InputFile(path=text, kind="other", reason=reason)
+        return InputFile(path=text, kind="other", reason="a plain raster; say what it holds, as NAME=FILE[:BAND]")
     return InputFile(path=text, kind="other", reason="not a kind of file this package reads")
 
 
@@ -237,10 +237,3 @@ def _extent_of_weather(path: Path) -> tuple[Bounds, tuple[np.datetime64, np.date
     half = np.ptp(lat) / max(1, np.unique(lat).size - 1) / 2
     bounds = (float(lon.min() - half), float(lat.min() - half), float(lon.max() + half), float(lat.max() + half))
     return bounds, (times.min(), times.max())
-
-
-def _number(text: str, where: str) -> float:
-    try:
-        return float(text)
-    except ValueError as error:
-        raise ArgumentError(f"{text!r} is not a number", where=where) from error

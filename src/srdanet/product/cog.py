@@ -1,8 +1,7 @@
 """Cloud-optimised GeoTIFFs, written window by window.
 
-Tiles of 512, DEFLATE with the floating point predictor, overviews down to one
-tile. The result's arrays may be larger than memory (memory-mapped): one strip of
-tiles is held at a time, and GDAL's cache is bounded.
+Tiles of 512, DEFLATE with the floating point predictor, overviews down to one tile. The result's arrays may be larger
+than memory (memory-mapped): one strip of tiles is held at a time, and GDAL's cache is bounded.
 """
 
 from __future__ import annotations
@@ -38,7 +37,7 @@ def write_cog(path: Path, data: xr.DataArray, raster: Raster, geobox: GeoBox, ta
         data: (y, x) on `geobox`, in the row's unit.
         raster: The row of the layer table.
         geobox: The grid.
-        tags: Dataset tags; layer tags (units, long_name, CF flags) are added to them.
+        tags: Dataset tags; the band's own are unit, name and, for a flag layer, CF `flag_masks` and `flag_meanings`.
 
     Raises:
         OutputError: when GDAL cannot write it.
@@ -48,33 +47,31 @@ def write_cog(path: Path, data: xr.DataArray, raster: Raster, geobox: GeoBox, ta
     from rasterio.errors import RasterioError
     from rasterio.shutil import copy
 
+    band_tags = {"units": raster.unit, "long_name": raster.long_name}
+    masks, meanings = data.attrs.get("flag_masks"), data.attrs.get("flag_meanings")
+    if masks is not None and meanings is not None:
+        band_tags |= {"flag_masks": " ".join(str(int(m)) for m in np.atleast_1d(masks)), "flag_meanings": str(meanings)}
     scratch = path.with_suffix(".scratch")
     height, width = data.shape
     profile = {"driver": "GTiff", "dtype": raster.dtype, "count": 1, "height": height, "width": width}
     profile |= {"crs": geobox.crs.to_wkt() if geobox.crs is not None else None, "transform": geobox.affine}
     profile |= {"nodata": raster.nodata, "tiled": True, "blockxsize": BLOCK, "blockysize": BLOCK}
     options = {"compress": "DEFLATE", "blocksize": BLOCK, "level": 6, "bigtiff": "IF_SAFER", "num_threads": 2}
+    # A mean of bit patterns means nothing.
+    options |= {"overview_resampling": "AVERAGE" if raster.floating else "MODE"}
+    options |= {"predictor": "FLOATING_POINT" if raster.floating else "NO"}
     try:
         with rasterio.Env(GDAL_CACHEMAX=_CACHE):
             with rasterio.open(scratch, "w", **profile) as file:
                 file.update_tags(**tags)
-                file.update_tags(1, **layer_tags(data, raster))
+                file.update_tags(1, **band_tags)
                 file.set_band_description(1, raster.variable)
                 file.set_band_unit(1, raster.unit)
                 for rows, values in strips(data, raster.dtype):
                     window = rasterio.windows.Window(0, rows.start, width, rows.stop - rows.start)
                     file.write(values, 1, window=window)
-            copy(scratch, path, driver="COG", **options, **raster.creation)
+            copy(scratch, path, driver="COG", **options)
     except (RasterioError, CPLE_BaseError) as error:
-        todo = "check the free space, the quota and the permissions there"
-        raise OutputError(f"GDAL cannot write it ({error})", where=path.name, todo=todo) from error
+        todo = "Check the free space, the quota and the permissions there."
+        raise OutputError(f"cannot be written by GDAL ({error})", where=path.name, todo=todo) from error
     scratch.unlink()
-
-
-def layer_tags(data: xr.DataArray, raster: Raster) -> dict[str, str]:
-    """The band's own tags: unit, name and, for a flag layer, CF `flag_masks` and `flag_meanings`."""
-    tags = {"units": raster.unit, "long_name": raster.long_name}
-    masks, meanings = data.attrs.get("flag_masks"), data.attrs.get("flag_meanings")
-    if masks is not None and meanings is not None:
-        tags |= {"flag_masks": " ".join(str(int(m)) for m in np.atleast_1d(masks)), "flag_meanings": str(meanings)}
-    return tags

@@ -91,5 +91,5 @@ def _check_room(folder: Path, cells: int) -> None:
     """Refuse before an hour of work rather than after it; a mapped file on a full disk would kill the process."""
     free, need = shutil.disk_usage(folder).free, cells * _BYTES
     if free < need:
-        what = f"has {free / 1e6:.0f} MB free, {need / 1e6:.0f} MB are needed"
+        what = f"has only {free / 1e6:.0f} MB free, and {need / 1e6:.0f} MB are needed"
         raise OutputError(what, where=folder.parent, todo="Make room, or write elsewhere.")

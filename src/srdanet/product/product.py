@@ -115,29 +115,21 @@ def _write_rasters(dataset: xr.Dataset, folder: Path, names: Mapping[str, Path],
     """Write and check the rasters that the level has."""
     geobox = geobox_of(dataset)
     tags = _tags(origin)
-    files = {}
+    files = {r.variable: folder / names[r.variable].name for r in RASTERS if r.variable in dataset}
     for raster in RASTERS:
-        if raster.variable not in dataset:
-            continue
-        path = folder / names[raster.variable].name
-        data = dataset[raster.variable]
-        write_cog(path, data, raster, geobox, tags)
-        validate_cog(path, data, raster, geobox)
-        files[raster.variable] = path
+        if raster.variable in files:
+            path, data = files[raster.variable], dataset[raster.variable]
+            write_cog(path, data, raster, geobox, tags)
+            validate_cog(path, data, raster, geobox)
     return files
 
 
 def _tags(origin: Origin) -> dict[str, str]:
     """What an image of the earth never travels without, for the file's own header."""
-    tags = {
-        "title": headline(origin),
-        "time": origin.time,
-        "tile": origin.tile,
-        "day": part_of_day(origin),
-        "model": origin.model.name if origin.model else None,
-        "model_sha256": origin.model.sha256 if origin.model else None,
-        "software": f"srdanet {software().srdanet}",
-    }
+    tags = {"title": headline(origin), "time": origin.time, "tile": origin.tile, "day": part_of_day(origin)}
+    if origin.model is not None:
+        tags |= {"model": origin.model.name, "model_sha256": origin.model.sha256}
+    tags["software"] = f"srdanet {software().srdanet}"
     return {key: str(value) for key, value in tags.items() if value}
 
 
@@ -150,10 +142,13 @@ def _levels(result: Results) -> dict[int, xr.Dataset]:
     levels = dict(sorted(result.items(), reverse=True))
     for level, dataset in levels.items():
         if "lst" not in dataset:
-            raise ArgumentError("the result has no variable lst", where=f"{level} m")
+            raise ArgumentError(
+                "the result has no variable lst", where=f"{level} m", todo="Give what `downscale` returns."
+            )
         for name in (r.variable for r in RASTERS if r.variable in dataset):
             if dataset[name].dims != ("y", "x"):
-                raise GridError(f"dimensions are {dataset[name].dims}, not (y, x)", where=f"{level} m, {name}")
+                what = f"dimensions {dataset[name].dims} are not (y, x)"
+                raise GridError(what, where=f"{level} m, {name}", todo="Transpose it.")
     if not levels:
-        raise ArgumentError("the result has no level", todo="give {level in metres: dataset}")
+        raise ArgumentError("the result has no level", todo="Give {level in metres: dataset}.")
     return levels

@@ -58,12 +58,9 @@ def shared_range(*images: NDArray[np.float32]) -> tuple[float, float]:
 
 def headline(origin: Origin) -> str:
     """Tile, time (UTC) and day or night, as far as they are known."""
-    parts = [
-        f"tile {origin.tile}" if origin.tile else None,
-        f"{origin.time[:16].replace('T', ' ')} UTC" if origin.time else None,
-        part_of_day(origin),
-    ]
-    return ", ".join(part for part in parts if part)
+    tile = f"tile {origin.tile}" if origin.tile else None
+    time = f"{origin.time[:16].replace('T', ' ')} UTC" if origin.time else None
+    return ", ".join(part for part in (tile, time, part_of_day(origin)) if part)
 
 
 def part_of_day(origin: Origin) -> str | None:
@@ -177,12 +174,10 @@ def write_quicklook(path: Path, result: xr.Dataset, *, level: int, origin: Origi
 
 
 def _footnote(origin: Origin, about: LevelRecord) -> str:
-    parts = [
-        f"{100 * about.valid_share:.1f} % of cells valid (missing: grey)",
-        f"mean uncertainty {about.uncertainty_mean:.1f} K" if about.uncertainty_mean is not None else None,
-        f"model {origin.model.name}" if origin.model else None,
-    ]
-    return " · ".join(part for part in parts if part)
+    valid = f"{100 * about.valid_share:.1f} % of cells valid (missing: grey)"
+    stated = f"mean uncertainty {about.uncertainty_mean:.1f} K" if about.uncertainty_mean is not None else None
+    model = f"model {origin.model.name}" if origin.model else None
+    return " · ".join(part for part in (valid, stated, model) if part)
 
 
 def _scale_bar(axes: Any, width: float) -> None:

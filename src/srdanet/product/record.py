@@ -1,8 +1,6 @@
 """Where a product comes from and how good it is: the record, as typed models and as one JSON file.
 
-The caller says what went in (`Origin`: inputs with hashes, model, command, options). The record adds when, with what
-software, what came out (files with hashes) and what can be measured on it: share of valid cells, closure against the
-input, flags.
+The caller says what went in (`Origin`); the record adds when and with what software it was made, and what came out.
 """
 
 from __future__ import annotations
@@ -136,7 +134,9 @@ class Record(Origin):
         try:
             return json.dumps(self.model_dump(mode="json"), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
         except (TypeError, ValueError) as error:
-            raise ArgumentError(f"the provenance cannot be written as JSON: {error}") from error
+            raise ArgumentError(
+                f"the provenance cannot be written as JSON ({error})", todo="Give plain values."
+            ) from error
 
 
 def read_record(path: Path) -> Record:
@@ -163,21 +163,11 @@ def software() -> Software:
     )
 
 
-def record(origin: Origin, levels: Mapping[int, LevelRecord], *, created: datetime | None = None) -> Record:
-    """The whole record: what was given, then what the writer knows.
-
-    Args:
-        origin: What went in.
-        levels: Nominal cell size (m) → what `measure` says, and the files.
-        created: Time of creation; now when None.
-    """
-    moment = (created or datetime.now(UTC)).astimezone(UTC)
-    return Record(
-        **dict(origin),
-        created=moment.strftime("%Y-%m-%dT%H:%M:%SZ"),
-        software=software(),
-        levels={str(level): about for level, about in levels.items()},
-    )
+def record(origin: Origin, levels: Mapping[int, LevelRecord]) -> Record:
+    """The whole record: what went in, then what `measure` says of each level (by nominal cell size, m)."""
+    created = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    by_name = {str(level): about for level, about in levels.items()}
+    return Record(**dict(origin), created=created, software=software(), levels=by_name)
 
 
 def measure(result: xr.Dataset, coarse: xr.DataArray | None = None) -> LevelRecord:
@@ -191,11 +181,11 @@ def measure(result: xr.Dataset, coarse: xr.DataArray | None = None) -> LevelReco
     count, known = _summary(lst)
     stated = _summary(result[UNCERTAINTY.variable])[1] if UNCERTAINTY.variable in result else None
     return LevelRecord(
-        cells=(int(lst.shape[0]), int(lst.shape[1])),
+        cells=(lst.sizes["y"], lst.sizes["x"]),
         valid_share=round(count / lst.size, 6),
         lst=known,
         uncertainty_mean=stated.mean if stated else None,
-        flags=_flag_shares(result),
+        flags=_flag_shares(result[QUALITY.variable]) if QUALITY.variable in result else None,
         closure=closure(lst, coarse) if coarse is not None else None,
     )
 
@@ -212,7 +202,7 @@ def closure(lst: xr.DataArray, coarse: xr.DataArray) -> Closure | None:
     """
     factor = lst.shape[0] // max(1, coarse.shape[0])
     if lst.shape != tuple(n * factor for n in coarse.shape):
-        raise GridError(f"{lst.shape} cells do not nest in {coarse.shape}", where="closure")
+        raise GridError(f"{lst.shape} cells do not nest in {coarse.shape}", todo="Give the LST it was made from.")
     difference = degrade(lst.values, factor).astype(np.float64) - coarse.values
     difference = difference[np.isfinite(difference)]
     if not difference.size:
@@ -234,10 +224,7 @@ def _summary(data: xr.DataArray) -> tuple[int, Temperature | None]:
     return count, Temperature(min=round(low, 3), mean=round(total / count, 3), max=round(high, 3))
 
 
-def _flag_shares(result: xr.Dataset) -> dict[str, float] | None:
-    if QUALITY.variable not in result:
-        return None
-    quality = result[QUALITY.variable]
+def _flag_shares(quality: xr.DataArray) -> dict[str, float]:
     masks = [int(m) for m in np.atleast_1d(quality.attrs.get("flag_masks", []))]
     names = str(quality.attrs.get("flag_meanings", "")).split()
     counts = np.zeros(len(masks), np.int64)

@@ -1,8 +1,7 @@
 """Is the file what it should be? Asked of every output before it gets its name.
 
-The structure is checked from the offsets in the file itself (as rio-cogeo does,
-which the tests hold this against); the values are compared with the array they
-came from, every cell of them: reading a file back costs a fraction of writing it.
+The structure is checked from the offsets in the file itself (as rio-cogeo does, which the tests hold this against); the
+values are compared with the array they came from, every cell of them: reading a file back costs a fraction of writing.
 """
 
 from __future__ import annotations
@@ -12,11 +11,15 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
+from odc.geo.crs import CRS
 from odc.geo.geobox import GeoBox
 
 from srdanet.errors import OutputError
+from srdanet.grid import same_crs
 from srdanet.product.cog import BLOCK, strips
 from srdanet.product.layers import Raster
+
+_TODO = "Nothing was written under its final name. If it happens again, check the disk."
 
 
 def validate_cog(path: Path, data: xr.DataArray, raster: Raster, geobox: GeoBox) -> None:
@@ -36,8 +39,7 @@ def validate_cog(path: Path, data: xr.DataArray, raster: Raster, geobox: GeoBox)
     except RasterioError as error:
         fault = f"it does not open or read ({error})"
     if fault:
-        todo = "nothing was written under the final name; if it repeats, check the disk"
-        raise OutputError(f"failed its validation: {fault}", where=path.name, todo=todo)
+        raise OutputError(f"failed its validation: {fault}", where=path.name, todo=_TODO)
 
 
 def structure_fault(file: Any, size: int) -> str | None:
@@ -72,10 +74,6 @@ def _offset(file: Any, key: str, overview: int | None) -> int | None:
 
 def _frame_fault(file: Any, shape: tuple[int, ...], raster: Raster, geobox: GeoBox) -> str | None:
     """Shape, grid, type and tags."""
-    from odc.geo.crs import CRS
-
-    from srdanet.grid import same_crs
-
     if file.shape != tuple(shape):
         return f"its shape is {file.shape}, not {tuple(shape)}"
     if file.dtypes[0] != raster.dtype:
@@ -95,13 +93,12 @@ def _value_fault(file: Any, data: xr.DataArray, raster: Raster) -> str | None:
 
     for rows, values in strips(data, raster.dtype):
         stored = file.read(1, window=Window(0, rows.start, values.shape[1], rows.stop - rows.start))
-        if not np.array_equal(stored, values, equal_nan=raster.dtype.startswith("float")):
+        if not np.array_equal(stored, values, equal_nan=raster.floating):
             return f"rows {rows.start} to {rows.stop - 1} differ from the result"
         outside = (stored < raster.low) | (stored > raster.high)
         if outside.any():
-            extreme = stored[outside].flat[0]
-            count = int(outside.sum())
-            return f"{count} values such as {extreme:g} {raster.unit} are impossible: look at model and inputs"
+            extreme = f"{stored[outside].flat[0]:g} {raster.unit}"
+            return f"{int(outside.sum())} values such as {extreme} are impossible: look at model and inputs"
     return None
 
 
@@ -113,4 +110,4 @@ def validate_png(path: Path) -> None:
     """
     content = path.read_bytes()
     if not (content.startswith(b"\x89PNG\r\n\x1a\n") and content.endswith(b"IEND\xaeB`\x82")):
-        raise OutputError("failed its validation: it is no whole PNG", where=path.name)
+        raise OutputError("failed its validation: it is no whole PNG", where=path.name, todo=_TODO)

@@ -10,16 +10,15 @@ from __future__ import annotations
 import hashlib
 import xml.etree.ElementTree as ElementTree
 import zlib
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from srdanet.errors import ArgumentError, GranuleError
 from srdanet.readers import odl
 
-_CHUNK = 1 << 20
 _REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
-_HASHES = ("md5", "sha1", "sha256", "sha512")
+_ALGORITHMS = ("md5", "sha1", "sha256", "sha512", "cksum")
 
 
 @dataclass(frozen=True)
@@ -41,9 +40,9 @@ class Expected:
         """
         algorithm, _, value = text.partition(":")
         algorithm, value = algorithm.strip().lower().replace("-", ""), value.strip().lower()
-        if algorithm not in (*_HASHES, "cksum") or not value:
-            known = ", ".join((*_HASHES, "cksum"))
-            raise ArgumentError(f"{text!r} is not a checksum.", todo=f"Write algorithm:value, with one of {known}.")
+        if algorithm not in _ALGORITHMS or not value:
+            todo = f"Write algorithm:value, with one of {', '.join(_ALGORITHMS)}."
+            raise ArgumentError(f"{text!r} is not a checksum.", todo=todo)
         return cls(algorithm, value, source)
 
     def verify(self, path: Path) -> None:
@@ -60,29 +59,19 @@ class Expected:
 
 def digest(path: Path, algorithm: str = "sha256") -> str:
     """The checksum of a file as text: hexadecimal, or decimal for cksum."""
-    if algorithm == "cksum":
-        return _cksum(path)
-    state = hashlib.new(algorithm)
-    for chunk in _chunks(path):
-        state.update(chunk)
-    return state.hexdigest()
+    with path.open("rb") as file:
+        return _cksum(file) if algorithm == "cksum" else hashlib.file_digest(file, algorithm).hexdigest()
 
 
-def _cksum(path: Path) -> str:
+def _cksum(file: BinaryIO) -> str:
     """POSIX CRC (IEEE Std 1003.1, `cksum`): zlib's CRC with each byte's bits reversed, and the length appended."""
     crc, length = 0xFFFFFFFF, 0
-    for chunk in _chunks(path):
+    while chunk := file.read(1 << 20):
         crc = zlib.crc32(chunk.translate(_REVERSED), crc)
         length += len(chunk)
     tail = length.to_bytes((length.bit_length() + 7) // 8, "little")
     crc = zlib.crc32(tail.translate(_REVERSED), crc)
     return str(int(f"{crc:032b}"[::-1], 2))
-
-
-def _chunks(path: Path) -> Iterator[bytes]:
-    with path.open("rb") as file:
-        while chunk := file.read(_CHUNK):
-            yield chunk
 
 
 def sidecars(path: Path) -> tuple[Expected | None, str | None]:

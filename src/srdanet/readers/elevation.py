@@ -1,12 +1,10 @@
 """SRTM elevation brought to a grid: `.hgt` and GeoTIFF tiles, joined without seams.
 
-Each target cell is the mean of points spread over its true (sheared) footprint,
-each point read bilinearly between the elevation posts. Counting posts into cells
-would be simpler, but with two or three posts along a 250 m cell their centroid
-jitters by up to 30 m, which is metres of height on a slope. Tiles that share a
-raster (all SRTM tiles of one resolution do, their rows overlapping by one) are
-joined into one piece before reading, block by block, so that memory stays bounded
-however many tiles there are.
+Each cell is the mean of points spread over its true (sheared) footprint, each read
+bilinearly between the elevation posts. Counting posts into cells would be simpler, but
+with two or three posts along a 250 m cell their centroid jitters by up to 30 m, which is
+metres of height on a slope. Tiles that share a raster (all SRTM tiles of one resolution
+do) are joined before reading, block by block, so that memory stays bounded.
 
 Sources: SRTM Topography documentation 2.1 (LP DAAC), `.hgt` layout; EGM96 heights.
 """
@@ -28,15 +26,8 @@ from odc.geo.geobox import GeoBox
 from srdanet.arrays import Float32, Float64
 from srdanet.errors import ArgumentError, GranuleError, GridError, SceneError
 from srdanet.grid import METRES_PER_DEGREE, coordinates, windows
-from srdanet.readers.resampling import (
-    MIN_VALID,
-    NOWHERE,
-    interpolate,
-    interpolate_within,
-    near_corners,
-    splits_for,
-    sub_points,
-)
+from srdanet.readers import resampling
+from srdanet.readers.resampling import NOWHERE, interpolate, interpolate_within
 from srdanet.variables import BY_NAME
 
 _SIDES = {2 * n * n: n for n in (1201, 3601)}
@@ -88,9 +79,8 @@ def inspect_elevation(path: str | Path) -> ElevationTile:
         todo = "Elevation is read from .hgt (or .hgt.zip) and GeoTIFF. Download the file again."
         raise GranuleError(f"The file cannot be opened as elevation ({error}).", where=path, todo=todo) from error
     if count != 1:
-        raise GranuleError(
-            f"The file has {count} bands.", where=path, todo="Give a file of heights, which has one band."
-        )
+        todo = "Give a file of heights, which has one band."
+        raise GranuleError(f"The file has {count} bands.", where=path, todo=todo)
     if crs is None:
         raise GridError("The file has no CRS.", where=path, todo="Assign one, such as gdal_edit.py -a_srs EPSG:4326.")
     if affine.b or affine.d or affine.e > 0 or affine.a < 0:
@@ -109,9 +99,8 @@ def _hgt_target(path: Path) -> str:
             with zipfile.ZipFile(path) as archive:
                 inner = [i for i in archive.infolist() if i.filename.lower().endswith(".hgt")]
         except zipfile.BadZipFile as error:
-            raise GranuleError(
-                "The file is not a zip archive, or is cut off.", where=path, todo="Download it again."
-            ) from error
+            what = "The file is not a zip archive, or is cut off."
+            raise GranuleError(what, where=path, todo="Download it again.") from error
         if len(inner) != 1 or _NAME.match(inner[0].filename) is None:
             raise GranuleError("The archive does not hold exactly one .hgt named like N44E005.hgt.", where=path)
         target, size = f"/vsizip/{path.resolve()}/{inner[0].filename}", inner[0].file_size
@@ -199,13 +188,10 @@ def open_elevation(
         todo = "Give the tiles of this place."
         raise SceneError("No elevation file has a height on the grid.", where=covered, todo=todo)
     other = sorted({tile.name for tile in tiles if not tile.path.lower().endswith(".hgt")})
-    attrs = {
-        "units": "m",
-        "long_name": BY_NAME["elevation"].long_name,
-        "regridded": "mean",
-        "sources": [tile.name for tile in tiles if tile in used],
-        "assumed": [f"{', '.join(other)}: heights are metres above EGM96"] if other else [],
-    }
+    assumed = [f"{', '.join(other)}: heights are metres above EGM96"] if other else []
+    sources = [tile.name for tile in tiles if tile in used]
+    attrs: dict[str, object] = {"units": "m", "long_name": BY_NAME["elevation"].long_name, "regridded": "mean"}
+    attrs |= {"sources": sources, "assumed": assumed}
     return xr.DataArray(out, dims=("y", "x"), coords=coordinates(geobox), attrs=attrs, name="elevation")
 
 
@@ -230,7 +216,7 @@ class _Piece:
 
 def _pieces(lattice: _Lattice, geobox: GeoBox, every: int) -> Iterator[_Piece]:
     """The part of a lattice around a block; several where the block crosses the lattice's own end of the circle."""
-    x, y = near_corners(geobox, lattice.crs, every)
+    x, y = resampling.near_corners(geobox, lattice.crs, every)
     on = np.isfinite(x) & np.isfinite(y)
     for turn in (0.0, 360.0, -360.0) if lattice.crs.geographic else (0.0,):
         if not on.any():
@@ -257,18 +243,17 @@ def _mean(pieces: Sequence[_Piece], shape: tuple[int, int]) -> Float64:
     """Mean height of each cell of a block, m, the first piece first; NaN where fewer than half of a cell is known."""
     if not pieces:
         return np.full(shape, np.nan)
-    splits = max(2, *(splits_for(piece.cols, piece.rows, Affine.identity()) for piece in pieces))
-    total, count = np.zeros(shape), np.zeros(shape, dtype=np.int32)
-    for places in zip(*(sub_points(piece.cols, piece.rows, splits) for piece in pieces), strict=True):
-        height = pieces[0].at(*places[0])
-        for piece, place in zip(pieces[1:], places[1:], strict=True):
-            unknown = np.isnan(height)
-            height[unknown] = piece.at(*(axis[unknown] for axis in place))
-        known = np.isfinite(height)
-        total += np.where(known, height, 0)
-        count += known
-    enough = count >= MIN_VALID * splits**2
-    return np.where(enough, total / np.where(enough, count, 1), np.nan)
+    splits = max(2, *(resampling.splits_for(piece.cols, piece.rows, Affine.identity()) for piece in pieces))
+
+    def heights() -> Iterator[Float32]:
+        for places in zip(*(resampling.sub_points(piece.cols, piece.rows, splits) for piece in pieces), strict=True):
+            height = pieces[0].at(*places[0])
+            for piece, place in zip(pieces[1:], places[1:], strict=True):
+                unknown = np.isnan(height)
+                height[unknown] = piece.at(*(axis[unknown] for axis in place))
+            yield height
+
+    return resampling.mean_of_valid(heights(), splits)
 
 
 Slices = tuple[slice, slice]
@@ -297,9 +282,8 @@ def _heights(tile: ElevationTile, part: Slices) -> Float32:
         with rasterio.open(tile.path) as file:
             raw = file.read(1, window=rasterio.windows.Window.from_slices(*part), masked=True)
     except rasterio.errors.RasterioIOError as error:
-        raise GranuleError(
-            f"The heights cannot be read ({error}).", where=tile.path, todo="Download the file again."
-        ) from error
+        todo = "Download the file again."
+        raise GranuleError(f"The heights cannot be read ({error}).", where=tile.path, todo=todo) from error
     heights = np.asarray(raw.data, dtype=np.float32)
     known = ~np.ma.getmaskarray(raw) & (heights >= limits.low) & (heights <= limits.high)
     return np.where(known, heights, np.float32(np.nan))

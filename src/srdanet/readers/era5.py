@@ -1,9 +1,5 @@
 """ERA5 files of any layout read into one set of hours, in physical units, with units and ranges checked.
 
-The Climate Data Store hands out NetCDF of two layouts, zip archives of them, and GRIB. Every file becomes images with
-one set of names: `time` (UTC, the end of the hour for accumulated fields), `latitude` and `longitude` both ascending,
-the provider's units.
-
 Old NetCDF (to 2024): `time`, classic format, packed int16, latitude descending,
 longitude 0-360, `expver` as a dimension where final and preliminary data meet. New:
 `valid_time`, `number` and `expver` beside it, instantaneous and accumulated variables
@@ -48,7 +44,8 @@ _MARGIN = np.timedelta64(7 * 3600, "s")
 _LAND_STEP = 0.2
 """Grid step (degrees) below which a file is ERA5-Land, whose `ssrd` runs on from 00 UTC."""
 _GRIB_NAMES = {"2T": "t2m", "2D": "d2m", "10U": "u10", "10V": "v10", "SSRD": "ssrd", "SWVL1": "swvl1"}
-_AXES = {"lat": "latitude", "lon": "longitude"}
+_AXES = ("time", "latitude", "longitude")
+_AGAIN = "Download it again."
 
 
 def open_era5(
@@ -115,11 +112,10 @@ def open_era5(
 
 def extent(image: xr.DataArray) -> str:
     """Where and when a field has values, for messages."""
-    lat, lon, when = (image[a].values for a in ("latitude", "longitude", "time"))
-    place = (
-        f"{lat.min():g} to {lat.max():g} N, {lon.min():g} to {lon.max():g} E" if lat.size and lon.size else "nothing"
-    )
-    return f"covers {place}, {span(when)}"
+    when, lat, lon = (image[axis].values for axis in _AXES)
+    if not (lat.size and lon.size):
+        return f"covers nothing, {span(when)}"
+    return f"covers {lat.min():g} to {lat.max():g} N, {lon.min():g} to {lon.max():g} E, {span(when)}"
 
 
 def span(when: NDArray[np.datetime64]) -> str:
@@ -142,11 +138,10 @@ def _near_place(image: xr.DataArray, around: GeoBox | None) -> xr.DataArray:
     centre = (lon.min() + lon.max()) / 2
     turned = centre + np.mod(longitude - centre + 180, 360) - 180
     image = image.assign_coords(longitude=np.round(turned, 5)).sortby("longitude")
-    margins = [2 * step_of(image[a].values) for a in ("latitude", "longitude")]
-    rows = (image["latitude"].values >= lat.min() - margins[0]) & (image["latitude"].values <= lat.max() + margins[0])
-    columns = image["longitude"].values
-    columns = (columns >= lon.min() - margins[1]) & (columns <= lon.max() + margins[1])
-    return image.isel(latitude=np.flatnonzero(rows), longitude=np.flatnonzero(columns))
+    for axis, wanted in (("latitude", lat), ("longitude", lon)):
+        margin = 2 * step_of(image[axis].values)
+        image = image.sel({axis: slice(wanted.min() - margin, wanted.max() + margin)})
+    return image
 
 
 def _near_time(image: xr.DataArray, time: ArrayLike | None) -> xr.DataArray:
@@ -156,8 +151,7 @@ def _near_time(image: xr.DataArray, time: ArrayLike | None) -> xr.DataArray:
     if np.isnat(wanted).all():
         return image.isel(time=slice(0, 0))
     first, last = np.nanmin(wanted) - _MARGIN, np.nanmax(wanted) + _MARGIN
-    have = image["time"].values
-    return image.isel(time=np.flatnonzero((have >= first) & (have <= last)))
+    return image.isel(time=np.flatnonzero((image["time"].values >= first) & (image["time"].values <= last)))
 
 
 def moments(time: ArrayLike) -> NDArray[np.datetime64]:
@@ -176,9 +170,7 @@ def step_of(axis: Float64) -> float:
 def _joined(name: str, parts: list[xr.DataArray]) -> xr.DataArray:
     """One variable from several files; where an hour comes twice the first file counts."""
     out = parts[0] if len(parts) == 1 else xr.concat(parts, "time", join="outer")
-    times = out["time"].values
-    _, first = np.unique(times, return_index=True)
-    return out.isel(time=first).rename(name)
+    return out.drop_duplicates("time").sortby("time").rename(name)
 
 
 def _quantities(fields: dict[str, xr.DataArray]) -> list[xr.DataArray]:
@@ -223,31 +215,25 @@ def read_fields(path: Path, crop: Crop) -> Iterator[xr.DataArray]:
         raise GranuleError("There is no such file of weather data.", where=path)
     with path.open("rb") as file:
         magic = file.read(4)
-    if magic == b"PK\x03\x04":
-        try:
-            with zipfile.ZipFile(path) as archive:
-                for member in archive.namelist():
-                    yield from _decode(archive.read(member), f"{path}!{member}", crop)
-        except zipfile.BadZipFile as error:
-            raise GranuleError("The zip archive is damaged.", where=path, todo="Download it again.") from error
-    else:
-        yield from _decode(path, str(path), crop)
+    if magic != b"PK\x03\x04":
+        yield from _decode(path, magic, str(path), crop)
+        return
+    try:
+        with zipfile.ZipFile(path) as archive:
+            for member in archive.namelist():
+                data = archive.read(member)
+                yield from _decode(data, data[:4], f"{path}!{member}", crop)
+    except zipfile.BadZipFile as error:
+        raise GranuleError("The zip archive is damaged.", where=path, todo=_AGAIN) from error
 
 
-def _decode(source: Path | bytes, where: str, crop: Crop) -> list[xr.DataArray]:
-    if isinstance(source, bytes):
-        magic = source[:4]
-    else:
-        with source.open("rb") as file:
-            magic = file.read(4)
+def _decode(source: Path | bytes, magic: bytes, where: str, crop: Crop) -> list[xr.DataArray]:
     if magic == b"GRIB":
         found = list(_read_grib(source, where, crop))
     elif magic[:3] == b"CDF" or magic == b"\x89HDF":
         found = list(_read_netcdf(source, "scipy" if magic[:3] == b"CDF" else "h5netcdf", where, crop))
     else:
-        raise GranuleError(
-            "The file is neither NetCDF nor GRIB nor a zip of them.", where=where, todo="Download it again."
-        )
+        raise GranuleError("The file is neither NetCDF nor GRIB nor a zip of them.", where=where, todo=_AGAIN)
     if not found:
         todo = f"Ask the Climate Data Store for {', '.join(_UNITS)}."
         raise GranuleError("The file holds none of the variables this package uses.", where=where, todo=todo)
@@ -262,14 +248,12 @@ def _read_netcdf(source: Path | bytes, engine: str, where: str, crop: Crop) -> I
                 if str(name) in _UNITS:
                     yield crop(_standard(file[name], f"{where} ({name})")).load()
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise GranuleError(
-            f"The file cannot be read as NetCDF ({error}).", where=where, todo="Download it again."
-        ) from error
+        raise GranuleError(f"The file cannot be read as NetCDF ({error}).", where=where, todo=_AGAIN) from error
 
 
 def _standard(image: xr.DataArray, where: str) -> xr.DataArray:
     """One variable with this package's axis names, order and nothing else."""
-    image = image.rename({old: new for old, new in _AXES.items() if old in image.coords})
+    image = image.rename({axis[:3]: axis for axis in _AXES[1:] if axis[:3] in image.coords})
     if "valid_time" in image.coords:
         moment = image.coords["valid_time"]
         if moment.dims == ("valid_time",):
@@ -279,38 +263,32 @@ def _standard(image: xr.DataArray, where: str) -> xr.DataArray:
         else:
             raise GranuleError("It holds several forecasts per start time.", where=where, todo="Choose one step first.")
     if "expver" in image.dims:
-        image = _final_first(image)
-    for dim in image.dims:
-        if dim not in ("time", "latitude", "longitude"):
-            if image.sizes[dim] > 1:
-                what = f"It holds {image.sizes[dim]} values along {dim}."
-                raise GranuleError(what, where=where, todo=f"Choose one {dim} first.")
-            image = image.isel({dim: 0})
+        # Final data (1), and preliminary data (5) where there are none yet.
+        order = np.argsort(image["expver"].values.astype(int), kind="stable")
+        final, *preliminary = (image.isel(expver=int(i), drop=True) for i in order)
+        for other in preliminary:
+            final = final.fillna(other)
+        image = final.assign_attrs(image.attrs)
+    for dim in set(image.dims) - set(_AXES):
+        if image.sizes[dim] > 1:
+            what = f"It holds {image.sizes[dim]} values along {dim}."
+            raise GranuleError(what, where=where, todo=f"Choose one {dim} first.")
+        image = image.isel({dim: 0})
     if "time" in image.coords and "time" not in image.dims:
         image = image.expand_dims("time")
-    lacking = {"time", "latitude", "longitude"} - set(image.dims)
-    if lacking or not {"time", "latitude", "longitude"} <= set(image.coords):
+    lacking = set(_AXES) - set(image.dims)
+    if lacking or not set(_AXES) <= set(image.coords):
         raise GranuleError(f"It has no {', '.join(sorted(lacking)) or 'coordinates'}.", where=where)
-    keep = ("time", "latitude", "longitude")
-    image = image.drop_vars([c for c in image.coords if c not in keep]).transpose(*keep)
-    axes = {a: np.round(image[a].values.astype(np.float64), 5) for a in keep[1:]}
-    times = image["time"].values.astype("datetime64[ns]")
-    return image.assign_coords({"time": times} | {a: (a, v) for a, v in axes.items()}).sortby("latitude")
-
-
-def _final_first(image: xr.DataArray) -> xr.DataArray:
-    """Final data (expver 1), and preliminary data (expver 5) where there are none yet."""
-    order = np.argsort([int(v) for v in image["expver"].values], kind="stable")
-    out = image.isel(expver=int(order[0]), drop=True)
-    for i in order[1:]:
-        out = out.fillna(image.isel(expver=int(i), drop=True))
-    return out.assign_attrs(image.attrs)
+    image = image.drop_vars(set(image.coords) - set(_AXES)).transpose(*_AXES)
+    latitude, longitude = (np.round(image[axis].values.astype(np.float64), 5) for axis in _AXES[1:])
+    time = image["time"].values.astype("datetime64[ns]")
+    return image.assign_coords(time=time, latitude=latitude, longitude=longitude).sortby("latitude")
 
 
 def _read_grib(source: Path | bytes, where: str, crop: Crop) -> Iterator[xr.DataArray]:
     import rasterio
 
-    layers: dict[str, dict[np.datetime64, xr.DataArray]] = {}
+    images: dict[str, list[xr.DataArray]] = {}
     try:
         with rasterio.Env(GRIB_NORMALIZE_UNITS="NO"):
             opened = rasterio.MemoryFile(source).open() if isinstance(source, bytes) else rasterio.open(source)
@@ -323,28 +301,17 @@ def _read_grib(source: Path | bytes, where: str, crop: Crop) -> Iterator[xr.Data
                     name = _GRIB_NAMES.get(tags.get("GRIB_ELEMENT", ""))
                     if name is None:
                         continue
-                    seconds = int(tags["GRIB_VALID_TIME"].split()[0])
-                    time = np.datetime64(seconds, "s").astype("datetime64[ns]")
-                    image = xr.DataArray(
-                        file.read(band, masked=True).filled(np.nan)[None],
-                        coords={"time": [time], "latitude": latitude, "longitude": longitude},
-                        dims=("time", "latitude", "longitude"),
-                        attrs={"units": tags.get("GRIB_UNIT", "").strip("[]")},
-                    )
-                    cut = crop(image.sortby("latitude"))
-                    if cut.sizes["time"]:
-                        if time in layers.setdefault(name, {}):
-                            raise GranuleError(
-                                f"The file holds several {name} of {time}.", where=where, todo="Choose one member."
-                            )
-                        layers[name][time] = cut
-                    else:
-                        layers.setdefault(name, {})
+                    time = np.datetime64(int(tags["GRIB_VALID_TIME"].split()[0]), "s").astype("datetime64[ns]")
+                    values = file.read(band, masked=True).filled(np.nan)[None]
+                    attrs = {"units": tags.get("GRIB_UNIT", "").strip("[]")}
+                    image = xr.DataArray(values, [[time], latitude, longitude], _AXES, name, attrs)
+                    images.setdefault(name, []).append(crop(image.sortby("latitude")))
     except rasterio.errors.RasterioError as error:
-        raise GranuleError(
-            f"The file cannot be read as GRIB ({error}).", where=where, todo="Download it again."
-        ) from error
-    for name, images in layers.items():
-        if images:
-            first = next(iter(images.values()))
-            yield xr.concat([images[t] for t in sorted(images)], "time").rename(name).assign_attrs(first.attrs)
+        raise GranuleError(f"The file cannot be read as GRIB ({error}).", where=where, todo=_AGAIN) from error
+    for name, parts in images.items():
+        whole = xr.concat(parts, "time").sortby("time")
+        times = whole["time"].values
+        twice = times[1:][times[1:] == times[:-1]]
+        if twice.size:
+            raise GranuleError(f"The file holds several {name} of {twice[0]}.", where=where, todo="Choose one member.")
+        yield whole

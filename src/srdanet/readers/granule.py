@@ -1,4 +1,7 @@
-"""Open a granule: what the provider delivered, checked, in physical units, on its exact grid."""
+"""Open a granule: what the provider delivered, checked, in physical units, on its exact grid.
+
+Source of the grids: HDF-EOS Library User's Guide, volume 2 (170-EMD-001), grid structure metadata.
+"""
 
 from __future__ import annotations
 
@@ -11,16 +14,24 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
+from affine import Affine
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 
 from srdanet.errors import GranuleError, SrdanetError
-from srdanet.grid import Tile, coordinates
+from srdanet.grid import SINUSOIDAL, SPHERE_RADIUS, Level, Tile, coordinates
 from srdanet.readers import checksum as checksums
-from srdanet.readers import hdf4, odl, struct_metadata
+from srdanet.readers import hdf4, odl
 from srdanet.readers.filenames import GranuleName, identify
 from srdanet.readers.quality import cf_attributes
 from srdanet.readers.tables import Layer, Product, product_of
+
+_CORNER_TOLERANCE = 0.01
+"""Metres by which a corner may miss its tile. Real granules are off by up to 0.0013 m, since
+some were made with a cell size cut to nine digits."""
+_LATTICE_TOLERANCE = 1e-3
+"""Share of a cell by which a cut granule may miss the lattice of its tile and still be set on it."""
+_AGAIN = "Download it again."
 
 
 @dataclass(frozen=True)
@@ -90,19 +101,10 @@ def open_granule(
         counts, attributes = stored.pop(row.sds)
         fill, valid = _packing(path, row, attributes)
         values = counts if raw else _physical(row, counts, fill, valid)
-        found[row.name] = xr.DataArray(
-            values, coords[row.grid], ("y", "x"), row.name, _attributes(identity, row, fill, valid, raw)
-        )
-    return Granule(
-        product=identity.product,
-        tile=identity.tile,
-        date=identity.date,
-        collection=identity.collection,
-        name=path.name,
-        sha256=checksums.digest(path),
-        layers=found,
-        whole=all(whole for _, _, whole in places),
-    )
+        attrs = _attributes(identity, row, fill, valid, raw)
+        found[row.name] = xr.DataArray(values, coords[row.grid], ("y", "x"), row.name, attrs)
+    whole, sha256 = all(whole for _, _, whole in places), checksums.digest(path)
+    return Granule(identity.product, identity.tile, identity.date, identity.collection, path.name, sha256, found, whole)
 
 
 def _identity(path: Path, description: hdf4.Description, beside: str | None) -> GranuleName:
@@ -119,17 +121,14 @@ def _identity(path: Path, description: hdf4.Description, beside: str | None) -> 
     said = {source: name for source, name in known.items() if name is not None}
     (first, name), *others = said.items() if said else [("", None)]
     if name is None or (named is None and inside is None):
-        todo = "Give the file the provider's name back."
-        raise GranuleError(
-            "Neither the name nor the metadata (LOCALGRANULEID) says which granule this is.", where=path, todo=todo
-        )
+        what = "Neither the name nor the metadata (LOCALGRANULEID) says which granule this is."
+        raise GranuleError(what, where=path, todo="Give the file the provider's name back.")
     for source, other in others:
         for part in ("product", "date", "tile", "collection"):
             if getattr(name, part) != getattr(other, part):
                 what = f"{first} says {part} {getattr(name, part)}, but {source} says {getattr(other, part)}."
-                raise GranuleError(
-                    what, where=path, todo="The file is mislabelled. Download it again under its own name."
-                )
+                todo = "The file is mislabelled. Download it again under its own name."
+                raise GranuleError(what, where=path, todo=todo)
     return name
 
 
@@ -156,35 +155,32 @@ def _inside(path: Path, local: str, core: odl.Block) -> GranuleName:
 
 
 def _places(
-    path: Path,
-    description: hdf4.Description,
-    product: Product,
-    rows: Sequence[Layer],
-    tile: Tile,
-    *,
-    required: bool,
+    path: Path, description: hdf4.Description, product: Product, rows: Sequence[Layer], tile: Tile, *, required: bool
 ) -> list[tuple[Layer, GeoBox, bool]]:
     """Each layer to read, its exact grid, and whether that is the whole tile."""
-    grids = struct_metadata.grids(description.text("StructMetadata"), path)
+    structure = odl.parse(description.text("StructMetadata"), path).find("GridStructure")
+    grids = [_grid(block, path) for block in structure.blocks] if structure is not None else []
+    if not grids:
+        todo = "Give a tile (level 3): swaths (level 2) are not supported."
+        raise GranuleError("The file holds no HDF-EOS grid.", where=path, todo=todo)
     places = []
     for row in rows:
-        grid = next((grid for grid in grids.values() if row.sds in grid.fields), None)
+        grid = next((grid for grid in grids if row.sds in grid.fields), None)
         if grid is None or row.sds not in description.fields:
-            cut = any(g.shape != tile.geobox(row.level).shape for g in grids.values() if g.name.startswith(row.grid))
+            cut = any(g.shape != tile.geobox(row.level).shape for g in grids if g.name.startswith(row.grid))
             if cut and not required:
                 continue
             todo = "The file is damaged or holds a selection only. Download it again, or name the layers it has."
             raise GranuleError(f"The file lacks {row.sds!r} ({product.short_name} {row.name}).", where=path, todo=todo)
         # Tools that cut granules add the cell size to the grid's name.
         if not grid.name.startswith(row.grid):
-            raise GranuleError(
-                f"{row.sds} lies in grid {grid.name}, not in {row.grid}.", where=path, todo="Download it again."
-            )
-        box, whole = struct_metadata.geobox(grid, tile, row.level, path)
+            what = f"{row.sds} lies in grid {grid.name}, not in {row.grid}."
+            raise GranuleError(what, where=path, todo=_AGAIN)
+        box, whole = _geobox(grid, tile, row.level, path)
         shape, dtype = description.fields[row.sds]
         if shape != grid.shape or dtype != row.dtype or grid.fields[row.sds] != f"DFNT_{row.dtype.upper()}":
             found = f"{shape} {dtype}, StructMetadata says {grid.shape} {grid.fields[row.sds]}"
-            todo = f"It should be {row.dtype}. The file is damaged or of another make. Download it again."
+            todo = f"It should be {row.dtype}. The file is damaged or of another make. {_AGAIN}"
             raise GranuleError(f"{row.sds} is {found}.", where=path, todo=todo)
         places.append((row, box, whole))
     if not places:
@@ -192,15 +188,91 @@ def _places(
     return places
 
 
-def _packing(path: Path, row: Layer, attributes: Mapping[str, Any]) -> tuple[int | None, tuple[int, int]]:
-    """Fill value and valid range of a layer: the table's, or a known spelling of the file's own.
+@dataclass(frozen=True)
+class _Grid:
+    """One grid of a granule, in sinusoidal metres, as its `StructMetadata` states it."""
 
-    What a file does not say is taken from the table; what it says otherwise is refused.
+    name: str
+    shape: tuple[int, int]
+    """(rows, columns)."""
+    upper_left: tuple[float, float]
+    lower_right: tuple[float, float]
+    fields: Mapping[str, str]
+    """Data field to HDF type, such as DFNT_INT16; fields of two dimensions only."""
+
+
+def _grid(block: odl.Block, path: Path) -> _Grid:
+    """One grid, refused where it is not on the MODIS sinusoidal sphere."""
+    values = block.values
+    try:
+        left, top = _floats(values["UpperLeftPointMtrs"], 2)[:2]
+        right, bottom = _floats(values["LowerRightMtrs"], 2)[:2]
+        rows, cols = values["YDim"], values["XDim"]
+        radius, *rest = _floats(values["ProjParams"], 8)
+        name, projection = str(values["GridName"]), values["Projection"]
+        if not (isinstance(rows, int) and isinstance(cols, int) and rows > 0 and cols > 0):
+            raise ValueError(f"{rows!r} x {cols!r} is not a number of cells")
+    except (KeyError, TypeError, ValueError) as error:
+        what = f"StructMetadata describes its grid badly: {error!r}."
+        raise GranuleError(what, where=path, todo=_AGAIN) from error
+    central_meridian, false_easting, false_northing = rest[3], rest[5], rest[6]
+    origin = values.get("GridOrigin", "")
+    strange = central_meridian or false_easting or false_northing or origin not in ("", "HDFE_GD_UL")
+    if projection != "GCTP_SNSOID" or abs(radius - SPHERE_RADIUS) > 1e-3 or strange:
+        said = f"{projection}, radius {radius:.3f} m"
+        todo = "Use the product in the provider's own sinusoidal tiles, or export it as GeoTIFF."
+        raise GranuleError(f"Grid {name} is not the MODIS sinusoidal grid ({said}).", where=path, todo=todo)
+    listed = block.find("DataField")
+    fields = {
+        str(field.values["DataFieldName"]): str(field.values.get("DataType"))
+        for field in (listed.blocks if listed is not None else [])
+        if "DataFieldName" in field.values and field.values.get("DimList") == ["YDim", "XDim"]
+    }
+    return _Grid(name, (rows, cols), (left, top), (right, bottom), fields)
+
+
+def _floats(value: odl.Value, least: int) -> list[float]:
+    numbers = [float(item) for item in value if isinstance(item, (int, float))] if isinstance(value, list) else []
+    if len(numbers) < least:
+        raise ValueError(f"{value!r} is not a list of numbers")
+    return numbers
+
+
+def _geobox(grid: _Grid, tile: Tile, level: Level, path: Path) -> tuple[GeoBox, bool]:
+    """The exact GeoBox of a granule's grid, and whether it is the whole tile.
+
+    A whole tile gets the tile's own GeoBox. A granule cut by other tools keeps its place, set on the
+    lattice of the tile where it lies on it.
     """
+    (left, top), (right, bottom), (rows, cols) = grid.upper_left, grid.lower_right, grid.shape
+    exact = tile.geobox(level)
+    box = exact.boundingbox
+    if (rows, cols) == exact.shape:
+        miss = max(abs(left - box.left), abs(top - box.top), abs(right - box.right), abs(bottom - box.bottom))
+        if miss > _CORNER_TOLERANCE:
+            todo = f"The name or the content belongs to another granule. {_AGAIN}"
+            raise GranuleError(f"Grid {grid.name} is not in tile {tile}: off by {miss:.3f} m.", where=path, todo=todo)
+        return exact, True
+    size = level.metres
+    drift = max(abs((right - left) - cols * size), abs((top - bottom) - rows * size))
+    if drift > _CORNER_TOLERANCE * 10:
+        todo = "The file is damaged, or was resampled. Use the provider's granule or export it as GeoTIFF."
+        what = f"The corners of grid {grid.name} do not fit {rows} x {cols} cells of {size:.4f} m."
+        raise GranuleError(what, where=path, todo=todo)
+    if right <= box.left or left >= box.right or bottom >= box.top or top <= box.bottom:
+        raise GranuleError(f"Grid {grid.name} does not touch tile {tile} of its name.", where=path, todo=_AGAIN)
+    col, row = (left - box.left) / size, (box.top - top) / size
+    if max(abs(col - round(col)), abs(row - round(row))) < _LATTICE_TOLERANCE:
+        left, top = box.left + round(col) * size, box.top - round(row) * size
+    return GeoBox((rows, cols), Affine(size, 0, left, 0, -size, top), SINUSOIDAL), False
+
+
+def _packing(path: Path, row: Layer, attributes: Mapping[str, Any]) -> tuple[int | None, tuple[int, int]]:
+    """Fill value and valid range of a layer: the table's; what the file says otherwise is refused."""
 
     def refuse(key: str, table: object) -> GranuleError:
         what = f"{row.sds} says {key} {attributes[key]!r}, the product table {table}."
-        return GranuleError(what, where=path, todo="The file is damaged or of another make. Download it again.")
+        return GranuleError(what, where=path, todo=f"The file is damaged or of another make. {_AGAIN}")
 
     def number(key: str) -> float | None:
         value = attributes.get(key)

@@ -53,9 +53,9 @@ class Description:
 
     def text(self, stem: str) -> str:
         """A metadata text, its parts (`.0`, `.1`, ...) joined; empty where absent."""
-        parts = [key for key in self.texts if key.rpartition(".")[0] == stem and key.rpartition(".")[2].isdigit()]
-        ordered = sorted(parts, key=lambda key: int(key.rpartition(".")[2]))
-        return "".join(self.texts[key].partition("\0")[0] for key in ordered)
+        keys = [key.rpartition(".") for key in self.texts]
+        numbers = sorted(int(number) for name, _, number in keys if name == stem and number.isdigit())
+        return "".join(self.texts[f"{stem}.{n}"].partition("\0")[0] for n in numbers)
 
 
 def check_magic(path: Path) -> None:
@@ -67,9 +67,8 @@ def check_magic(path: Path) -> None:
     if not path.exists():
         raise GranuleError("There is no such file.", where=path)
     if not path.is_file():
-        raise GranuleError(
-            "The path is a folder or device, not a file.", where=path, todo="Give the path of one granule."
-        )
+        todo = "Give the path of one granule."
+        raise GranuleError("The path is a folder or device, not a file.", where=path, todo=todo)
     try:
         with path.open("rb") as file:
             head = file.read(512)
@@ -126,13 +125,10 @@ class _Reader:
     """A child process and the pipes to it."""
 
     def __init__(self) -> None:
-        script = Path(__file__).with_name("hdf4_worker.py")
         env = {**os.environ, "PYTHONPATH": os.pathsep.join(p or os.getcwd() for p in sys.path)}
-        pipe = subprocess.PIPE
-        command = [sys.executable, "-P", str(script)]
-        self.process = subprocess.Popen(
-            command, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL, bufsize=0, env=env, close_fds=True
-        )
+        pipe, null = subprocess.PIPE, subprocess.DEVNULL
+        command = [sys.executable, "-P", str(Path(__file__).with_name("hdf4_worker.py"))]
+        self.process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=null, bufsize=0, env=env)
         ready = self.receive()
         if ready is None or "error" in ready:
             what = ready["error"] if ready else f"it ended with code {self.process.wait()}"
@@ -242,9 +238,8 @@ def _request(
             _reader = None
             reader.end()
     if "error" in reply:
-        raise GranuleError(
-            f"The file cannot be read as HDF4: {reply['error']}.", where=path, todo=f"It is damaged. {_AGAIN}"
-        )
+        what = f"The file cannot be read as HDF4: {reply['error']}."
+        raise GranuleError(what, where=path, todo=f"It is damaged. {_AGAIN}")
     return reply, arrays
 
 
@@ -252,10 +247,8 @@ def _death(path: Path, code: int, timeout: float | None) -> GranuleError:
     if timeout is not None:
         todo = f"The file is damaged, or the disk is slow. {_AGAIN} Else allow a longer timeout."
         return GranuleError(f"Reading the file did not end within {timeout:g} s.", where=path, todo=todo)
-    try:
-        cause = signal.Signals(-code).name if code < 0 else f"exit code {code}"
-    except ValueError:
-        cause = f"exit code {code}"
+    known = -code in set(signal.Signals)
+    cause = signal.Signals(-code).name if known else f"exit code {code}"
     todo = f"The file is very likely damaged. {_AGAIN} If others fail too, check the memory left."
     return GranuleError(f"The HDF4 library crashed on the file ({cause}).", where=path, todo=todo)
 

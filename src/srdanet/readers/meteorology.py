@@ -1,10 +1,21 @@
-"""Weather at the moment of the overpass: ERA5 or stations brought to a grid.
+"""Weather at the moment of the overpass: ERA5, or stations where they are denser, brought to a grid.
 
-Instantaneous fields are interpolated between the hours; `ssrd` is the energy of the
-hour that ends at its stamp, so its mean power belongs to half an hour earlier.
+ERA5 is interpolated between the hours; `ssrd` is the energy of the hour that ends at
+its stamp, so its mean power belongs to half an hour earlier. Stations come as a CSV
+file with a header and one row per station and moment:
+
+    time, longitude, latitude, t2m, d2m, wind, ssrd, swvl1
+
+`time` is ISO 8601 in UTC (an offset such as +08:00 is honoured), longitude and latitude
+are WGS 84 degrees; of the rest any subset, in K, K, m s-1, W m-2 (at the moment), m3 m-3.
+An empty field is missing. Other columns are ignored. Rows of one place are one station.
 """
 
 from __future__ import annotations
+
+import csv
+import datetime
+from pathlib import Path
 
 import numpy as np
 import xarray as xr
@@ -12,16 +23,89 @@ from numpy.typing import ArrayLike, NDArray
 from odc.geo.geobox import GeoBox
 
 from srdanet.arrays import Float64, Floats
-from srdanet.errors import ArgumentError, SceneError
+from srdanet.errors import ArgumentError, GranuleError, SceneError
 from srdanet.grid import coordinates, lonlat
 from srdanet.readers.era5 import extent, moments, span, step_of
 from srdanet.readers.resampling import NOWHERE, interpolate
-from srdanet.readers.stations_weather import stations_at
-from srdanet.variables import BY_NAME
+from srdanet.variables import BY_NAME, WEATHER
 
 _HOUR = np.timedelta64(3600, "s")
 _HALF_HOUR = np.timedelta64(1800, "s")
-_WIDEST_GAP_HOURS = 6.0
+_WIDEST_GAP_HOURS, _WIDEST_STATION_GAP_HOURS = 6.0, 3.0
+"""Between values further apart nothing is interpolated."""
+_EARTH_KM = 6371.0
+_FARTHEST_KM = 200.0
+"""A cell needs a station within this distance."""
+_NEAREST_KM = 0.5
+"""Distances below this count as this, so that a station's own cell is finite and exact to 1e-3."""
+
+_Row = tuple[np.datetime64, tuple[float, float], list[float]]
+"""Moment (UTC), place (longitude, latitude), values."""
+
+
+def open_stations(path: str | Path) -> xr.Dataset:
+    """Read a station table (its layout stands at the head of this module).
+
+    Returns:
+        (station, time) float32 with coordinates `longitude`, `latitude` (station) and the columns
+        present; NaN = missing; times are the union of all stations' times.
+
+    Raises:
+        GranuleError: when the file is missing, a column is, or a row cannot be read or holds an
+            impossible value (the message names the line).
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise GranuleError("There is no such station table.", where=path)
+    try:
+        names, rows = _table(path)
+    except (UnicodeDecodeError, csv.Error) as error:
+        what = f"The file is not a table in UTF-8 ({error})."
+        raise GranuleError(what, where=path, todo="Save it as CSV in UTF-8.") from error
+    if not rows:
+        raise GranuleError("The table holds no rows.", where=path)
+    places = sorted({r[1] for r in rows})
+    times = np.unique(np.array([r[0] for r in rows]))
+    data = np.full((len(names), len(places), times.size), np.nan, dtype=np.float32)
+    for moment, place, values in rows:
+        data[:, places.index(place), int(np.searchsorted(times, moment))] = values
+    lon, lat = zip(*places, strict=True)
+    coords = {"time": times, "longitude": ("station", list(lon)), "latitude": ("station", list(lat))}
+    variables = {n: (("station", "time"), v, {"units": BY_NAME[n].unit}) for n, v in zip(names, data, strict=True)}
+    return xr.Dataset(variables, coords=coords, attrs={"assumed": [], "sources": [path.name]})
+
+
+def _table(path: Path) -> tuple[list[str], list[_Row]]:
+    """The columns that the file has of `WEATHER`, and its rows."""
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        reader = csv.DictReader(file, skipinitialspace=True)
+        header = [h.strip() for h in reader.fieldnames or []]
+        reader.fieldnames = header
+        names = [c for c in WEATHER if c in header]
+        if not {"time", "longitude", "latitude"} <= set(header) or not names:
+            todo = f"It needs time, longitude, latitude and some of {', '.join(WEATHER)}."
+            raise GranuleError(f"The columns are {', '.join(header) or 'none'}.", where=path, todo=todo)
+        return names, [_row(line, names, f"{path}, line {reader.line_num}") for line in reader]
+
+
+def _row(line: dict[str, str], names: list[str], where: str) -> _Row:
+    try:
+        moment = datetime.datetime.fromisoformat((line["time"] or "").strip())
+        place = float(line["longitude"]), float(line["latitude"])
+        values = [float(line[n]) if (line[n] or "").strip() else np.nan for n in names]
+    except (ValueError, TypeError) as error:
+        todo = "Write times like 2020-07-15T03:30."
+        raise GranuleError(f"The row cannot be read ({error}).", where=where, todo=todo) from error
+    if moment.tzinfo is not None:
+        moment = moment.astimezone(datetime.UTC).replace(tzinfo=None)
+    if not (-180 <= place[0] <= 360 and -90 <= place[1] <= 90):
+        raise GranuleError(f"Longitude {place[0]:g}, latitude {place[1]:g} is not a place on Earth.", where=where)
+    for name, value in zip(names, values, strict=True):
+        known = BY_NAME[name]
+        if value < known.low or value > known.high:
+            what = f"{name} = {value:g} is impossible in {known.unit}."
+            raise GranuleError(what, where=where, todo="Temperatures are read in K. Leave missing fields empty.")
+    return np.datetime64(moment, "ns"), place, values
 
 
 def at_overpass(met: xr.Dataset, geobox: GeoBox, time_utc: ArrayLike | xr.DataArray) -> xr.Dataset:
@@ -29,7 +113,9 @@ def at_overpass(met: xr.Dataset, geobox: GeoBox, time_utc: ArrayLike | xr.DataAr
 
     ERA5: bilinear in longitude and latitude, linear in time; `ssrd` belongs to the
     middle of its hour, and half an hour beyond the first and last middle it holds.
-    Stations: see `stations_weather.stations_at`.
+    Stations: linear in time at each station that has values within three hours around the
+    moment, then weighted by inverse squared distance, up to 200 km; a variable for which no
+    station counts anywhere is left out.
 
     Args:
         met: From `open_era5` or `open_stations`.
@@ -45,35 +131,32 @@ def at_overpass(met: xr.Dataset, geobox: GeoBox, time_utc: ArrayLike | xr.DataAr
     """
     when = moments(time_utc)
     if when.ndim not in (0, 2) or (when.ndim == 2 and when.shape != tuple(geobox.shape)):
-        raise ArgumentError(
-            f"The times have shape {when.shape}, the grid {tuple(geobox.shape)}.",
-            todo="Give one time, or one for each cell.",
-        )
+        what = f"The times have shape {when.shape}, the grid {tuple(geobox.shape)}."
+        raise ArgumentError(what, todo="Give one time, or one for each cell.")
     if np.isnat(when).all():
         raise SceneError("No cell has an overpass time.", todo="Give the time of the overpass.")
-    coords = coordinates(geobox)
-    images: dict[str, Floats] = {}
-    if "station" in met.dims:
-        images |= stations_at(met, geobox, when)
-    else:
-        rows, columns = _fractions(met, geobox)
-        for name in met.data_vars:
-            field = met[name].dropna("time", how="all")
-            hours = _hours(field, when, str(name)) if field.sizes["time"] else None
-            if hours is None:
-                raise SceneError(
-                    "The weather data hold no valid value here.", where=name, todo="Give files that cover the grid."
-                )
-            values = field.transpose("time", "latitude", "longitude").values.astype(np.float64)
-            if _is_global(met):
-                values = np.concatenate([values, values[..., :1]], axis=2)
-            images[str(name)] = interpolate(values, [np.broadcast_to(hours, rows.shape), rows, columns])
-    about = {n: BY_NAME[n] for n in images}
-    out = {
-        n: (("y", "x"), v.astype(np.float32), {"units": about[n].unit, "long_name": about[n].long_name})
-        for n, v in images.items()
-    }
-    return xr.Dataset(out, coords=coords, attrs=met.attrs)
+    images = _of_stations(met, geobox, when) if "station" in met.dims else _of_era5(met, geobox, when)
+    out = {}
+    for name, image in images.items():
+        about = {"units": BY_NAME[name].unit, "long_name": BY_NAME[name].long_name}
+        out[name] = (("y", "x"), image.astype(np.float32), about)
+    return xr.Dataset(out, coords=coordinates(geobox), attrs=met.attrs)
+
+
+def _of_era5(met: xr.Dataset, geobox: GeoBox, when: NDArray[np.datetime64]) -> dict[str, Floats]:
+    rows, columns = _fractions(met, geobox)
+    images = {}
+    for name in map(str, met.data_vars):
+        field = met[name].dropna("time", how="all")
+        if not field.sizes["time"]:
+            todo = "Give files that cover the grid."
+            raise SceneError("The weather data hold no valid value here.", where=name, todo=todo)
+        hours = _hours(field, when, name)
+        values = field.transpose("time", "latitude", "longitude").values.astype(np.float64)
+        if _is_global(met):
+            values = np.concatenate([values, values[..., :1]], axis=2)
+        images[name] = interpolate(values, [np.broadcast_to(hours, rows.shape), rows, columns])
+    return images
 
 
 def _is_global(met: xr.Dataset) -> bool:
@@ -93,12 +176,11 @@ def _fractions(met: xr.Dataset, geobox: GeoBox) -> tuple[Float64, Float64]:
     if _is_global(met):
         lons = np.append(lons, lons[0] + 360)
     if lat.min() < lats[0] - slack or lat.max() > lats[-1] + slack or lon.max() > lons[-1] + slack:
-        east = lonlat(geobox)[0]
-        east = east[~off]
+        east = lonlat(geobox)[0][~off]
         need = f"{lat[~off].min():.2f} to {lat[~off].max():.2f} N, {east.min():.2f} to {east.max():.2f} E"
+        where = f"weather that {extent(met[next(iter(met.data_vars))])}"
         todo = "Ask the Climate Data Store for a larger area."
-        have = extent(met[next(iter(met.data_vars))])
-        raise SceneError(f"The weather does not cover the grid ({need}).", where=f"weather that {have}", todo=todo)
+        raise SceneError(f"The weather does not cover the grid ({need}).", where=where, todo=todo)
     rows = np.where(off, NOWHERE, np.interp(lat, lats, np.arange(lats.size)))
     return rows, np.interp(lon, lons, np.arange(lons.size))
 
@@ -124,3 +206,40 @@ def _hours(field: xr.DataArray, when: NDArray[np.datetime64], name: str) -> Floa
             what = f"{name} has a gap of {gap.max():g} hours around {span(when[~unknown])}."
             raise SceneError(what, todo="Add the hours before and after the overpass.")
     return np.where(unknown, NOWHERE, np.interp(at, hours, np.arange(hours.size)))
+
+
+def _of_stations(met: xr.Dataset, geobox: GeoBox, moments: NDArray[np.datetime64]) -> dict[str, Floats]:
+    lon, lat = (np.radians(c) for c in lonlat(geobox))
+    images: dict[str, Floats] = {}
+    for name in map(str, met.data_vars):
+        total, weight = np.zeros(lon.shape), np.zeros(lon.shape)
+        for station in range(met.sizes["station"]):
+            series = met[name].isel(station=station).dropna("time")
+            value = np.broadcast_to(_at(series, moments), lon.shape)
+            here = np.radians([float(series["longitude"]), float(series["latitude"])])
+            half = np.sin((lat - here[1]) / 2) ** 2 + np.cos(lat) * np.cos(here[1]) * np.sin((lon - here[0]) / 2) ** 2
+            distance = np.maximum(2 * _EARTH_KM * np.arcsin(np.sqrt(half)), _NEAREST_KM)
+            share = np.where(np.isfinite(value) & (distance <= _FARTHEST_KM), distance**-2, 0.0)
+            total += share * np.where(share > 0, value, 0)
+            weight += share
+        if weight.any():
+            images[name] = np.where(weight > 0, total / np.where(weight > 0, weight, 1), np.nan)
+    if not images:
+        lons, lats = (met[c].values for c in ("longitude", "latitude"))
+        where = f"stations lie at {lats.min():.2f} to {lats.max():.2f} N, {lons.min():.2f} to {lons.max():.2f} E"
+        what = f"No station within {_FARTHEST_KM:g} km has values at the overpass."
+        raise SceneError(what, where=f"{where}, {span(met['time'].values)}", todo="Add stations or times, or use ERA5.")
+    return images
+
+
+def _at(series: xr.DataArray, moments: NDArray[np.datetime64]) -> Float64:
+    """One station's value at each moment, linear between neighbours at most three hours apart, else NaN."""
+    if not series.size:
+        return np.full(moments.shape, np.nan)
+    times = series["time"].values.astype("datetime64[ns]")
+    hours = (times - times[0]) / _HOUR
+    at = (np.where(np.isnat(moments), times[0], moments) - times[0]) / _HOUR
+    after = np.clip(np.searchsorted(hours, at), 0, hours.size - 1)
+    gap = np.where(np.isin(at, hours), 0.0, hours[after] - hours[np.maximum(after - 1, 0)])
+    inside = (at >= hours[0]) & (at <= hours[-1]) & (gap <= _WIDEST_STATION_GAP_HOURS) & ~np.isnat(moments)
+    return np.where(inside, np.interp(at, hours, series.values.astype(np.float64)), np.nan)

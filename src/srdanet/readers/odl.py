@@ -150,6 +150,5 @@ class _Tokens:
 
     def error(self, what: str) -> GranuleError:
         line = self.text.count("\n", 0, self.at) + 1
-        return GranuleError(
-            f"The metadata text is damaged in line {line}: {what}.", where=self.where, todo="Download it again."
-        )
+        what = f"The metadata text is damaged in line {line}: {what}."
+        return GranuleError(what, where=self.where, todo="Download it again.")

@@ -1,7 +1,6 @@
 """Quality words: which bits mean what, as tables, and what to keep.
 
-Tables and decoding are pure functions of arrays; thresholds are `Screening`, a
-part of the configuration. Sources: MODIS Land-Surface Temperature products user
+Sources: MODIS Land-Surface Temperature products user
 guide, collection 6 (Wan 2013), table 13; MODIS surface reflectance user guide
 1.4 (Vermote, Roger, Ray 2015), tables 10, 13, 16, the same as in the `QA index`
 attribute of the files; MCD43 user guide, collection 6.1.
@@ -10,7 +9,6 @@ attribute of the files; MCD43 user guide, collection 6.1.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,9 +30,8 @@ class BitField:
 
     def __post_init__(self) -> None:
         if len(self.meanings) != 2 ** (self.last - self.first + 1):
-            raise ArgumentError(
-                f"Field {self.name} has {len(self.meanings)} meanings, which is not one for each of its values."
-            )
+            what = f"Field {self.name} has {len(self.meanings)} meanings, which is not one for each of its values."
+            raise ArgumentError(what)
 
     @property
     def mask(self) -> int:
@@ -124,7 +121,8 @@ ALBEDO_QUALITY: Table = (
 
 USABLE_BAND = (0, 8, 12)
 """Band qualities kept by default: highest, dead detector interpolated, climatology replaced by a constant."""
-_STATE_FILL, _ALBEDO_FILL = 65535, 255
+STATE_FILL = 65535
+"""The word of `STATE_1KM` that means missing; its bits alone would read as clear."""
 
 
 def decode(table: Table, words: ArrayLike) -> dict[str, NDArray[np.uint8]]:
@@ -168,78 +166,6 @@ def lst_error(qc: ArrayLike) -> NDArray[np.float32]:
     return np.where(fields["mandatory"] < 2, bounds, np.float32(np.nan)).astype(np.float32)
 
 
-def keep_lst(qc: ArrayLike, max_error: float = 2.0) -> Mask:
-    """Where LST was produced and its error is at most `max_error` (K); `inf` keeps all that was produced."""
-    keep: Mask = lst_error(qc) <= np.float32(max_error)
-    return keep
-
-
-def keep_reflectance(
-    state: ArrayLike,
-    *,
-    cloud: bool = True,
-    adjacent: bool = True,
-    shadow: bool = True,
-    internal_cloud: bool = True,
-    cirrus: bool = False,
-    snow: bool = False,
-    aerosol: bool = False,
-) -> Mask:
-    """Where the surface was seen, by the words of `state_1km_1`; missing words (65535) are never kept.
-
-    Args:
-        state: uint16 words, any shape.
-        cloud: Drop cloudy and partly cloudy cells.
-        adjacent: Drop cells next to a cloud.
-        shadow: Drop cells in the shadow of a cloud.
-        internal_cloud: Drop what the reflectance algorithm's own cloud test flags.
-        cirrus: Drop average and high cirrus.
-        snow: Drop snow and ice (either of the two flags).
-        aerosol: Drop high aerosol.
-    """
-    words = _words(state, bits=16)
-    fields = decode(STATE_1KM, words)
-    keep: Mask = words != _STATE_FILL
-    if cloud:
-        keep &= (fields["cloud"] != 1) & (fields["cloud"] != 2)
-    if cirrus:
-        keep &= fields["cirrus"] < 2
-    if aerosol:
-        keep &= fields["aerosol"] != 3
-    flags = {"adjacent": adjacent, "shadow": shadow, "internal_cloud": internal_cloud}
-    flags |= {"snow_ice": snow, "internal_snow": snow}
-    for name, drop in flags.items():
-        if drop:
-            keep &= fields[name] == 0
-    return keep
-
-
-def keep_band(qc: ArrayLike, band: int, table: Table = QC_500M, *, usable: Sequence[int] = USABLE_BAND) -> Mask:
-    """Where a band's reflectance was produced with one of the `usable` qualities.
-
-    Args:
-        qc: Words of `QC_500m_1` (uint32) or, with `table=QC_250M`, of `QC_250m_1` (uint16).
-        band: MODIS band, 1 to 7 (1 or 2 at 250 m).
-        table: `QC_500M` or `QC_250M`.
-        usable: Values of the four-bit band quality to keep.
-    """
-    fields = {field.name: field for field in table}
-    if f"band_{band}" not in fields:
-        names = ", ".join(name for name in fields if name.startswith("band_"))
-        raise ArgumentError(f"Band {band} has no quality in this table.", todo=f"Ask for one of {names}.")
-    words = _words(qc, bits=table[-1].last + 1)
-    good = np.isin(np.arange(16), usable)
-    keep: Mask = good[fields[f"band_{band}"].of(words)] & (fields["produced"].of(words) < 2)
-    return keep
-
-
-def keep_albedo(quality: ArrayLike, magnitude: bool = True) -> Mask:
-    """Where an albedo is usable: full inversions and, with `magnitude`, magnitude inversions too."""
-    words = _words(quality, bits=8)
-    best: Mask = words <= (1 if magnitude else 0)
-    return best
-
-
 @dataclass(frozen=True)
 class Screening:
     """What to keep: thresholds for all quality layers, with their defaults.
@@ -277,21 +203,52 @@ class Screening:
             raise ArgumentError(f"band_quality {self.band_quality} is not within 0 to 15.")
 
     def keep_lst(self, qc: ArrayLike) -> Mask:
-        """`keep_lst` with these thresholds."""
-        return keep_lst(qc, self.lst_error_max)
+        """Where LST was produced and its error is small enough, by the words of `QC_Day` or `QC_Night`."""
+        keep: Mask = lst_error(qc) <= np.float32(self.lst_error_max)
+        return keep
 
     def keep_reflectance(self, state: ArrayLike) -> Mask:
-        """`keep_reflectance` with these thresholds."""
-        names = ("cloud", "adjacent", "shadow", "internal_cloud", "cirrus", "snow", "aerosol")
-        return keep_reflectance(state, **{name: getattr(self, name) for name in names})
+        """Where the surface was seen, by the uint16 words of `state_1km_1`; missing words are never kept."""
+        words = _words(state, bits=16)
+        fields = decode(STATE_1KM, words)
+        keep: Mask = words != STATE_FILL
+        for dropped, seen in (
+            (self.cloud, (fields["cloud"] != 1) & (fields["cloud"] != 2)),
+            (self.adjacent, fields["adjacent"] == 0),
+            (self.shadow, fields["shadow"] == 0),
+            (self.internal_cloud, fields["internal_cloud"] == 0),
+            (self.cirrus, fields["cirrus"] < 2),
+            (self.snow, (fields["snow_ice"] == 0) & (fields["internal_snow"] == 0)),
+            (self.aerosol, fields["aerosol"] != 3),
+        ):
+            if dropped:
+                keep &= seen
+        return keep
 
     def keep_band(self, qc: ArrayLike, band: int, table: Table = QC_500M) -> Mask:
-        """`keep_band` with these thresholds."""
-        return keep_band(qc, band, table, usable=self.band_quality)
+        """Where a band's reflectance was produced with one of the qualities to keep.
+
+        Args:
+            qc: Words of `QC_500m_1` (uint32) or, with `table=QC_250M`, of `QC_250m_1` (uint16).
+            band: MODIS band, 1 to 7 (1 or 2 at 250 m).
+            table: `QC_500M` or `QC_250M`.
+
+        Raises:
+            ArgumentError: when the table has no such band, or the words do not fit it.
+        """
+        fields = {field.name: field for field in table}
+        if f"band_{band}" not in fields:
+            names = ", ".join(name for name in fields if name.startswith("band_"))
+            raise ArgumentError(f"Band {band} has no quality in this table.", todo=f"Ask for one of {names}.")
+        words = _words(qc, bits=table[-1].last + 1)
+        good = np.isin(np.arange(16), self.band_quality)
+        keep: Mask = good[fields[f"band_{band}"].of(words)] & (fields["produced"].of(words) < 2)
+        return keep
 
     def keep_albedo(self, quality: ArrayLike) -> Mask:
-        """`keep_albedo` with these thresholds."""
-        return keep_albedo(quality, self.albedo_magnitude)
+        """Where an albedo comes from a full inversion or, if those are kept, a magnitude inversion."""
+        keep: Mask = _words(quality, bits=8) <= (1 if self.albedo_magnitude else 0)
+        return keep
 
 
 def _words(words: ArrayLike, bits: int) -> NDArray[np.integer]:

@@ -36,6 +36,7 @@ from srdanet.grid import (
     geobox_of,
 )
 from srdanet.readers.resampling import corners
+from srdanet.readers.tables import PRODUCTS
 from srdanet.variables import BY_NAME, LST_RANGE
 
 _CELSIUS_RANGE = (-90.0, 75.0)
@@ -44,13 +45,13 @@ _LST = ("lst", "lst_day", "lst_night")
 _TEMPERATURES = (*_LST, "t2m", "d2m")
 _KELVIN = ("k", "kelvin")
 _CELSIUS = ("c", "degc", "°c", "celsius", "deg c", "degree_celsius", "degrees_celsius", "degrees celsius")
-_MODIS_FILL = {"ndvi": -3000, "evi": -3000}
-"""Counts that MODIS uses for missing and that pass for a value once scaled (MOD13 user guide)."""
+_MODIS_FILL = {name: PRODUCTS["MOD13Q1"].layer(name).fill for name in ("ndvi", "evi")}
+"""Counts that MODIS uses for missing and that pass for a value once scaled."""
+_AGAIN = "Download or export it again."
 _FEW_CODES = 8
 """Up to so many distinct values outside the valid range are fill codes; more are data in another unit."""
 _ROWS = ("y", "ydim", "lat", "latitude", "rows")
 _COLUMNS = ("x", "xdim", "lon", "longitude", "cols")
-_SINCE = re.compile(r"\s*(day|hour|minute|second)s?\s+since\s+(\d{4})-(\d{1,2})-(\d{1,2})", re.IGNORECASE)
 _NETCDF = (b"\x89HDF", b"CDF\x01", b"CDF\x02", b"CDF\x05")
 _NEAR = 0.12
 """A cell this close (relative) to a MODIS level is taken for one."""
@@ -96,7 +97,14 @@ def open_raster(
         GridError: when it has no CRS, or is rotated.
     """
     path = Path(path)
-    stored = _read(path, name=name, band=band, variable=variable, date=date)
+    if not path.is_file():
+        raise GranuleError("There is no such raster.", where=path)
+    with path.open("rb") as file:
+        magic = file.read(4)
+    if magic in _NETCDF:
+        stored = _read_netcdf(path, name, str(band) if band is not None and variable is None else variable, date)
+    else:
+        stored = _read_gdal(path, name, variable if band is None else band)
     notes = list(stored.notes)
     if crs is not None:
         try:
@@ -109,18 +117,18 @@ def open_raster(
         raise GridError("The raster has no CRS.", where=path, todo="Give crs=, such as crs='EPSG:4326'.")
     else:
         own, note = true_crs(stored.crs)
-        notes += [note] if note else []
+        notes += note
     has_fill = stored.nodata is not None or nodata is not None
     if not has_fill and name in _MODIS_FILL and np.issubdtype(stored.values.dtype, np.signedinteger):
         nodata = _MODIS_FILL[name]
         notes.append(f"no fill value in the file: {nodata} is taken as missing, as in MOD13")
     values, note = _physical(stored, nodata, scale, offset)
-    notes += [note] if note else []
+    notes += note
     known = BY_NAME.get(name)
     if name in _TEMPERATURES:
-        unit, found = _temperature_unit(path, values, unit, stored, has_fill)
+        unit, note = _temperature_unit(path, values, unit, stored, has_fill)
         values, units = to_kelvin(values, unit), "K"
-        notes += found
+        notes += note
     else:
         units = known.unit if known else (unit or stored.unit)
         if unit is not None and known and unit != known.unit:
@@ -129,15 +137,12 @@ def open_raster(
     if name in _LST or known:
         limits = LST_RANGE if known is None else (known.low, known.high)
         values, note = _within(path, name, values, limits)
-        notes += [note] if note else []
+        notes += note
     place = GeoBox((values.shape[0], values.shape[1]), stored.affine, own)
     coords = coordinates(place)
     if own.geographic:
-        for axis, standard_name in (("north", "latitude"), ("east", "longitude")):
-            coords["y" if axis == "north" else "x"].attrs |= {
-                "units": f"degrees_{axis}",
-                "standard_name": standard_name,
-            }
+        coords["y"].attrs |= {"units": "degrees_north", "standard_name": "latitude"}
+        coords["x"].attrs |= {"units": "degrees_east", "standard_name": "longitude"}
     long_name = known.long_name if known else stored.label or name
     attrs = {"units": units, "long_name": long_name, "source": path.name, "assumed": notes}
     return xr.DataArray(values.astype(np.float32), dims=("y", "x"), coords=coords, attrs=attrs, name=name)
@@ -157,43 +162,39 @@ def to_kelvin(values: Floats, unit: str) -> Floats:
     raise ArgumentError(f"{unit!r} is not a unit of temperature this package reads.", todo="Give unit='K' or 'degC'.")
 
 
-def true_crs(crs: pyproj.CRS) -> tuple[CRS, str | None]:
-    """The CRS a file means, and what was assumed to get there.
+def true_crs(crs: pyproj.CRS) -> tuple[CRS, list[str]]:
+    """The CRS a file means, and what was assumed to get there (one note or none).
 
     MODIS data exported by Earth Engine and others are tagged "sinusoidal on the WGS 84
     ellipsoid", but their coordinates are those of the MODIS sphere; read by the
     tag they land up to 20 km away.
     """
-    operation = crs.coordinate_operation
-    meridian = 0.0
-    if operation is not None:
-        meridian = sum(abs(float(p.value)) for p in operation.params if "ongitude" in p.name)
-    if operation is None or "sinusoidal" not in operation.method_name.lower() or meridian or crs.ellipsoid is None:
-        return CRS(crs.to_wkt()), None
-    ellipsoid = crs.ellipsoid
-    if abs(ellipsoid.semi_major_metre - ellipsoid.semi_minor_metre) > 1:
-        return SINUSOIDAL, f"the tag says sinusoidal on {ellipsoid.name}; taken as the MODIS sphere"
-    if abs(ellipsoid.semi_major_metre - SPHERE_RADIUS) < 1:
-        return SINUSOIDAL, None
-    return CRS(crs.to_wkt()), None
+    operation, ellipsoid = crs.coordinate_operation, crs.ellipsoid
+    if operation is not None and ellipsoid is not None and "sinusoidal" in operation.method_name.lower():
+        meridian = any(parameter.value for parameter in operation.params if "ongitude" in parameter.name)
+        if not meridian and abs(ellipsoid.semi_major_metre - ellipsoid.semi_minor_metre) > 1:
+            return SINUSOIDAL, [f"the tag says sinusoidal on {ellipsoid.name}; taken as the MODIS sphere"]
+        if not meridian and abs(ellipsoid.semi_major_metre - SPHERE_RADIUS) < 1:
+            return SINUSOIDAL, []
+    return CRS(crs.to_wkt()), []
 
 
 def _physical(
     stored: _Stored, nodata: float | None, scale: float | None, offset: float | None
-) -> tuple[Floats, str | None]:
+) -> tuple[Floats, list[str]]:
     """Values by scale and offset, NaN where the file or the caller says so; and where the scale is from."""
     values = stored.values.astype(np.float64)
     missing = stored.masked if nodata is None else np.isclose(values, nodata, rtol=1e-6, atol=0)
-    note = None
+    notes = []
     if scale is None and offset is None and stored.scale is not None:
         scale, offset = stored.scale, stored.offset
         if scale >= 100:
-            note = f"the file's scale {scale:g} divides (older MODIS convention)"
+            notes = [f"the file's scale {scale:g} divides (older MODIS convention)"]
             scale = 1 / scale
         else:
-            note = f"scale {scale:g} and offset {offset or 0:g} as the file says"
+            notes = [f"scale {scale:g} and offset {offset or 0:g} as the file says"]
     physical = values * (1.0 if scale is None else scale) + (offset or 0.0)
-    return np.where(missing | ~np.isfinite(values), np.nan, physical), note
+    return np.where(missing | ~np.isfinite(values), np.nan, physical), notes
 
 
 def _temperature_unit(
@@ -225,12 +226,12 @@ def _temperature_unit(
     return unit, notes
 
 
-def _within(path: Path, name: str, values: Floats, limits: tuple[float, float]) -> tuple[Floats, str | None]:
+def _within(path: Path, name: str, values: Floats, limits: tuple[float, float]) -> tuple[Floats, list[str]]:
     """Values with those outside the limits missing, and what was dropped; refused where that is most of them."""
     low, high = limits
     outside = (values < low) | (values > high)
     if not outside.any():
-        return values, None
+        return values, []
     codes = np.unique(values[outside])
     left = int((np.isfinite(values) & ~outside).sum())
     if left == 0 or (codes.size > _FEW_CODES and int(outside.sum()) > left):
@@ -239,7 +240,7 @@ def _within(path: Path, name: str, values: Floats, limits: tuple[float, float]) 
         raise GranuleError(f"{span}, so this is not {name} as stored.", where=path, todo=todo)
     listed = ", ".join(f"{c:.6g}" for c in codes[:_FEW_CODES]) + ("" if codes.size <= _FEW_CODES else ", ...")
     note = f"{int(outside.sum())} values outside {low:g} to {high:g} are taken as missing ({listed})"
-    return np.where(outside, np.nan, values), note
+    return np.where(outside, np.nan, values), [note]
 
 
 @dataclass(frozen=True)
@@ -262,21 +263,6 @@ class _Stored:
     notes: tuple[str, ...] = ()
 
 
-def _read(
-    path: Path, *, name: str, band: int | str | None, variable: str | None, date: datetime.date | None
-) -> _Stored:
-    """Read one band of a GeoTIFF (or any GDAL raster) or one variable of a NetCDF file; errors as of `open_raster`."""
-    if not path.is_file():
-        raise GranuleError("There is no such raster.", where=path)
-    with path.open("rb") as file:
-        magic = file.read(4)
-    if magic in _NETCDF:
-        if band is not None and variable is None:
-            variable = str(band)
-        return _read_netcdf(path, name, variable, date)
-    return _read_gdal(path, name, variable if band is None else band)
-
-
 def _read_gdal(path: Path, name: str, band: int | str | None) -> _Stored:
     import rasterio
 
@@ -289,9 +275,7 @@ def _read_gdal(path: Path, name: str, band: int | str | None) -> _Stored:
             affine, crs, nodata = file.transform, file.crs, file.nodatavals[index - 1]
             unit, label = file.units[index - 1] or tags.get("units", ""), file.descriptions[index - 1] or ""
     except rasterio.errors.RasterioError as error:
-        raise GranuleError(
-            f"The raster cannot be read ({error}).", where=path, todo="Download or export it again."
-        ) from error
+        raise GranuleError(f"The raster cannot be read ({error}).", where=path, todo=_AGAIN) from error
     if affine.b or affine.d or affine.a < 0 or affine.e > 0:
         raise GridError("The raster is rotated or upside down.", where=path, todo="Warp it north up first (gdalwarp).")
     notes: tuple[str, ...] = ()
@@ -302,16 +286,13 @@ def _read_gdal(path: Path, name: str, band: int | str | None) -> _Stored:
         else:
             notes = (f"the tag scale_factor={tags['scale_factor']} was not applied: the values are not counts",)
     proj = pyproj.CRS.from_wkt(crs.to_wkt()) if crs is not None else None
+    by, plus = (scale, offset) if stated else (None, None)
     mask = np.ma.getmaskarray(data)
-    values = np.asarray(data.data)
-    return _Stored(
-        values, affine, proj, nodata, mask, scale if stated else None, offset if stated else None, unit, label, notes
-    )
+    return _Stored(np.asarray(data.data), affine, proj, nodata, mask, by, plus, unit, label, notes)
 
 
 def _band(path: Path, count: int, descriptions: tuple[str | None, ...], band: int | str | None, name: str) -> int:
     """The number (from 1) of the band asked for."""
-    listed = ", ".join(f"{i}: {d or 'no description'}" for i, d in enumerate(descriptions, 1))
     if band is None and count == 1:
         return 1
     wanted = str(name if band is None else band)
@@ -319,11 +300,9 @@ def _band(path: Path, count: int, descriptions: tuple[str | None, ...], band: in
         return int(wanted)
     found = [i for i, d in enumerate(descriptions, 1) if (d or "").lower() == wanted.lower()]
     if len(found) != 1:
-        raise ArgumentError(
-            f"There is no single band {wanted!r}; the bands are {listed}.",
-            where=path,
-            todo="Name a band by its number.",
-        )
+        listed = ", ".join(f"{i}: {d or 'no description'}" for i, d in enumerate(descriptions, 1))
+        what = f"There is no single band {wanted!r}; the bands are {listed}."
+        raise ArgumentError(what, where=path, todo="Name a band by its number.")
     return found[0]
 
 
@@ -334,9 +313,8 @@ def _read_netcdf(path: Path, name: str, variable: str | None, date: datetime.dat
             chosen = variable or (images[0] if len(images) == 1 else name)
             if chosen not in images:
                 listed = ", ".join(images) or "none"
-                raise ArgumentError(
-                    f"There is no image {chosen!r}; images: {listed}.", where=path, todo="Give variable=."
-                )
+                what = f"There is no image {chosen!r}; images: {listed}."
+                raise ArgumentError(what, where=path, todo="Give variable=.")
             image = _one_date(path, file[chosen], date)
             axes = _axis_names(image)
             assert axes is not None  # chosen from `images`
@@ -345,9 +323,7 @@ def _read_netcdf(path: Path, name: str, variable: str | None, date: datetime.dat
     except SrdanetError:
         raise
     except (OSError, ValueError, KeyError) as error:
-        raise GranuleError(
-            f"The file cannot be read as NetCDF ({error}).", where=path, todo="Download or export it again."
-        ) from error
+        raise GranuleError(f"The file cannot be read as NetCDF ({error}).", where=path, todo=_AGAIN) from error
     y, x = (np.asarray(image[a].values, dtype=np.float64) for a in axes)
     values = np.asarray(image.values)
     if y.size > 1 and y[0] < y[-1]:
@@ -359,20 +335,12 @@ def _read_netcdf(path: Path, name: str, variable: str | None, date: datetime.dat
     if "valid_range" in attrs and np.issubdtype(values.dtype, np.integer):
         low, high = np.asarray(attrs["valid_range"]).ravel()[:2]
         mask = mask | (values < low) | (values > high)
-    stated = "scale_factor" in attrs or "add_offset" in attrs
-    scale, offset = float(attrs.get("scale_factor", 1)), float(attrs.get("add_offset", 0))
-    return _Stored(
-        values,
-        affine,
-        crs,
-        float(np.ravel(fills[0])[0]) if fills else None,
-        mask,
-        scale if stated else None,
-        offset if stated else None,
-        str(attrs.get("units", "")),
-        str(attrs.get("long_name", chosen)),
-        note,
-    )
+    packing: tuple[float | None, float | None] = (None, None)
+    if "scale_factor" in attrs or "add_offset" in attrs:
+        packing = float(attrs.get("scale_factor", 1)), float(attrs.get("add_offset", 0))
+    nodata = float(np.ravel(fills[0])[0]) if fills else None
+    unit, label = str(attrs.get("units", "")), str(attrs.get("long_name", chosen))
+    return _Stored(values, affine, crs, nodata, mask, *packing, unit, label, note)
 
 
 def _axis_names(image: xr.DataArray) -> tuple[str, str] | None:
@@ -393,9 +361,8 @@ def _one_date(path: Path, image: xr.DataArray, date: datetime.date | None) -> xr
             days = _dates(path, image["time"])
             hits = np.flatnonzero(days == np.datetime64(date, "D"))
             if hits.size == 0:
-                raise ArgumentError(
-                    f"There is no image of {date}; the file covers {days[0]} to {days[-1]}.", where=path
-                )
+                what = f"There is no image of {date}; the file covers {days[0]} to {days[-1]}."
+                raise ArgumentError(what, where=path)
             image = image.isel(time=int(hits[0]))
         else:
             todo = "Give date= (--date on the command line)." if dim == "time" else f"Cut out one {dim} first."
@@ -405,13 +372,13 @@ def _one_date(path: Path, image: xr.DataArray, date: datetime.date | None) -> xr
 
 def _dates(path: Path, time: xr.DataArray) -> NDArray[np.datetime64]:
     """Calendar days of a time axis; AppEEARS counts real days though it says "julian"."""
-    match = _SINCE.match(str(time.attrs.get("units", "")))
-    if match is None:
-        raise GranuleError(f"The time axis has no readable unit ({time.attrs.get('units')!r}).", where=path)
-    seconds = {"day": 86400, "hour": 3600, "minute": 60, "second": 1}[match[1].lower()]
-    start = np.datetime64(f"{int(match[2]):04d}-{int(match[3]):02d}-{int(match[4]):02d}", "s")
-    counts = np.round(np.asarray(time.values, dtype=np.float64) * seconds).astype("timedelta64[s]")
-    return np.asarray(start + counts).astype("datetime64[D]")
+    unit = time.attrs.get("units")
+    try:
+        times = xr.decode_cf(xr.Dataset({"time": ("time", time.values, {"units": unit, "calendar": "standard"})}))
+        days: NDArray[np.datetime64] = times["time"].dt.round("s").values.astype("datetime64[D]")
+    except (ValueError, AttributeError, TypeError) as error:
+        raise GranuleError(f"The time axis has no readable unit ({unit!r}).", where=path) from error
+    return days
 
 
 def _crs(image: xr.DataArray, axes: tuple[str, str]) -> tuple[pyproj.CRS | None, tuple[str, ...]]:
@@ -447,7 +414,7 @@ def _affine(path: Path, y: Float64, x: Float64) -> Affine:
     return Affine(dx, 0, x[0] - dx / 2, 0, dy, y[0] - dy / 2)
 
 
-def repeats(data: xr.DataArray) -> tuple[float, float]:
+def _repeats(data: xr.DataArray) -> tuple[float, float]:
     """How many equal neighbours an image usually has in a row: (down, across), the median.
 
     1 for measured values. An image replicated n times by nearest neighbour has about
@@ -498,7 +465,7 @@ def suggest_grid(data: xr.DataArray, *, kind: Literal["auto", "modis", "utm"] = 
     geographic = place.crs is not None and place.crs.geographic
     metres = METRES_PER_DEGREE * np.array([1, np.cos(np.radians(latitude))]) if geographic else np.ones(2)
     down, across = np.array([-place.affine.e, place.affine.a]) * metres
-    runs = repeats(data)
+    runs = _repeats(data)
     if kind == "auto" and not geographic and max(runs) <= _REPEATED and abs(down / across - 1) < 1e-6:
         return place
     size = float(max(down * runs[0], across * runs[1]) if max(runs) > _REPEATED else max(down, across))

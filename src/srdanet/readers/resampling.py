@@ -10,7 +10,7 @@ parallelogram: corners are projected exactly, the points between them bilinearly
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Literal
 
 import numpy as np
@@ -66,11 +66,10 @@ def near_corners(geobox: GeoBox, crs: CRS, every: int) -> tuple[Floats, Floats]:
 def splits_for(x: Floats, y: Floats, affine: Affine) -> int:
     """How many source cells lie along the longer side of a target cell (at the middle of a block), at least 1."""
     row, col = (x.shape[0] - 1) // 2, (x.shape[1] - 1) // 2
-    sides = [
-        np.hypot((x[i, j] - x[row, col]) / affine.a, (y[i, j] - y[row, col]) / affine.e)
+    ratio = max(
+        float(np.hypot((x[i, j] - x[row, col]) / affine.a, (y[i, j] - y[row, col]) / affine.e))
         for i, j in ((row + 1, col), (row, col + 1))
-    ]
-    ratio = float(max(sides))
+    )
     return int(np.clip(np.ceil(ratio - 1e-3), 1, _MOST_SPLITS)) if np.isfinite(ratio) else 1
 
 
@@ -215,34 +214,30 @@ def to_grid(data: xr.DataArray, geobox: GeoBox, how: How = "mean") -> xr.DataArr
     touched = False
     for window in windows((geobox.shape[0], geobox.shape[1]), _BLOCK // 4 if how == "mode" else _BLOCK, 0):
         x, y = corners(geobox[window.inner], source.crs)
-        splits = 1 if how in ("nearest", "bilinear") else _even(splits_for(x, y, source.affine))
-        splits = min(splits, _MOST_VOTES) if how == "mode" else splits
+        splits = 1
+        if how in ("mean", "mode"):
+            # Two points along each source cell, at least four along the target's: so nested grids come out exactly.
+            most = _MOST_VOTES if how == "mode" else _MOST_SPLITS
+            splits = min(max(4, 2 * splits_for(x, y, source.affine)), most)
         points = sub_points(x, y, splits)
         order = 1 if how == "bilinear" else 0
         taken = (sample(values, source.affine, px, py, order=order, period=period) for px, py in points)
-        block = _majority(taken, splits) if how == "mode" else _mean(taken, splits)
-        touched = touched or bool(
-            _locate(values.shape, source.affine, x, y, period)[2].any() or np.isfinite(block).any()
-        )
+        block = _majority(taken, splits) if how == "mode" else mean_of_valid(taken, splits)
+        inside = _locate(values.shape, source.affine, x, y, period)[2]
+        touched = touched or bool(inside.any() or np.isfinite(block).any())
         out[window.inner] = block
     if not touched:
         box = source.boundingbox
         where = f"{name} ({box.left:.6g}, {box.bottom:.6g}, {box.right:.6g}, {box.top:.6g} in {str(source.crs)[:40]})"
-        raise GridError(
-            "The image lies outside the target grid.", where=where, todo="Check the CRS, or choose another place."
-        )
+        todo = "Check the CRS, or choose another place."
+        raise GridError("The image lies outside the target grid.", where=where, todo=todo)
     attrs = {k: v for k, v in data.attrs.items() if k not in ("grid_mapping", "crs")} | {"regridded": how}
     return xr.DataArray(out, dims=("y", "x"), coords=coordinates(geobox), attrs=attrs, name=data.name)
 
 
-def _even(splits: int) -> int:
-    """Two points along each source cell, four at least along the target's, so that nested grids come out exactly."""
-    return min(max(4, 2 * splits), _MOST_SPLITS)
-
-
-def _mean(taken: Iterator[Floats], splits: int) -> Floats:
-    """Mean of the valid samples of each cell; NaN where fewer than half are."""
-    total = count = np.zeros(())
+def mean_of_valid(taken: Iterable[Floats], splits: int) -> Float64:
+    """Mean of the splits x splits samples of each cell that are valid; NaN where fewer than half are."""
+    total = count = np.zeros((1, 1))
     for values in taken:
         valid = np.isfinite(values)
         total = total + np.where(valid, values, 0)

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import csv
 import datetime as dt
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from types import MappingProxyType
+from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import numpy as np
@@ -34,17 +34,15 @@ OZFLUX_SITES = "ozflux_study_sites.csv"
 LIST_COLUMNS = ("file", "emissivity")
 """What a list of stations has at least: the record, beside the list, and the broadband emissivity there."""
 
-SURFRAD_SITES = MappingProxyType(
-    {
-        "bon": ("Bondville", 40.05192, -88.37309),
-        "dra": ("Desert Rock", 36.62373, -116.01947),
-        "fpk": ("Fort Peck", 48.30783, -105.10170),
-        "gwn": ("Goodwin Creek", 34.25470, -89.87290),
-        "psu": ("Penn. State Univ.", 40.72012, -77.93085),
-        "sxf": ("Sioux Falls", 43.73403, -96.62328),
-        "tbl": ("Table Mountain", 40.12498, -105.23680),
-    }
-)
+SURFRAD_SITES: Mapping[str, tuple[str, float, float]] = {
+    "bon": ("Bondville", 40.05192, -88.37309),
+    "dra": ("Desert Rock", 36.62373, -116.01947),
+    "fpk": ("Fort Peck", 48.30783, -105.10170),
+    "gwn": ("Goodwin Creek", 34.25470, -89.87290),
+    "psu": ("Penn. State Univ.", 40.72012, -77.93085),
+    "sxf": ("Sioux Falls", 43.73403, -96.62328),
+    "tbl": ("Table Mountain", 40.12498, -105.23680),
+}
 """Name, latitude, longitude by the first letters of a file's name; `.qdat` files do not say where they are."""
 _SURFRAD_DOWN, _SURFRAD_UP = 16, 22
 """Columns of a SURFRAD row; each is followed by its flag, 0 = good."""
@@ -110,9 +108,8 @@ def skin_temperature(up: ArrayLike, down: ArrayLike, emissivity: ArrayLike) -> F
     """
     e = np.asarray(emissivity, dtype=np.float64)
     if ((e <= 0) | (e > 1)).any():
-        raise ArgumentError(
-            f"The emissivity runs from {e.min():g} to {e.max():g}.", todo="Give one above 0 and at most 1."
-        )
+        todo = "Give one above 0 and at most 1."
+        raise ArgumentError(f"The emissivity runs from {e.min():g} to {e.max():g}.", todo=todo)
     emitted = np.asarray(up, dtype=np.float64) - (1 - e) * np.asarray(down, dtype=np.float64)
     kelvin: Float64 = (np.where(emitted > 0, emitted, np.nan) / (e * STEFAN_BOLTZMANN)) ** 0.25
     return kelvin
@@ -134,8 +131,6 @@ def open_longwave(path: str | Path) -> Longwave:
     try:
         return read(path)
     except (ValueError, IndexError, KeyError, TypeError, OSError) as error:
-        if isinstance(error, GranuleError):
-            raise
         raise GranuleError(f"The file cannot be read ({error!r}).", where=path, todo="Download it again.") from error
 
 
@@ -167,11 +162,8 @@ def _surfrad(path: Path) -> Longwave:
     lines = path.read_text(encoding="ascii").splitlines()
     latitude, west = (float(word) for word in lines[1].split()[:2])
     rows = np.array([[float(word) for word in line.split()] for line in lines[2:] if line.strip()])
-    year, month, day, hour, minute = (rows[:, i].astype(int) for i in (0, 2, 3, 4, 5))
     down, up = (np.where(rows[:, i + 1] == 0, rows[:, i], np.nan) for i in (_SURFRAD_DOWN, _SURFRAD_UP))
-    return _record(
-        lines[0].strip(), latitude, -west, _times(zip(year, month, day, hour, minute, strict=True)), up, down
-    )
+    return _record(lines[0].strip(), latitude, -west, _times(rows[:, [0, 2, 3, 4, 5]]), up, down)
 
 
 def _surfrad_checked(path: Path) -> Longwave:
@@ -184,8 +176,8 @@ def _surfrad_checked(path: Path) -> Longwave:
     columns = [header.split().index(name) for name in ("Date", "Time", "LWup", "LWdn")]
     rows = np.array([[float(line.split()[i]) for i in columns] for line in lines if line.strip()])
     date, clock = rows[:, 0].astype(int), rows[:, 1].astype(int)
-    parts = (date // 10000, date // 100 % 100, date % 100, clock // 100, clock % 100)
-    return _record(*site, _times(zip(*parts, strict=True)), rows[:, 2], rows[:, 3])
+    parts = [date // 10000, date // 100 % 100, date % 100, clock // 100, clock % 100]
+    return _record(*site, _times(np.stack(parts, axis=1)), rows[:, 2], rows[:, 3])
 
 
 def _arm(path: Path) -> Longwave:
@@ -196,9 +188,8 @@ def _arm(path: Path) -> Longwave:
         held = file.variables
         absent = {"up_long_hemisp", "down_long_hemisp_shaded", "base_time", "time_offset", "lat", "lon"} - held.keys()
         if absent:
-            raise GranuleError(
-                f"The file lacks {', '.join(sorted(absent))}.", where=path, todo="Give a SIRS radiation file."
-            )
+            what = f"The file lacks {', '.join(sorted(absent))}."
+            raise GranuleError(what, where=path, todo="Give a SIRS radiation file.")
 
         def good(name: str) -> Float64:
             values: Float64 = np.asarray(held[name].data, dtype=np.float64)
@@ -218,9 +209,8 @@ def _ozflux(path: Path) -> Longwave:
     name = path.name.split("_")[0]
     sites = {row["sitename"]: row for row in _rows(path.parent / OZFLUX_SITES)}
     if name not in sites:
-        raise GranuleError(
-            f"{OZFLUX_SITES} has no site {name!r}.", where=path, todo="Let the file's name begin with the site's."
-        )
+        todo = "Let the file's name begin with the site's."
+        raise GranuleError(f"{OZFLUX_SITES} has no site {name!r}.", where=path, todo=todo)
     site, rows = sites[name], _rows(path)
     try:
         zone = ZoneInfo(site["standard_timezone"])
@@ -230,15 +220,14 @@ def _ozflux(path: Path) -> Longwave:
         raise GranuleError(what, where=path, todo=todo) from error
     local = (dt.datetime.fromisoformat(row["local_time"]).replace(tzinfo=zone) for row in rows)
     times = np.array([moment.astimezone(dt.UTC).replace(tzinfo=None) for moment in local], dtype="datetime64[ns]")
-    up, down, emissivity = (
-        np.array([float(row[key] or "nan") for row in rows]) for key in ("longwave_u", "longwave_d", "emis")
-    )
+    columns = ("longwave_u", "longwave_d", "emis")
+    up, down, emissivity = (np.array([float(row[name] or "nan") for row in rows]) for name in columns)
     return _record(name, float(site["lat"]), float(site["lon"]), times, up, down, emissivity)
 
 
-_READERS: Mapping[str, Callable[[Path], Longwave]] = MappingProxyType(
-    {".dat": _surfrad, ".qdat": _surfrad_checked, ".cdf": _arm, ".nc": _arm, ".csv": _ozflux}
-)
+_READERS: Mapping[str, Callable[[Path], Longwave]] = {
+    ".dat": _surfrad, ".qdat": _surfrad_checked, ".cdf": _arm, ".nc": _arm, ".csv": _ozflux
+}  # fmt: skip
 
 
 def _rows(path: Path) -> list[dict[str, str]]:
@@ -249,26 +238,18 @@ def _rows(path: Path) -> list[dict[str, str]]:
 
 
 def _record(
-    name: str,
-    latitude: float,
-    longitude: float,
-    time: Times,
-    up: Float64,
-    down: Float64,
-    emissivity: Float64 | None = None,
+    name: str, latitude: float, longitude: float, time: Times, up: Float64, down: Float64, own: Float64 | None = None
 ) -> Longwave:
     """A record in order of time, without impossible values."""
     if not (-90 <= latitude <= 90 and -180 <= longitude <= 180) or not time.size:
         raise ValueError(f"{time.size} rows at latitude {latitude:g}, longitude {longitude:g}")
     order = np.argsort(time, kind="stable")
-    up, down = (
-        np.where((v >= low) & (v <= high), v, np.nan)[order] for v, (low, high) in ((up, UP_RANGE), (down, DOWN_RANGE))
-    )
-    own = None if emissivity is None else emissivity[order]
-    return Longwave(name, latitude, longitude, time[order], up, down, own)
+    up = np.where((up >= UP_RANGE[0]) & (up <= UP_RANGE[1]), up, np.nan)
+    down = np.where((down >= DOWN_RANGE[0]) & (down <= DOWN_RANGE[1]), down, np.nan)
+    emissivity = None if own is None else own[order]
+    return Longwave(name, latitude, longitude, time[order], up[order], down[order], emissivity)
 
 
-def _times(parts: Iterable[Sequence[int]]) -> Times:
-    """Years, months, days, hours and minutes to times."""
-    texts = ("{:04d}-{:02d}-{:02d}T{:02d}:{:02d}".format(*(int(v) for v in row)) for row in parts)
-    return np.array(list(texts), dtype="datetime64[ns]")
+def _times(rows: NDArray[Any]) -> Times:
+    """Times of rows of year, month, day, hour and minute."""
+    return np.array([dt.datetime(*row) for row in rows.astype(int).tolist()], dtype="datetime64[ns]")

@@ -178,7 +178,8 @@ _ROWS: tuple[Product, ...] = (
         *_reflectance(_GA_500M, Level.M500, "sur_refl_b0{}_1", 7),
         _bits("qc_500m", "QC_500m_1", _GA_500M, Level.M500, "uint32", 787410671, (0, 4294966019), _QC,
               quality.QC_500M),
-        _bits("state", "state_1km_1", _GA_1KM, Level.KM1, "uint16", 65535, (0, 57335), _STATE, quality.STATE_1KM),
+        _bits("state", "state_1km_1", _GA_1KM, Level.KM1, "uint16", quality.STATE_FILL, (0, 57335), _STATE,
+              quality.STATE_1KM),
     )),
     Product("MOD09GQ", "Daily surface reflectance, 250 m", (
         *_reflectance("MODIS_Grid_2D", Level.M250, "sur_refl_b0{}_1", 2),
@@ -188,7 +189,7 @@ _ROWS: tuple[Product, ...] = (
         *(replace(layer, written_scale=None) for layer in _reflectance(_A1, Level.M500, "sur_refl_b0{}", 7)),
         _bits("qc_500m", "sur_refl_qc_500m", _A1, Level.M500, "uint32", 4294967295, (0, 4294966531), _QC,
               quality.QC_500M),
-        _bits("state", "sur_refl_state_500m", _A1, Level.M500, "uint16", 65535, (0, 57343), _STATE,
+        _bits("state", "sur_refl_state_500m", _A1, Level.M500, "uint16", quality.STATE_FILL, (0, 57343), _STATE,
               quality.STATE_1KM),
     ), 8),
     Product("MCD43A3", "Daily albedo from 16 days, 500 m", (

@@ -143,7 +143,7 @@ def _undecoded(path: Path, group: str, how: Mapping[str, Any]) -> xr.Dataset:
 def _write_netcdf(
     part: Path, groups: Mapping[str, xr.Dataset], about: Mapping[str, str], fill: Mapping[str, int]
 ) -> None:
-    packing = {"zlib": True, "complevel": 4, "shuffle": True, "fletcher32": True}
+    packing = {"zlib": True, "complevel": 1, "shuffle": True, "fletcher32": True}
     xr.Dataset(attrs={**about, _MARK: FORMAT}).to_netcdf(part, engine="h5netcdf", mode="w")
     for name, dataset in groups.items():
         described, encoding = _described(dataset, fill, "chunksizes", packing)

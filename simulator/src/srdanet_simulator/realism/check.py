@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from srdanet.arrays import Progress
 from srdanet.atomic import publish, refuse_existing, staged
 from srdanet.product.validate import validate_png
 from srdanet_simulator.realism import gallery, real, simulated
@@ -51,13 +51,13 @@ def refuse(folder: Path, *, overwrite: bool) -> None:
     refuse_existing([folder / name for name in NAMES], overwrite=overwrite)
 
 
-def check(root: str | os.PathLike[str], scenes: int = 32, note: Callable[[str], None] | None = None) -> Check:
+def check(root: str | os.PathLike[str], scenes: int = 32, progress: Progress | None = None) -> Check:
     """Compare simulated scenes with the real data sets.
 
     Args:
         root: Folder of the real sets.
         scenes: How many landscapes to simulate, by day and by night; about three seconds each.
-        note: Told what goes on.
+        progress: Called with what is simulated, scenes done and scenes in all.
 
     Raises:
         GranuleError: when a set is missing or not what it should be.
@@ -67,5 +67,5 @@ def check(root: str | os.PathLike[str], scenes: int = 32, note: Callable[[str], 
     # Real first: a missing set is reported before minutes are spent on simulation.
     measured, shown = gather(real.numbers(root)), gallery.of_real(root)
     album: list[gallery.Page] = []
-    computed = gather(simulated.numbers(scenes, note, album=album))
+    computed = gather(simulated.numbers(scenes, progress, album=album))
     return Check(Table.of(measured, computed), shown, gallery.of_pages(album))

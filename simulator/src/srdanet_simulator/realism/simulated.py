@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import convolve1d
 
-from srdanet.arrays import Float32, Float64
+from srdanet.arrays import Float32, Float64, Progress
 from srdanet.energy import aggregate
 from srdanet.errors import ArgumentError
 from srdanet.grid import lonlat, refine
@@ -37,14 +36,14 @@ _WARP = (0.1, 0.8, 0.1)
 
 
 def numbers(
-    scenes: int, note: Callable[[str], None] | None = None, *, size: int = SIDE, album: list[Page] | None = None
+    scenes: int, progress: Progress | None = None, *, size: int = SIDE, album: list[Page] | None = None
 ) -> Numbers:
     """Simulate clear scenes spread evenly over the year, by day and by night, and measure them.
 
     Args:
         scenes: How many lands, in tile h18v04; a quarter as many stand beside Heihe, an eighth (one at least) are
             twice as wide.
-        note: Told what goes on.
+        progress: Called with what is simulated, scenes done and scenes in all.
         size: 1 km cells on a side.
         album: Gets the pictures of the summer's scenes.
 
@@ -53,27 +52,29 @@ def numbers(
     """
     if scenes < 4:
         raise ArgumentError(f"{scenes} scenes cannot cover four seasons", todo="Give 4 or more.")
+    tell = progress or (lambda *_: None)
+    tell("scenes", 0, scenes)
     for number in range(scenes):
         day = simulate(_FIRST + number, size, "h18v04", _date(number, scenes), clouds=0.0)
-        _tell(note, f"scene {number + 1} of {scenes}: {day.date}")
         night = companion(day)
         for scene in (day, night):
             yield from _clear(scene)
             yield from measure.words(_words(scene), ANY)
         if album is not None and season(day.date.month) == "summer":
             album.append(Page(day.raw.view.lst, night.raw.view.lst, day.truth))
+        tell("scenes", number + 1, scenes)
     steppes = max(2, scenes // 4)
     for number in range(steppes):
-        _tell(note, f"winter steppe {number + 1} of {steppes}")
         scene = simulate(_FIRST + 500 + number, size, "h25v05", "2013-01-01", clouds=0.0)
         yield from measure.winter_steppe(scene.raw.view.lst, _ndvi(scene, 4), COLD)
         yield from measure.words(_words(scene), COLD)
+        tell("winter steppes", number + 1, steppes)
     large = max(1, scenes // 8)
     for number in range(large):
-        _tell(note, f"wide scene {number + 1} of {large}")
         day = simulate(_FIRST + 700 + number, 2 * size, "h18v04", _date(number, large), clouds=0.0)
         for scene in (day, companion(day)):
             yield from measure.wide(scene.raw.view.lst, _when(scene))
+        tell("wide scenes", number + 1, large)
 
 
 def _clear(scene: Simulation) -> Numbers:
@@ -127,8 +128,3 @@ def _date(number: int, count: int) -> dt.date:
 
 def _when(scene: Simulation) -> When:
     return "day" if scene.day else "night"
-
-
-def _tell(note: Callable[[str], None] | None, line: str) -> None:
-    if note is not None:
-        note(line)

@@ -18,7 +18,7 @@ from scipy import ndimage
 
 from srdanet.arrays import Float64
 from srdanet.grid import SPHERE_RADIUS, Level
-from srdanet.predictors.orbit import lean
+from srdanet.predictors.overpass import lean
 from srdanet_simulator.noise import Field
 from srdanet_simulator.parallel import around, each, strips
 

@@ -9,8 +9,8 @@ from matplotlib.image import imread
 
 from srdanet.errors import ArgumentError, GridError, OutputError
 from srdanet.grid import Level, Tile, coordinates
-from srdanet.product.comparison import busiest, write_comparison
 from srdanet.product.record import Origin
+from srdanet_simulator.comparison import busiest, write_comparison
 
 ABOUT = Origin(tile="h18v04", time="2020-07-15T10:32:00", day=True)
 
