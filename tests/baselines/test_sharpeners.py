@@ -435,7 +435,6 @@ def test_all_predictors_are_those_that_the_network_is_given(monkeypatch: pytest.
 
 
 def test_kriging_with_several_predictors_uses_each() -> None:
-    rng = np.random.default_rng(9)
     ndvi = vegetation()
     albedo = vegetation(seed=7) * 0.4
     truth = 318 - 24 * ndvi + 30 * albedo
