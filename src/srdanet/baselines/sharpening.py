@@ -33,6 +33,8 @@ Chosen = Literal["ndvi", "all"]
 
 FEWEST_CELLS = 8
 """Coarse cells with LST and predictors below which no regression is tried."""
+_DEPENDENT = 1e-5
+"""Singular values below this (relative) are float32 rounding: shares of land cover add up to 1 but for it."""
 _NDVI_FROM = ("ndvi", "red", "nir")
 _REACH = 4
 """Coarse cells beyond its own that bicubic interpolation beside gaps depends on."""
@@ -242,5 +244,5 @@ def least_squares(samples: Floats, lst: Floats) -> Float64:
     centre, scale = samples.mean(0, dtype=np.float64), samples.std(0, dtype=np.float64)
     scale = np.where(scale > 0, scale, 1.0)
     level = float(lst.mean(dtype=np.float64))
-    slopes = np.linalg.lstsq((samples - centre) / scale, lst - level, rcond=1e-8)[0] / scale
+    slopes = np.linalg.lstsq((samples - centre) / scale, lst - level, rcond=_DEPENDENT)[0] / scale
     return np.concatenate([[level - float(centre @ slopes)], slopes])
