@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import textwrap
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -65,7 +66,7 @@ def test_a_data_set_is_a_file_and_a_line(tmp_path: Path, monkeypatch: pytest.Mon
     (tmp_path / "new_set.py").write_text(textwrap.dedent(NEW_SET), encoding="utf-8")
     np.save(tmp_path / "truth.npy", ramp(refine(ROOT, 4), 290, 300))
     monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
-    import new_set  # type: ignore[import-not-found]
+    new_set = import_module("new_set")
 
     monkeypatch.setattr(datasets, "DATASETS", {**datasets.DATASETS, "new": new_set.read})
     scored = experiments.score_all(BICUBIC, datasets.DATASETS["new"](tmp_path))
