@@ -193,7 +193,7 @@ def nesting(coarse: GeoBox, fine: GeoBox) -> Nesting:
     """How `fine` nests in `coarse`.
 
     Raises:
-        GridError: when the CRS differ, the ratio is no whole number, or the corners miss each other.
+        GridError: when the CRS differ, the ratio is not a whole number, or the corners miss each other.
     """
     if not same_crs(coarse.crs, fine.crs):
         todo = "Reproject one of them."

@@ -182,7 +182,7 @@ def test_half_a_picture(tmp_path: Path) -> None:
     picture = files.pictures[250]
     validate_png(picture)
     picture.write_bytes(picture.read_bytes()[:-4])
-    with pytest.raises(OutputError, match="no whole PNG"):
+    with pytest.raises(OutputError, match="not a whole PNG"):
         validate_png(picture)
 
 

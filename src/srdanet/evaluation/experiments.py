@@ -303,7 +303,7 @@ def find_method(model: Model, *, conserve: bool = False, adapt: bool | Adaptatio
 
     Raises:
         ModelError: when the model cannot be loaded.
-        MissingExtraError, SceneError: as of `downscaling.run.adapted`, when the method is called.
+        MissingExtraError, SceneError: same as in `downscaling.run.adapted`, when the method is called.
     """
     if isinstance(model, tuple):
         return model

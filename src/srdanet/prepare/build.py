@@ -116,7 +116,7 @@ def prepare(
     images += elevation
     images += _read_weather(what, box, times, {name for image in images for name in image.arrays}, progress)
     auxiliary = {name: array.rename(name) for image in images for name, array in image.arrays.items()}
-    doubts = false_ndwi(auxiliary)
+    rejected = false_ndwi(auxiliary)
     provenance = {
         "made_by": f"srdanet {version('srdanet')}",
         "date": what.date.isoformat() if what.date else None,
@@ -125,9 +125,9 @@ def prepare(
         "diffuse": diffuse,
         "inputs": [r.model_dump(mode="json", exclude_unset=True) for read in (lst, *images) for r in read.records],
         "missing": what.missing,
-        "left_out": [[Path(path).name, reason] for path, reason in (*what.ignored, *beside, *doubts.items())],
+        "left_out": [[Path(path).name, reason] for path, reason in (*what.ignored, *beside, *rejected.items())],
     }
-    kept = {name: array for name, array in auxiliary.items() if name not in doubts}
+    kept = {name: array for name, array in auxiliary.items() if name not in rejected}
     # The median over cells with LST; without any hour, midnight of the date.
     date = None if what.date is None else np.datetime64(what.date)
     time = date if times is None else _median(times[np.isfinite(coarse["lst"].values)])
@@ -393,7 +393,7 @@ def refine_mask(mask: Mask, coarse: GeoBox, fine: GeoBox) -> Mask:
     return refined
 
 
-# Elevation, weather, and what is doubtful.
+# Elevation, weather, and an NDWI of another definition.
 
 
 def _read_elevation(plan: Plan, box: GeoBox, progress: Progress | None) -> tuple[list[Reading], list[tuple[str, str]]]:

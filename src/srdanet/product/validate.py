@@ -110,4 +110,4 @@ def validate_png(path: Path) -> None:
     """
     content = path.read_bytes()
     if not (content.startswith(b"\x89PNG\r\n\x1a\n") and content.endswith(b"IEND\xaeB`\x82")):
-        raise OutputError("failed its validation: it is no whole PNG", where=path.name, todo=_TODO)
+        raise OutputError("failed its validation: it is not a whole PNG", where=path.name, todo=_TODO)

@@ -1,6 +1,6 @@
-"""How fast the ladder climbs, against the arithmetic this machine can do.
+"""How fast two steps are, against the arithmetic this machine can do.
 
-    python benchmarks/ladder.py [--cells 400]
+    python benchmarks/downscale.py [--cells 400]
 
 Downscales a random scene of `cells` x `cells` coarse cells to a quarter of the cell, with NDVI and
 elevation, and prints the time beside that of a matrix product of the same number of operations (the
