@@ -239,13 +239,13 @@ def windows(shape: tuple[int, int], block: int, halo: int) -> Iterator[Window]:
     if block < 1 or halo < 0:
         what = f"block is {block} and halo is {halo} cells"
         raise ArgumentError(what, todo="Give a block of 1 or more and a halo of 0 or more.")
-    inner = [[slice(i, min(i + block, size)) for i in range(0, size, block)] for size in shape]
-    outer = [
-        [slice(max(0, part.start - halo), min(size, part.stop + halo)) for part in parts]
-        for parts, size in zip(inner, shape, strict=True)
-    ]
-    for rows, cols in zip(product(*inner), product(*outer), strict=True):
-        yield Window(rows, cols)
+
+    def spans(size: int) -> list[tuple[slice, slice]]:
+        cuts = [(i, min(i + block, size)) for i in range(0, size, block)]
+        return [(slice(a, b), slice(max(0, a - halo), min(size, b + halo))) for a, b in cuts]
+
+    for (inner_y, outer_y), (inner_x, outer_x) in product(*map(spans, shape)):
+        yield Window((inner_y, inner_x), (outer_y, outer_x))
 
 
 def geobox_of(data: xr.DataArray | xr.Dataset, *, name: str = "lst", degrees: bool = False) -> GeoBox:
