@@ -137,7 +137,7 @@ def test_a_projected_grid_that_is_not_modis() -> None:
         ({"to": 1000}, ArgumentError, "not finer"),
         ({"to": 330}, ArgumentError, "halve"),
         ({"block": 0}, ArgumentError, "block"),
-        ({"model": "absent"}, ModelError, "no model 'absent'"),
+        ({"model": "absent"}, ModelError, "'absent' is not a model"),
         ({"day": 197}, ArgumentError, "day=True"),
         ({"time": "yesterday"}, ArgumentError, "UTC"),
     ],

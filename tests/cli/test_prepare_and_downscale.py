@@ -117,7 +117,7 @@ def test_a_missing_model_is_named(runner: CliRunner, scene_file: Path) -> None:
     out = scene_file.parent / "out"
     result = runner.invoke(cli, ["downscale", str(scene_file), "-o", str(out), "--model", "nonsense"])
     assert result.exit_code == 1
-    assert "no model 'nonsense'" in result.stderr
+    assert "'nonsense' is not a model" in result.stderr
     assert not out.exists()
 
 
