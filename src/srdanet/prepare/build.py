@@ -6,6 +6,7 @@ import datetime as dt
 import math
 import os
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
@@ -111,8 +112,11 @@ def prepare(
     coarse = xr.Dataset(dict(lst.arrays))
     box = geobox_of(coarse)
     times = _view_times(what, coarse, box)
-    images = [*_read_rasters(what, box, progress), *_read_granules(what, box, screening, diffuse, progress)]
-    elevation, beside = _read_elevation(what, box, progress)
+    # Heights take as long as all granules together, which another process decodes: they are read side by side.
+    with ThreadPoolExecutor(1) as pool:
+        heights = pool.submit(_read_elevation, what, box, progress)
+        images = [*_read_rasters(what, box, progress), *_read_granules(what, box, screening, diffuse, progress)]
+        elevation, beside = heights.result()
     images += elevation
     images += _read_weather(what, box, times, {name for image in images for name in image.arrays}, progress)
     auxiliary = {name: array.rename(name) for image in images for name, array in image.arrays.items()}

@@ -14,6 +14,7 @@ from __future__ import annotations
 import re
 import zipfile
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,6 +33,9 @@ from srdanet.variables import BY_NAME
 
 _SIDES = {2 * n * n: n for n in (1201, 3601)}
 _NAME = re.compile(r"[NS]\d{2}[EW]\d{3}(?=\.|_|$)", re.IGNORECASE)
+Slices = tuple[slice, slice]
+_THREADS = 2
+"""Blocks read at a time: most of the work is array arithmetic, which threads share."""
 _BLOCK_METRES = 60_000.0
 _KNOT_METRES = 2_000.0
 """Cell corners are projected at this distance; between them straight lines miss by less than 0.2 m."""
@@ -177,12 +181,18 @@ def open_elevation(
     block = int(np.clip(_BLOCK_METRES / cell, 16, 512))
     every = max(1, int(_KNOT_METRES / cell))
     out = np.full(geobox.shape, np.nan, dtype=np.float32)
-    used: set[ElevationTile] = set()
-    for window in windows((geobox.shape[0], geobox.shape[1]), block, 0):
-        part = geobox[window.inner]
+    cuts = [window.inner for window in windows((geobox.shape[0], geobox.shape[1]), block, 0)]
+
+    def read(cut: Slices) -> tuple[Float64, set[ElevationTile]]:
+        part = geobox[cut]
         pieces = [piece for lattice in lattices for piece in _pieces(lattice, part, every)]
-        used |= {tile for piece in pieces for tile in piece.tiles}
-        out[window.inner] = _mean(pieces, (part.shape[0], part.shape[1]))
+        return _mean(pieces, (part.shape[0], part.shape[1])), {tile for piece in pieces for tile in piece.tiles}
+
+    used: set[ElevationTile] = set()
+    with ThreadPoolExecutor(_THREADS) as pool:
+        for cut, (heights, tiles_of_block) in zip(cuts, pool.map(read, cuts), strict=True):
+            out[cut] = heights
+            used |= tiles_of_block
     if not np.isfinite(out).any():
         covered = "; ".join(f"{tile.name}: {tile.bounds}" for tile in tiles[:4])
         todo = "Give the tiles of this place."
@@ -254,9 +264,6 @@ def _mean(pieces: Sequence[_Piece], shape: tuple[int, int]) -> Float64:
             yield height
 
     return resampling.mean_of_valid(heights(), splits)
-
-
-Slices = tuple[slice, slice]
 
 
 def _overlaps(
