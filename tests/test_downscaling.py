@@ -47,7 +47,7 @@ def test_the_result_lies_on_the_finer_grid_with_units_and_flags() -> None:
 
 @pytest.mark.parametrize(("block", "first"), [(7, 0), (16, 0), (64, 5), (1000, 3)])
 def test_neither_size_nor_offset_of_windows_shows(block: int, first: int) -> None:
-    """Issue: less than 0.02 K; measured: rounding. Cut images are compared away from their own rim."""
+    """The difference is rounding. Cut images are compared away from their own rim."""
     lst, auxiliary = image(), greenness()
     whole = srdanet.downscale(lst, auxiliary, factor=4, time="2020-07-15", day=True)
     part = srdanet.downscale(
