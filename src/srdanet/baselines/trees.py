@@ -69,7 +69,7 @@ class DataMining:
     Gao, Kustas, Anderson (2012), *A data mining approach for sharpening thermal satellite imagery over land*, Remote
     Sensing 4, 3287-3319. The most uniform coarse cells are learnt from. The model of the whole scene and those of the
     windows are weighed, cell by cell, by the inverse squares of their residuals; the rest is added back smoothly.
-    The settings are those of its open implementation (pyDMS): 30 trees on 80 % of the cells.
+    An approximation of its open implementation (pyDMS), with 30 trees and windows of 30 cells.
     """
 
     window: int = 30
