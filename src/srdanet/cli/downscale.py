@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 @click.option("--to", type=click.Choice(["500", "250"]), default="250", show_default=True, help="Cell size (m).")
 @options.place_and_day
 @options.model
+@click.option("--noise", type=float, metavar="K", help="Error of the coarse LST (K); 0: the mean of a finer field.")
 @options.conserve
 @options.adapt
 @click.option("--block", default=256, show_default=True, help="Cells along a window; bounds memory, not the result.")
@@ -36,6 +38,7 @@ def downscale(
     to: str,
     choice: dict[str, Any],
     model: str,
+    noise: float | None,
     conserve: bool,
     adapt: bool,
     block: int,
@@ -83,9 +86,10 @@ def downscale(
         if dry_run:
             announce(files, describe(scene), {"scene": facts(scene)})
             return
+        stated = scene if noise is None else replace(scene, noise=noise)
         with options.progress() as show:
             product = produce(
-                scene, out, int(to), model=model, conserve=conserve, adapt=adapt, block=block,
+                stated, out, int(to), model=model, conserve=conserve, adapt=adapt, block=block,
                 command=options.command_line(), progress=show, overwrite=overwrite,
             )  # fmt: skip
     data = {"files": [str(path) for path in product.files], **product.record.model_dump(mode="json")}

@@ -72,6 +72,7 @@ def read(root: Path | str, *, when: Sequence[When] = WHEN, coarse: int = 2) -> I
                 overpass_time(date, longitude, day=day),
                 day,
                 TILE,
+                noise=0.0,
                 boxes=(root_box, box),
             )
             known = {2: on_grid({"lst": truth}, truth_box)["lst"]}

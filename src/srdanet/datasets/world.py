@@ -54,7 +54,7 @@ def read(root: Path | str) -> Iterator[LabelledScene]:
         root_box = coarsen(box, step)
         predictors = on_grid({key: values[:height, :width] for key, values in layers.items()}, box)
         time = None if place.time is None else np.datetime64(place.time)
-        scene = Scene(on_grid({"lst": coarse}, root_box), (predictors,), time, True, boxes=(root_box, box))
+        scene = Scene(on_grid({"lst": coarse}, root_box), (predictors,), time, True, noise=0.0, boxes=(root_box, box))
         levels = {
             factor: on_grid({"lst": values}, root_box.zoom_out(1 / factor))["lst"] for factor, values in truths.items()
         }

@@ -55,6 +55,7 @@ def downscale(
     to: int | None = None,
     time: object = None,
     day: bool | None = None,
+    noise: float | None = None,
     model: Model = "default",
     conserve: bool = False,
     adapt: bool | Adaptation = False,
@@ -70,6 +71,8 @@ def downscale(
         to: Nominal cell size of the result in metres (500, 250), instead of `factor`.
         time: UTC time of the view (anything `numpy.datetime64` reads); a bare date means Terra's usual hour.
         day: True for a day view, False for a night view, None when unknown.
+        noise: Standard deviation (K) of the error of `lst`: 0 when it is the exact mean of a finer field, about half a
+            kelvin for a MODIS product; None when unknown. The result keeps to `lst` accordingly.
         model: A shipped model's name, the folder of a bundle, or a loaded one.
         conserve: Apply a residual correction so that `degrade(result) == lst` to 1e-3 K. It helps within one
             sensor and costs a little against another (`docs/beware.md`).
@@ -89,7 +92,7 @@ def downscale(
     overpass = Overpass.of(time, day)
     root = geobox_of(lst)
     coarse = on_grid({"lst": kelvin(lst)}, root)
-    scene = Scene(coarse, finest_of_each(auxiliary), overpass.time, overpass.day)
+    scene = Scene(coarse, finest_of_each(auxiliary), overpass.time, overpass.day, noise=noise)
     run = Run.of(scene, RunPlan.of(root, factor=factor, to=to, block=block), model, conserve=conserve, adapt=adapt)
     return deque(run, maxlen=1).pop()[1]
 
@@ -164,7 +167,7 @@ class Run:
         """Put together what a run needs; arguments as in `downscale_scene`."""
         lst = kelvin(scene.lst["lst"])
         error = scene.lst["lst_error"].values if "lst_error" in scene.lst else np.zeros(lst.shape)
-        stack = Stack(scene.geobox, scene.auxiliary, scene.overpass, scene.nestings)
+        stack = Stack(scene.geobox, scene.auxiliary, scene.overpass, scene.nestings, scene.noise)
         loaded = adapted(model, scene, adapt, progress)
         allocate = np.empty if workdir is None else _mapped(workdir)
         progress = progress or (lambda what, done, total: None)

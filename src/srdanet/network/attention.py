@@ -6,6 +6,9 @@ commutes with shifts: a tile cut into windows gives what the whole tile gives.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import nullcontext
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812  (the field's usual name)
@@ -14,11 +17,47 @@ from torch.nn import functional as F  # noqa: N812  (the field's usual name)
 def box_mean(x: Tensor, size: int) -> Tensor:
     """Mean over a `size` x `size` box around each cell, zeros outside the image: (B, C, h, w) -> same."""
     half = size // 2
+    if x.requires_grad and not x.is_cuda:
+        # For the small images of training, products with banded matrices take a third of the pooling's time.
+        with torch.autocast(x.device.type, enabled=False):
+            down, across = (_band(n, half, x) / size for n in x.shape[-2:])
+            return down @ x @ across
     if x.is_cuda:
         # In channels-last memory CUDA shifts the gradient of a padded mean (pytorch issue 188344).
         x = x.contiguous()
     x = F.avg_pool2d(x, (size, 1), stride=1, padding=(half, 0))
     return F.avg_pool2d(x, (1, size), stride=1, padding=(0, half))
+
+
+def _band(length: int, half: int, like: Tensor) -> Tensor:
+    """(length, length): 1 where row and column are no more than `half` apart."""
+    at = torch.arange(length, device=like.device)
+    return ((at[:, None] - at).abs() <= half).to(like.dtype)
+
+
+def spread(x: Tensor) -> Tensor:
+    """Bicubic interpolation to half the cell size: (B, C, h, w) -> (B, C, 4, h, w), the four cells of each.
+
+    The same numbers as torch's own, which gives them as one image.
+    """
+    b, c, h, w = x.shape
+    # In bfloat16 neighbouring temperatures would lie far apart.
+    with torch.autocast(x.device.type, enabled=False) if torch.is_autocast_enabled(x.device.type) else nullcontext():
+        padded = F.pad(x.float().reshape(b * c, 1, h, w), (2, 2, 2, 2), mode="replicate")
+        return F.conv2d(padded, _TAPS.to(x.device)).view(b, c, 4, h, w)
+
+
+def _bicubic_taps() -> Tensor:
+    """(4, 1, 5, 5): Keys' kernel (a = -0.75) a quarter of a cell before and after each centre."""
+    a = -0.75
+    near = [(a + 2) * d**3 - (a + 3) * d**2 + 1 for d in (0.25, 0.75)]
+    far = [a * d**3 - 5 * a * d**2 + 8 * a * d - 4 * a for d in (1.25, 1.75)]
+    before = torch.tensor([far[1], near[1], near[0], far[0], 0.0])
+    lines = torch.stack([before, before.flip(0)])
+    return torch.einsum("iy,jx->ijyx", lines, lines).reshape(4, 1, 5, 5)
+
+
+_TAPS = _bicubic_taps()
 
 
 def local_mean(x: Tensor, weight: Tensor, size: int) -> Tensor:
@@ -27,43 +66,55 @@ def local_mean(x: Tensor, weight: Tensor, size: int) -> Tensor:
 
 
 class GCA(nn.Module):
-    """Cross-attention between LST (queries) and auxiliary features (keys, values), over channels.
+    """Attention of LST to learned guides: how many kelvin go with them here, read off the image itself.
 
-    Each place asks which auxiliary features go together with LST in its surroundings, and by how many kelvin: the
-    attention matrix of a head is the local covariance of queries and keys divided by the keys' variance, so that one
-    head is a local regression of LST on the auxiliary data, and its output is that regression applied to the values'
-    departure from their local mean. Signed (no softmax: vegetation cools), linear in the number of cells.
+    A guide is a function of the predictors of one fine cell, learned; several are formed at once. Their means over
+    coarse cells are exact, since a guide is formed before it is averaged. In a box around each coarse cell the guide is
+    regressed on LST; slope times the guide's detail within the coarse cell is a candidate for LST's own detail, in
+    kelvin, whatever the relation of the two is in this country and season. Boxes of several sizes are answered, since a
+    small one follows a relation that changes and a large one is surer of it. All are linear in the number of cells.
 
     Reconstructed: the paper names GCA without equations.
     """
 
-    def __init__(self, channels: int, *, heads: int, width: int, box: int) -> None:
+    def __init__(self, predictors: int, *, guides: int, boxes: Sequence[int], hidden: int = 32) -> None:
         super().__init__()
-        self.heads, self.width, self.box = heads, width, box
-        inner = heads * width
-        self.query = nn.Conv2d(channels, inner, 1)
-        self.key = nn.Conv2d(channels, inner, 1)
-        self.value = nn.Conv2d(channels, inner, 1)
-        self.ridge = nn.Parameter(torch.zeros(1, heads, 1, width, 1, 1))
-        self.out = nn.Conv2d(inner, channels, 1)
-        self.gate = nn.Parameter(torch.full((1, channels, 1, 1), 0.1))
+        self.boxes = tuple(boxes)
+        self.curved = nn.Sequential(
+            nn.Conv2d(predictors, hidden, 1), nn.LeakyReLU(0.1), nn.Conv2d(hidden, guides, 1, bias=False)
+        )
+        self.straight = nn.Conv2d(predictors, guides, 1, bias=False)
+        self.ridge = nn.Parameter(torch.full((1, guides * len(self.boxes), 1, 1), -3.0))
 
-    def forward(self, lst: Tensor, auxiliary: Tensor, valid: Tensor) -> Tensor:
-        """lst, auxiliary: (B, C, h, w); valid: (B, 1, h, w) share of cells with LST; returns (B, C, h, w)."""
-        b, _, h, w = lst.shape
+    def forward(self, lst: Tensor, predictors: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:
+        """Candidates for the detail of LST, and how well each guide explains LST.
 
-        def centred(x: Tensor) -> Tensor:
-            return x - local_mean(x, valid, self.box)
+        Args:
+            lst: (B, 1, h, w) departure from the surroundings, in units of the usual detail.
+            predictors: (B, N, 4, h, w) standardised, the four fine cells of each coarse one.
+            valid: (B, 1, h, w) 1 where LST is known.
 
-        q = centred(self.query(lst)).view(b, self.heads, self.width, 1, h, w)
-        k = centred(self.key(auxiliary)).view(b, self.heads, 1, self.width, h, w)
-        v = centred(self.value(auxiliary)).view(b, self.heads, 1, self.width, h, w)
-        covariance = local_mean((q * k).flatten(1, 3), valid, self.box)
-        variance = local_mean((k * k).flatten(1, 3), valid, self.box).view(b, self.heads, 1, self.width, h, w)
-        covariance = covariance.view(b, self.heads, self.width, self.width, h, w)
-        attention = covariance / (variance + F.softplus(self.ridge))
-        answer = (attention * v).sum(3).flatten(1, 2)
-        return lst + self.gate * self.out(answer)
+        Returns:
+            (B, S, 4, h, w) candidates in the unit of `lst`, and (B, S, h, w) correlations, for S = boxes * guides.
+        """
+        b, n, _, h, w = predictors.shape
+        flat = predictors.reshape(b, n, 4 * h, w)
+        guide = (self.curved(flat) + self.straight(flat)).float().view(b, -1, 4, h, w)
+        mean = guide.mean(2)
+        detail = guide - spread(mean)
+        known = mean * valid
+        moments = torch.cat([valid, lst * valid, lst * lst * valid, known, known * mean, known * lst], 1)
+        candidates, correlations = [], []
+        for box, ridge in zip(self.boxes, self.ridge.chunk(len(self.boxes), 1), strict=True):
+            around = box_mean(moments, box)
+            around = around[:, 1:] / around[:, :1].clamp_min(1e-6)
+            t, tt = around[:, :1], around[:, 1:2]
+            g, gg, gt = around[:, 2:].chunk(3, 1)
+            variance = (gg - g * g).clamp_min(0) + torch.exp(ridge)
+            covariance = gt - g * t
+            candidates.append((covariance / variance).unsqueeze(2) * detail)
+            correlations.append(covariance / torch.sqrt(variance * ((tt - t * t).clamp_min(0) + 1e-3)))
+        return torch.cat(candidates, 1), torch.cat(correlations, 1)
 
 
 class MSCA(nn.Module):
@@ -77,7 +128,7 @@ class MSCA(nn.Module):
 
     def __init__(self, channels: int, *, box: int) -> None:
         super().__init__()
-        part = channels // len(self.DILATIONS)
+        part = channels // 4
         self.box = box
         self.branches = nn.ModuleList(nn.Conv2d(channels, part, 3, padding=d, dilation=d) for d in self.DILATIONS)
         self.channel = nn.Conv2d(part * len(self.DILATIONS), part * len(self.DILATIONS), 1)

@@ -16,9 +16,10 @@ from safetensors.torch import load_file, save
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
-from srdanet.network.attention import GCA, box_mean, local_mean
+from srdanet.network.attention import GCA, box_mean, local_mean, spread
 from srdanet.network.bundle import Bundle
 from srdanet.network.refinement import MFRM
+from srdanet.predictors.stack import CONTEXT
 
 LEVEL, DEVIATION = 290.0, 20.0
 """Mean and standard deviation (K) of land surface temperature, by which its level is standardised."""
@@ -31,7 +32,10 @@ FARTHEST = 15.0
 """The most (K) that a fine cell may depart from interpolation, however broken the input; sound input stays below 11."""
 ENOUGH = 0.25
 """Share of a predictor's surroundings that must be known for their mean to fill a gap in full."""
-HALO = 24
+UNKNOWN_NOISE = 0.5
+"""Standard deviation (K) of the coarse image's error where nobody states it."""
+NOISE = CONTEXT.index("noise")
+HALO = 16
 """Coarse cells of halo; what lies farther changes a result by well under 0.02 K (tests hold it)."""
 
 
@@ -39,14 +43,14 @@ HALO = 24
 class Architecture:
     """Size of the network."""
 
-    channels: int = 48
-    groups: int = 3
-    heads: int = 8
-    head_width: int = 4
-    attention_box: int = 11
-    """Cells along the box from which GCA takes its statistics."""
+    channels: int = 32
+    groups: int = 2
+    guides: int = 8
+    """Functions of the predictors that GCA regresses LST on."""
+    attention_boxes: tuple[int, ...] = (7, 21)
+    """Cells along the boxes in which it does."""
     gate_box: int = 7
-    """The same for MSCA's gates."""
+    """Cells along the box from which MSCA's gates take their means."""
     level_box: int = 11
     """The same for the local mean that is taken off LST, elevation and illumination."""
     gca: bool = True
@@ -77,7 +81,6 @@ class SRDANet(nn.Module):
     channel_std: Tensor
     context_mean: Tensor
     context_std: Tensor
-    relative: Tensor
 
     def __init__(self, statistics: Statistics, architecture: Architecture | None = None) -> None:
         super().__init__()
@@ -87,20 +90,24 @@ class SRDANet(nn.Module):
         for name in ("channel_mean", "channel_std", "context_mean", "context_std"):
             values = torch.tensor(getattr(statistics, name), dtype=torch.float32).view(1, -1, 1, 1)
             self.register_buffer(name, values)
-        relative = torch.zeros(1, n, 1, 1)
-        relative[:, list(statistics.relative)] = 1
-        self.register_buffer("relative", relative)
         self.primary = nn.Conv2d(3, c, 3, padding=1)
         self.auxiliary = nn.Sequential(
             nn.Conv2d(5 * n, c, 1), nn.LeakyReLU(0.1), nn.Conv2d(c, c, 3, padding=1), nn.LeakyReLU(0.1)
         )
-        self.modulation = nn.Sequential(nn.Conv2d(2 * m, 32, 1), nn.LeakyReLU(0.1), nn.Conv2d(32, 4 * c, 1))
-        self.gca = GCA(c, heads=size.heads, width=size.head_width, box=size.attention_box) if size.gca else None
-        self.join = nn.Conv2d(2 * c, c, 1)
+        self.modulation = nn.Sequential(nn.Conv2d(2 * m, 16, 1), nn.LeakyReLU(0.1), nn.Conv2d(16, 4 * c, 1))
+        self.gca = GCA(n, guides=size.guides, boxes=size.attention_boxes) if size.gca else None
+        answers = size.guides * len(size.attention_boxes) if size.gca else 0
+        self.join = nn.Conv2d(2 * c + 5 * answers, c, 1)
         self.mfrm = MFRM(c, groups=size.groups, box=size.gate_box, attention=size.msca, levels=size.mfrm)
         self.tail = nn.Conv2d(c, 8, 3, padding=1)
-        nn.init.zeros_(self.tail.weight)
-        nn.init.zeros_(self.tail.bias)  # type: ignore[arg-type]
+        self.weigh = nn.Conv2d(c, answers + 1, 1)
+        for last in (self.tail, self.weigh):
+            nn.init.zeros_(last.weight)
+            nn.init.zeros_(last.bias)  # type: ignore[arg-type]
+        with torch.no_grad():
+            # At first the mean of all local regressions, and what is known of the coarse image kept.
+            self.weigh.bias[:answers] = 1 / max(answers, 1)  # type: ignore[index]
+        self.carried = nn.Parameter(torch.tensor(2.0))
 
     def forward(self, lst: Tensor, auxiliary: Tensor, context: Tensor) -> tuple[Tensor, Tensor]:
         """One step; NaN is missing in every input, never in an output.
@@ -108,7 +115,7 @@ class SRDANet(nn.Module):
         Args:
             lst: (B, 1, h, w) coarse LST, K.
             auxiliary: (B, N, 2h, 2w) predictors in the units of the table.
-            context: (B, M, h, w) weather, season, sun, cell size.
+            context: (B, M, h, w) weather, season, sun, cell size, noise of the coarse image.
 
         Returns:
             LST (K) and its standard deviation (K), each (B, 1, 2h, 2w).
@@ -118,57 +125,81 @@ class SRDANet(nn.Module):
         lst = torch.where(known, lst, 0.0) - LEVEL * valid
         level = local_mean(lst, valid, self.architecture.level_box)
         departure = (lst - level) * valid
-        p = self.primary(torch.cat([(departure / DETAIL).clamp(-FAR, FAR), valid, level / DEVIATION], 1))
-        a = self.auxiliary(self._fold(auxiliary))
+        scaled = (departure / DETAIL).clamp(-FAR, FAR)
+        p = self.primary(torch.cat([scaled, valid, level / DEVIATION], 1))
+        x, share = self._fold(auxiliary)
+        a = self.auxiliary(torch.cat([x.flatten(1, 2), share], 1))
         present = ~torch.isnan(context)
         standard = torch.where(present, (context - self.context_mean) / self.context_std, 0.0).clamp(-FAR, FAR)
         modulation = self.modulation(torch.cat([standard, present.to(context.dtype)], 1))
         scale_p, shift_p, scale_a, shift_a = modulation.chunk(4, 1)
         p, a = p * (1 + scale_p) + shift_p, a * (1 + scale_a) + shift_a
-        asked = p if self.gca is None else self.gca(p, a, valid)
-        shallow = self.join(torch.cat([asked, a], 1))
-        residual, log_sigma = F.pixel_shuffle(self.tail(self.mfrm(shallow)), 2).chunk(2, 1)
+        features = [p, a]
+        if self.gca is not None:
+            candidates, correlations = self.gca(scaled, x, valid)
+            features += [candidates.clamp(-FAR, FAR).flatten(1, 2), correlations]
+        refined = self.mfrm(self.join(torch.cat(features, 1)))
+        residual, log_sigma = self.tail(refined).float().chunk(2, 1)
+        weights, trust = self.weigh(refined).float().split([self.weigh.out_channels - 1, 1], 1)
+        if self.gca is not None:
+            residual = residual + DETAIL * (weights.unsqueeze(2) * candidates).sum(1)
+        noise = context[:, [NOISE]]
+        noise = torch.where(torch.isnan(noise), UNKNOWN_NOISE, noise)
         # A hole takes the mean of its surroundings, so that its neighbours are interpolated towards it.
-        base = F.interpolate(departure + level, scale_factor=2, mode="bicubic", align_corners=False) + LEVEL
-        return base + residual.clamp(-FARTHEST, FARTHEST), torch.exp(log_sigma.clamp(-5, 3))
+        fine = spread(departure + level)[:, 0] + LEVEL + residual.clamp(-FARTHEST, FARTHEST)
+        fine = self._closed(fine, lst + LEVEL, valid * torch.exp(-((noise / F.softplus(trust + 1)) ** 2)))
+        variance = torch.exp(2 * log_sigma.clamp(-5, 3)) + (torch.sigmoid(self.carried) * noise) ** 2
+        return F.pixel_shuffle(fine, 2), F.pixel_shuffle(torch.sqrt(variance), 2)
+
+    @staticmethod
+    def _closed(fine: Tensor, lst: Tensor, trust: Tensor) -> Tensor:
+        """The four fine cells of each coarse one, brought towards its temperature.
+
+        The correction is smooth as far as that goes; what it leaves is shared out evenly, so that where `trust` is 1
+        the mean of what the fine cells emit is what the coarse cell emits.
+        """
+        for correction in (spread, spread, _even):
+            mean = ((fine / 300) ** 4).mean(1, keepdim=True).clamp_min(1e-3) ** 0.25 * 300
+            fine = fine + correction((lst - mean) * trust)[:, 0]
+        return fine
 
     def step(self, lst: Tensor, channels: Tensor, context: Tensor) -> tuple[Tensor, Tensor]:
         """Same as `forward`, under the name that a rollout calls."""
         out: tuple[Tensor, Tensor] = self(lst, channels, context)
         return out
 
-    def _fold(self, auxiliary: Tensor) -> Tensor:
-        """Standardised predictors and the share of them present, folded onto the coarse grid.
+    def _fold(self, auxiliary: Tensor) -> tuple[Tensor, Tensor]:
+        """Standardised predictors (B, N, 4, h, w), folded onto the coarse grid, and the share of them present there.
 
-        A gap takes the mean of its surroundings, fading to the mean of all training data where few of them are known,
-        so that no edge is drawn where an image ends.
+        The relative ones are departures from their surroundings. A gap takes the mean of its surroundings, fading to
+        the mean of all training data where few of them are known, so that no edge is drawn where an image ends.
         """
         batch, count, height, width = auxiliary.shape
-        # Filling gaps on the coarse grid takes a sixth off the time of a whole step, which memory bounds.
-        x = F.pixel_unshuffle(self._levelled(auxiliary), 2).view(batch, count, 4, height // 2, width // 2)
+        x = F.pixel_unshuffle(auxiliary, 2).view(batch, count, 4, height // 2, width // 2)
         known = ~torch.isnan(x)
         present = known.to(x.dtype)
-        mean, std = self.channel_mean * (1 - self.relative), self.channel_std
-        x = torch.where(known, (x - mean.unsqueeze(2)) / std.unsqueeze(2), 0.0)
+        x = torch.where(known, (x - self.channel_mean.unsqueeze(2)) / self.channel_std.unsqueeze(2), 0.0)
         share = present.mean(2)
         around = box_mean(share, self.architecture.level_box)
         level = box_mean(x.mean(2), self.architecture.level_box) / around.clamp_min(1e-6)
-        filled = level * (around / ENOUGH).clamp(max=1) * (1 - self.relative)
+        filled = level * (around / ENOUGH).clamp(max=1)
         x = x + (1 - present) * filled.unsqueeze(2)
-        return torch.cat([x.clamp(-FAR, FAR).flatten(1, 2), share], 1)
-
-    def _levelled(self, auxiliary: Tensor) -> Tensor:
-        """Predictors, the relative ones as their departure from the surroundings."""
-        parts = list(auxiliary.chunk(auxiliary.shape[1], 1))
-        for i in self.statistics.relative:
-            known = ~torch.isnan(parts[i])
-            values = torch.where(known, parts[i], 0.0)
-            parts[i] = parts[i] - local_mean(values, known.to(values.dtype), 2 * self.architecture.level_box + 1)
-        return torch.cat(parts, 1)
+        # Interpolated, or the level's own steps from cell to cell would show.
+        relative = list(self.statistics.relative)
+        parts = list(x.chunk(count, 1))
+        below = spread(filled[:, relative])
+        for i, k in enumerate(relative):
+            parts[k] = parts[k] - below[:, i : i + 1]
+        return torch.cat(parts, 1).clamp(-FAR, FAR), share
 
     def describe(self) -> dict[str, object]:
         """What a bundle stores to build the same network again."""
         return {"architecture": asdict(self.architecture), "statistics": asdict(self.statistics)}
+
+
+def _even(x: Tensor) -> Tensor:
+    """Each coarse value for its four fine cells: (B, C, h, w) -> (B, C, 4, h, w)."""
+    return x.unsqueeze(2).expand(-1, -1, 4, -1, -1)
 
 
 def weights_of(net: SRDANet) -> dict[str, Tensor]:

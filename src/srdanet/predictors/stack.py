@@ -26,11 +26,12 @@ from srdanet.variables import BANDS, BY_NAME, WEATHER
 CLASSES = tuple(f"land_cover_{group}" for group in land_cover.GROUPS)
 CHANNELS = (*BANDS, "ndvi", "evi", "ndwi", "albedo", "elevation", "slope", "illumination", *CLASSES)
 """What a model may be given on the target grid, in order."""
-CONTEXT = (*WEATHER, "day", "lean", "season_sin", "season_cos", "sun_elevation", "cell", "east", "south")
+CONTEXT = (*WEATHER, "day", "lean", "season_sin", "season_cos", "sun_elevation", "cell", "noise", "east", "south")
 """What a model may be given on the step's coarse grid, in order.
 
-`lean` is the direction of the track (radians) as it lies in the array, `cell` log2 of the coarse cell in km; `east` and
-`south` are 1 where columns and rows run that way, and -1 where they run the other.
+`lean` is the direction of the track (radians) as it lies in the array, `cell` log2 of the coarse cell in km, `noise`
+the standard deviation (K) of the coarse LST's error; `east` and `south` are 1 where columns and rows run that way, and
+-1 where they run the other.
 """
 
 
@@ -119,6 +120,7 @@ class Stack:
             several hold the same one, the finest serves.
         overpass: Time of the view, for season and illumination.
         nestings: How each dataset nests in `root`, where the caller knows it; told from the coordinates otherwise.
+        noise: As in `Scene`.
 
     Raises:
         GridError: when a dataset's grid does not nest.
@@ -131,8 +133,9 @@ class Stack:
         auxiliary: Sequence[xr.Dataset],
         overpass: Overpass,
         nestings: Sequence[Nesting] | None = None,
+        noise: float | None = None,
     ) -> None:
-        self.root = root
+        self.root, self.noise = root, noise
         self.overpass = overpass.at(root)
         self._sources: dict[str, _Source] = {}
         if nestings is None:
@@ -229,6 +232,8 @@ class Stack:
                 out[i] = _regrid(source.read(rows, cols), source.factor, factor)
         # All grids run eastward and southward (`grid.geobox_of`); only batches are reoriented.
         scalars = {**self.overpass.context(box), "cell": np.log2(cell_size(box) / 1000), "east": 1.0, "south": 1.0}
+        if self.noise is not None:
+            scalars["noise"] = self.noise
         for name, value in scalars.items():
             out[CONTEXT.index(name)] = value
         return out

@@ -27,6 +27,8 @@ from srdanet.scene import storage
 from srdanet.scene.checks import Arrays, as_lst, as_predictor, check_name, check_types, named, nested, on_grid, within
 from srdanet.variables import BASE, BY_NAME, LST_VARIABLES, NO_CLASS
 
+NOISIEST = 20.0
+"""The largest error (K) that a coarse LST can be said to have."""
 _NO_LST = "the coarse dataset has no variable `lst`"
 
 
@@ -54,6 +56,9 @@ class Scene:
     """The MODIS tile that holds the scene, if one does."""
     provenance: Mapping[str, Any] = field(default_factory=dict)
     """What the scene was made from; holds only what JSON can."""
+    noise: float | None = None
+    """Standard deviation (K) of the error of `lst` as the mean of the finer field: 0 when it was made from that field,
+    about half a kelvin in a MODIS product; None when unknown. It decides how closely a result keeps to `lst`."""
     geobox: GeoBox = field(init=False)
     """The coarse grid."""
     nestings: tuple[Nesting, ...] = field(init=False)
@@ -79,6 +84,8 @@ class Scene:
             nestings.append(within(coarse, grid, ", ".join(map(str, dataset.data_vars))))
         if self.time is not None:
             object.__setattr__(self, "time", parse_utc(self.time))
+        if self.noise is not None and not 0 <= self.noise <= NOISIEST:
+            raise SceneError(f"noise is {self.noise}", todo=f"Give the coarse LST's error in kelvin, 0 to {NOISIEST:g}.")
         object.__setattr__(self, "geobox", coarse)
         object.__setattr__(self, "nestings", tuple(nestings))
 
@@ -90,6 +97,7 @@ class Scene:
         *,
         time: np.datetime64 | str | None = None,
         day: bool | None = None,
+        noise: float | None = None,
         provenance: Mapping[str, Any] | None = None,
     ) -> Self:
         """Make a scene from arrays that know their grid.
@@ -101,6 +109,7 @@ class Scene:
                 LST's. Values beyond the table's range become missing. `land_cover` may be integer (255 = missing).
             time: UTC of the overpass; midnight exactly stands for "this date, hour unknown".
             day: Whether by day; None asks the local solar time, and without `time` says day.
+            noise: Standard deviation (K) of the LST's error, see `Scene`.
             provenance: What is known of the origin; must be JSON-able.
 
         Raises:
@@ -132,6 +141,7 @@ class Scene:
             auxiliary=tuple(on_grid(v, box) for v, box in zip(grids.values(), boxes[1:], strict=True)),
             time=when,
             day=_by_day(geobox, when) if day is None else bool(day),
+            noise=noise,
             tile=tile_of(geobox),
             provenance=about,
             boxes=boxes,
@@ -193,7 +203,7 @@ class Scene:
 
     def identical(self, other: Scene) -> bool:
         """Whether both hold the same: values bit by bit (NaN equals NaN), types, coordinates, attributes."""
-        same = (self.time, self.day, self.tile) == (other.time, other.day, other.tile)
+        same = (self.time, self.day, self.noise, self.tile) == (other.time, other.day, other.noise, other.tile)
         if not same or self.provenance != other.provenance or len(self.auxiliary) != len(other.auxiliary):
             return False
         pairs = zip((self.lst, *self.auxiliary), (other.lst, *other.auxiliary), strict=True)
@@ -211,7 +221,8 @@ class Scene:
         except (TypeError, ValueError) as error:
             raise SceneError(f"provenance cannot be written as JSON: {error}") from error
         about = {"title": "MODIS land surface temperature scene", "provenance": origin}
-        given = {"day": None if self.day is None else int(self.day), "time": self.time, "tile": self.tile}
+        day = None if self.day is None else int(self.day)
+        given = {"day": day, "time": self.time, "noise": self.noise, "tile": self.tile}
         about |= {key: str(value) for key, value in given.items() if value is not None}
         groups = {"lst": storage.plain(self.lst)}
         groups |= {f"auxiliary_{i}": storage.plain(dataset) for i, dataset in enumerate(self.auxiliary, start=1)}
@@ -283,6 +294,7 @@ def open_scene(path: str | os.PathLike[str]) -> Scene:
             auxiliary=tuple(auxiliary),
             time=np.datetime64(about["time"]) if "time" in about else None,
             day=about["day"] == "1" if "day" in about else None,
+            noise=float(about["noise"]) if "noise" in about else None,
             tile=Tile.parse(about["tile"]) if "tile" in about else None,
             provenance=json.loads(about["provenance"]),
         )

@@ -15,10 +15,12 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from srdanet.arrays import Float32, Mask, repeat
+from srdanet.energy import degrade
 from srdanet.interpolation import interpolate
 from srdanet.predictors.stack import CHANNELS, CLASSES, CONTEXT, orientation_signs
 from srdanet.training.config import Recipe
-from srdanet.training.sources import Sample
+from srdanet.training.invented import temperature
+from srdanet.training.sources import POINT_SPREAD, POINT_SPREAD_ALONG, Sample
 from srdanet.variables import BANDS, WEATHER
 
 REORIENTED = 0.25
@@ -46,22 +48,34 @@ class Batch:
     steps: tuple[BatchStep, ...]
 
 
+INDICES = ("ndvi", "evi", "ndwi")
+TERRAIN = ("elevation", "slope", "illumination")
+ONLY: tuple[tuple[float, tuple[str, ...]], ...] = (
+    (0.07, ()),
+    (0.17, ("ndvi",)),
+    (0.05, ("ndvi", *TERRAIN)),
+    (0.04, TERRAIN),
+    (0.03, CLASSES),
+    (0.04, (*BANDS, *INDICES)),
+)
+"""What a user may have alone, and how often: at most one of these."""
 DROPS: tuple[tuple[float, tuple[str, ...]], ...] = (
     (0.10, BANDS),
-    (0.05, (*BANDS, "ndvi", "evi", "ndwi")),
-    (0.05, tuple(name for name in CHANNELS if name != "ndvi")),
+    (0.05, (*BANDS, *INDICES)),
     (0.08, ("blue", "green", "nir2", "swir1", "evi", "ndwi")),
     (0.10, ("swir1", "swir2")),
-    (0.08, ("elevation", "slope", "illumination")),
+    (0.08, TERRAIN),
     (0.05, ("illumination",)),
     (0.15, ("albedo",)),
-    (0.60, CLASSES),
+    (0.50, CLASSES),
 )
 """Channels dropped together, and how often: any product may be missing in production."""
 NEVER_SEEN = 1e9
 """Standard deviation of a quantity that no sample holds: standardised, it is next to zero whatever its value."""
 GAPS = 0.1
 """How often the channels of images are missing in part: half of the time beyond a line, half under clouds."""
+RELATIVE = ("elevation", "illumination")
+"""Channels of which the network sees the departure from their surroundings."""
 IMAGES = np.array([name not in ("elevation", "slope", "illumination") for name in CHANNELS])
 """Channels that come from images; terrain is known everywhere or nowhere."""
 OUTLIERS = 0.1
@@ -70,9 +84,16 @@ OUTLIER = (-25.0, 5.0)
 """By how much (K) they depart, at most; each cell by half of that or more."""
 CONTEXT_DROPS: tuple[tuple[float, tuple[str, ...]], ...] = (
     (0.30, WEATHER),
-    (0.08, ("season_sin", "season_cos", "sun_elevation")),
+    (0.25, ("season_sin", "season_cos", "sun_elevation", "lean")),
     (0.05, ("day", "lean")),
+    (0.15, ("noise",)),
 )
+EXACT = 0.02
+"""Noise (K) below which a coarse image counts as the exact mean of the finer field."""
+MISJUDGED = 0.3
+"""By how much (standard deviation of its logarithm) a user misjudges the noise of a coarse image."""
+BLURRED = 0.4
+"""How often an invented field is seen as MODIS would see it."""
 
 
 class Batches(Dataset[Batch]):
@@ -115,7 +136,8 @@ def _one(
     side = min(recipe.crop, *sample.lst.shape)
     row, col = (int(rng.integers(0, n - side + 1)) for n in sample.lst.shape)
     half, mirror = (bool(rng.random() < REORIENTED) for _ in range(2)) if augment else (False, False)
-    dropped, blind = (_dropped(table, rng) if augment else set() for table in (DROPS, CONTEXT_DROPS))
+    blind = _dropped(CONTEXT_DROPS, rng) if augment else set()
+    dropped = _absent(rng) if augment else set()
     gap = _gap(side, rng) if augment and rng.random() < GAPS else None
 
     def cut(values: NDArray[np.generic], factor: int) -> Float32:
@@ -123,8 +145,13 @@ def _one(
         return np.ascontiguousarray(part[..., :: -1 if half else 1, :: -1 if half != mirror else 1], np.float32)
 
     lst = cut(sample.lst, 1)
-    if recipe.noise:
+    truths = [cut(step.truth, 2 ** (i + 1)) for i, step in enumerate(sample.steps)]
+    if recipe.invented and rng.random() < recipe.invented:
+        last = len(sample.steps)
+        lst, truths = _invented(cut(sample.steps[-1].values, 2**last), lst, last, rng)
+    elif recipe.noise:
         lst = lst + rng.normal(0, recipe.noise, lst.shape).astype(np.float32)
+    noise = _stated(lst, truths[-1], rng) if augment else noise_of(lst, truths[-1])
     if augment and rng.random() < 0.25:
         lst = np.where(clouds(lst.shape, rng), np.float32(np.nan), lst)
     outlier = np.zeros_like(lst)
@@ -132,7 +159,7 @@ def _one(
         outlier = np.where(clouds(lst.shape, rng), rng.uniform(*OUTLIER) * rng.uniform(0.5, 1, lst.shape), 0)
     lst = (lst + outlier).astype(np.float32)
     steps = []
-    for i, step in enumerate(sample.steps):
+    for i, (step, truth) in enumerate(zip(sample.steps, truths, strict=True)):
         factor = 2 ** (i + 1)
         channels = np.full((len(CHANNELS), side * factor, side * factor), np.nan, np.float32)
         keep = [k for k, name in enumerate(step.names) if name not in dropped]
@@ -140,17 +167,59 @@ def _one(
         if gap is not None:
             channels[IMAGES[:, None, None] & gap(side * factor)] = np.nan
         context = cut(step.context, factor // 2) * orientation_signs(half=half, mirror=mirror)
+        context[CONTEXT.index("noise")] = noise
         context[[CONTEXT.index(name) for name in blind]] = np.nan
         # Nothing finer can be learned of outliers: the network is to leave them as interpolation does.
         outlier = interpolate(outlier, 2)
-        truth = cut(step.truth, factor) + outlier
+        truth = truth + outlier
         truth[repeat(np.isnan(lst), factor)] = np.nan
         steps.append((channels, context, truth.astype(np.float32)[None]))
     return lst[None], steps
 
 
+def noise_of(lst: Float32, truth: Float32) -> float:
+    """Standard deviation (K) of a coarse image's error: how far it is from the mean of the field that it stands for."""
+    error = lst - degrade(truth, truth.shape[0] // lst.shape[0])
+    if not np.isfinite(error).any():
+        return float("nan")
+    noise = float(np.sqrt(np.nanmean(error**2)))
+    return noise if noise > EXACT else 0.0
+
+
+def _stated(lst: Float32, truth: Float32, rng: np.random.Generator) -> float:
+    """The noise as a user would state it: zero if exact, else roughly."""
+    return noise_of(lst, truth) * float(np.exp(rng.normal(0, MISJUDGED)))
+
+
+def _invented(channels: Float32, lst: Float32, levels: int, rng: np.random.Generator) -> tuple[Float32, list[Float32]]:
+    """An invented field on the finest predictors: coarse image, exact or as MODIS would see it, and truth by step."""
+    level = float(np.nanmean(lst)) if np.isfinite(lst).any() else 290.0
+    fine = temperature(channels, level, rng)
+    truths = [
+        fine if k == levels else np.asarray(degrade(fine, 2 ** (levels - k)), np.float32) for k in range(levels + 1)
+    ]
+    coarse, *finer = truths
+    if rng.random() < BLURRED:
+        along = gaussian_filter(fine, (0, 2**levels * POINT_SPREAD_ALONG))
+        seen = degrade(along, 2**levels, point_spread=POINT_SPREAD)
+        coarse = np.asarray(seen + rng.normal(0, rng.uniform(0, 0.5), coarse.shape), np.float32)
+    missing = np.isnan(lst)
+    coarse = np.where(missing, np.float32(np.nan), coarse)
+    return coarse, finer
+
+
 def _dropped(table: Sequence[tuple[float, tuple[str, ...]]], rng: np.random.Generator) -> set[str]:
     return {name for chance, names in table if rng.random() < chance for name in names}
+
+
+def _absent(rng: np.random.Generator) -> set[str]:
+    """Channels that a sample is to go without."""
+    which = rng.random()
+    for chance, names in ONLY:
+        if which < chance:
+            return set(CHANNELS).difference(names)
+        which -= chance
+    return _dropped(DROPS, rng)
 
 
 def clouds(shape: tuple[int, ...], rng: np.random.Generator) -> Mask:
@@ -190,10 +259,12 @@ def statistics(samples: Mapping[str, Sequence[Sample]]) -> tuple[list[float], li
     for group in samples.values():
         for step in (sample.steps[0] for sample in group[:: max(1, len(group) // 60)]):
             for name, values in zip(step.names, step.values, strict=True):
-                chan[name].append(values[::5, ::5].astype(np.float32).ravel())
+                part = values[::5, ::5].astype(np.float32)
+                # Of the relative ones the network sees the departure from their surroundings.
+                chan[name].append((part - np.nanmean(part) if name in RELATIVE else part).ravel())
             for name, values in zip(CONTEXT, step.context, strict=True):
                 cont[name].append(values[::5, ::5].ravel())
-    cont |= {name: [np.array([-1, 1], np.float32)] for name in ("east", "south")}
+    cont |= {name: [np.array([-1, 1], np.float32)] for name in ("east", "south", "noise")}
 
     def summary(table: dict[str, list[Float32]]) -> tuple[list[float], list[float]]:
         means, deviations = [], []

@@ -37,6 +37,8 @@ class Recipe:
     """Side of the crop, coarse cells."""
     noise: Annotated[float, Field(ge=0)] = 0.0
     """Noise (K) added to the coarse LST."""
+    invented: Annotated[float, Field(ge=0, le=1)] = 0.0
+    """How often the temperature is replaced by an invented one (`training.invented`)."""
 
 
 def _in_order(terms: tuple[Term, ...]) -> tuple[Term, ...]:

@@ -27,7 +27,7 @@ from srdanet.network.bundle import load_model
 from srdanet.network.fusion import FUSIONS
 from srdanet.network.srdanet import SRDANet, Statistics, load_network, weights_sha256
 from srdanet.predictors.stack import CHANNELS
-from srdanet.training.batches import Batch, Batches, draw, statistics
+from srdanet.training.batches import RELATIVE, Batch, Batches, draw, statistics
 from srdanet.training.config import Recipe, TrainConfig, read_config
 from srdanet.training.curve import draw_curve, record
 from srdanet.training.export import read_checkpoint
@@ -76,7 +76,7 @@ class Trainer:
         """With random weights, or the averaged ones of the bundle or checkpoint that the run starts from."""
         config = self.config
         if config.start is None:
-            relative = [CHANNELS.index(name) for name in ("elevation", "illumination")]
+            relative = [CHANNELS.index(name) for name in RELATIVE]
             numbers = Statistics(*statistics({name: self.samples[name] for name in config.sources}), relative)
             return SRDANet(numbers, config.network)
         made: Mapping[str, Any]

@@ -36,7 +36,7 @@ from srdanet.training.config import TrainConfig
 
 log = logging.getLogger(__name__)
 
-POINT_SPREAD, ALONG = 0.35, 0.4
+POINT_SPREAD, POINT_SPREAD_ALONG = 0.35, 0.4
 """Gaussian part of MODIS's point spread, and what is added to it along the scan, in coarse cells (fitted on ASTER)."""
 FIELD_SCALE = 10.0
 """Cells of 1 km over which ASTER's departure from MODIS counts as calibration, not as detail."""
@@ -140,7 +140,7 @@ def as_sample(labelled: LabelledScene, source: str) -> Sample:
         source: Name of the sample's source.
     """
     scene = labelled.scene
-    stack = Stack(scene.geobox, scene.auxiliary, scene.overpass, scene.nestings)
+    stack = Stack(scene.geobox, scene.auxiliary, scene.overpass, scene.nestings, scene.noise)
     height, width = scene.geobox.shape
     cover = _cover(labelled)
     steps = []
@@ -191,7 +191,7 @@ def levelled(pair: LabelledScene) -> LabelledScene:
 def seen_as_modis(pair: LabelledScene) -> LabelledScene:
     """ASTER alone: its field as MODIS would see it, without noise (each batch adds its own), and itself as truth."""
     fine, factor = pair.truth[pair.finest].values, pair.finest
-    along = np.where(np.isnan(fine), np.float32(np.nan), _smooth(fine, (0, factor * ALONG)))
+    along = np.where(np.isnan(fine), np.float32(np.nan), _smooth(fine, (0, factor * POINT_SPREAD_ALONG)))
     coarse = np.asarray(degrade(along, factor, point_spread=POINT_SPREAD), np.float32)
     scene = _with_lst(pair.scene, coarse, pair.scene.geobox)
     return replace(pair, scene=scene, truth=_truths(pair, fine), same_sensor=True)
