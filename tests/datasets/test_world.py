@@ -12,7 +12,7 @@ from srdanet.datasets import world
 from srdanet.datasets.places import PLACES
 from srdanet.energy import degrade
 from srdanet.errors import ArgumentError
-from srdanet.grid import nesting
+from srdanet.grid import geobox_of, nesting
 
 Given = dict[str, dict[str, np.ndarray]]
 OTHERS = tuple(name for name in PLACES if name not in ("imperial", "talca"))
@@ -102,7 +102,7 @@ def test_pieces_lie_in_the_whole_and_are_filled_up(root: Path, given: Given) -> 
     piece = world.cut(whole, 0, 1, 4)
     for coarse, fine in (
         (whole.scene.geobox, piece.scene.geobox),
-        (whole.truth[4].odc.geobox, piece.truth[4].odc.geobox),
+        (geobox_of(whole.truth[4]), geobox_of(piece.truth[4])),
     ):
         assert nesting(coarse, fine).factor == 1
     np.testing.assert_array_equal(piece.scene.lst["lst"][:2, :2], whole.scene.lst["lst"][:, 1:])

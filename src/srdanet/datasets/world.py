@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
+from affine import Affine
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 from scipy.ndimage import gaussian_filter1d
@@ -226,7 +227,8 @@ def _pieces(
     spots = []
     for i, image in enumerate(images):
         height, width = ((n - p) // (cells * FACTOR) for n, p in zip(image.lst.shape, phase, strict=True))
-        spots += [(i, row, col) for row in _starts(height, side) for col in _starts(width, side)]
+        if min(height, width) > 0:
+            spots += [(i, row, col) for row in _starts(height, side) for col in _starts(width, side)]
     chosen = sorted(spots[k] for k in rng.permutation(len(spots))[:most])
     whole, last = None, -1
     for i, row, col in chosen:
@@ -252,26 +254,24 @@ def cut(labelled: LabelledScene, row: int, col: int, side: int) -> LabelledScene
     """A square piece of a labelled scene, `surface` left out; missing values where it reaches beyond the scene.
 
     Args:
-        labelled: The whole; its predictors cover it.
+        labelled: The whole; its predictors cover it and no more.
         row: First row of the piece, coarse cells, 0 or more.
         col: First column.
         side: Coarse cells along the piece.
     """
-
-    def part(data: xr.Dataset, factor: int) -> tuple[xr.Dataset, GeoBox]:
-        box = geobox_of(data)
-        top, left, size = row * factor, col * factor, side * factor
-        affine = box.affine * box.affine.translation(left, top)
-        arrays = {str(n): _padded(a.values[top : top + size, left : left + size], size) for n, a in data.items()}
-        place = GeoBox((size, size), affine, box.crs)
-        return on_grid(arrays, place), place
-
     scene = labelled.scene
-    coarse, root = part(scene.lst, 1)
-    parts = [part(d, nest.factor) for d, nest in zip(scene.auxiliary, scene.nestings, strict=True)]
-    truth = {f: part(t.to_dataset(name="lst"), f)[0]["lst"] for f, t in labelled.truth.items()}
-    boxes = (root, *(box for _, box in parts))
-    smaller = replace(scene, lst=coarse, auxiliary=tuple(d for d, _ in parts), boxes=boxes)
+    box = scene.geobox
+    root = GeoBox((side, side), box.affine * Affine.translation(col, row), box.crs)
+
+    def part(data: xr.Dataset, factor: int) -> xr.Dataset:
+        top, left, size = row * factor, col * factor, side * factor
+        arrays = {str(n): _padded(a.values[top : top + size, left : left + size], size) for n, a in data.items()}
+        return on_grid(arrays, refine(root, factor))
+
+    auxiliary = tuple(part(d, nest.factor) for d, nest in zip(scene.auxiliary, scene.nestings, strict=True))
+    truth = {f: part(t.to_dataset(name="lst"), f)["lst"] for f, t in labelled.truth.items()}
+    boxes = (root, *(refine(root, nest.factor) for nest in scene.nestings))
+    smaller = replace(scene, lst=part(scene.lst, 1), auxiliary=auxiliary, boxes=boxes)
     return replace(labelled, scene=smaller, truth=truth, surface=None)
 
 
