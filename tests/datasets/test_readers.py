@@ -11,6 +11,7 @@ import pytest
 
 from small_sets import COLUMNS, DAYS, PAIRS, SIDE, write_places
 from srdanet.datasets import DATASETS, aster, imt, orleans, world, yanco
+from srdanet.datasets.places import PLACES
 from srdanet.datasets.sources import find_scenes, overpass_time
 from srdanet.energy import aggregate, degrade
 from srdanet.errors import ArgumentError, GranuleError, MissingExtraError
@@ -133,21 +134,23 @@ def test_places_hold_what_their_files_say(
     places: tuple[dict[str, dict[str, np.ndarray]], list[LabelledScene]],
 ) -> None:
     written, scenes = places
-    assert [labelled.group for labelled in scenes] == list(world.PLACES) == list(written)
+    assert [labelled.group for labelled in scenes] == list(world.WITH_NDVI) == list(written)
     for labelled in scenes:
-        given, place, scene = written[labelled.group], world.PLACES[labelled.group], labelled.scene
-        step = place.cells * world.FACTOR
+        given, place, scene = written[labelled.group], PLACES[labelled.group], labelled.scene
+        cells = place.scales[0]
+        step = cells * world.FACTOR
         height, width = scene.geobox.shape
         cut = np.s_[: height * step, : width * step]
         assert (height, width) == tuple(n // step for n in given["lst"].shape) == (2, 3)
-        np.testing.assert_allclose(labelled.truth[4], degrade(given["lst"][cut], place.cells), atol=0.02)
+        np.testing.assert_allclose(labelled.truth[4], degrade(given["lst"][cut], cells), atol=0.02)
         np.testing.assert_allclose(labelled.truth[2], degrade(labelled.truth[4].values, 2), atol=1e-3)
         np.testing.assert_allclose(scene.lst["lst"], degrade(labelled.truth[4].values, 4, min_valid=0.75), atol=1e-3)
         np.testing.assert_allclose(scene.variable("ndvi"), given["ndvi"][cut], atol=3e-3)
         assert labelled.same_sensor
         assert scene.day is True
-        assert str(scene.time) == (place.time or "None")
+        assert (scene.time is not None) == place.dated
         assert ("elevation" in scene.present) == (labelled.group == "talca")
+        assert "red" not in scene.present
 
 
 def test_what_is_no_land_or_no_value_is_left_out_of_places(

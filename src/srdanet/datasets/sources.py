@@ -15,15 +15,17 @@ from numpy.typing import NDArray
 from srdanet.arrays import Float32
 from srdanet.errors import ArgumentError, GranuleError, MissingExtraError
 from srdanet.scene import LabelledScene
-from srdanet.variables import VIEW_HOURS
+from srdanet.variables import VIEW_HOURS, Platform
 
 
-def overpass_time(date: np.datetime64, longitude: float, *, day: bool = True) -> np.datetime64:
-    """UTC (to the minute) of Terra's usual view, for sets that hold no view time of their own.
+def overpass_time(
+    date: np.datetime64, longitude: float, *, day: bool = True, platform: Platform = "terra"
+) -> np.datetime64:
+    """UTC (to the minute) of a platform's usual view, for sets that hold no view time of their own.
 
     MODIS local solar time is UTC + longitude / 15.
     """
-    minutes = round(60 * (VIEW_HOURS["terra", day] - longitude / 15))
+    minutes = round(60 * (VIEW_HOURS[platform, day] - longitude / 15))
     time: np.datetime64 = date.astype("datetime64[m]") + np.timedelta64(minutes, "m")
     return time
 

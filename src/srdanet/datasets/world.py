@@ -1,114 +1,287 @@
-"""Four places in other climates: LST of one fine sensor, from which the coarse scene is made, with NDVI.
+"""Labelled scenes of places in other climates, in which one fine sensor gives both the truth and the coarse LST.
 
-Sources: github zhengjie9510/tvdi (Zhangye), JPL-Evapotranspiration-Algorithms/ET-Sensitivity (Imperial Valley),
-advikar/coolequity (Los Angeles), midraed/water (Talca); data NASA, METI, USGS, ESA. As truth and coarse LST come from
-one sensor, errors on them must not share a table with those of MODIS against another sensor. Traps, handled here: a
-quick look's greenness stands for the NDVI of Imperial Valley (absolute error 0.1); the sea off Los Angeles, NDVI below
-0, is left out; Talca's LST is brightness temperature in steps of 0.45 K, and its NDVI comes from counts.
+The coarse LST is the mean of T^4 over a cell, as it is, or as MODIS would see it: blurred by its point spread and
+noisy. Errors on these scenes must not share a table with those of MODIS against another sensor. `places.PLACES` says
+what there is, where it comes from and which traps it has.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+import zlib
+from collections.abc import Collection, Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import xarray as xr
+from affine import Affine
+from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
+from scipy.ndimage import gaussian_filter1d
 
 from srdanet.arrays import Float32
+from srdanet.datasets.places import PLACES, Field, fields
 from srdanet.energy import degrade
-from srdanet.grid import coarsen, geobox_of
-from srdanet.readers.rasters import open_raster
+from srdanet.errors import ArgumentError
+from srdanet.grid import coarsen, geobox_of, refine
 from srdanet.scene import LabelledScene, Scene
 from srdanet.scene.checks import on_grid
+from srdanet.variables import NO_CLASS
 
 FACTOR = 4
+WITH_NDVI = ("zhangye", "imperial", "los-angeles", "talca")
+"""Places that `read` gives: those that hold an NDVI of the sensor's time or season, at less than 1 km."""
+MODIS_BLUR = 0.35
+"""`blur` of a scene as MODIS would see it."""
+_ALONG = 0.4
+"""What is added to the point spread of `MODIS_BLUR` along the rows, in coarse cells; both fitted on ASTER."""
 _LEAST_VALID = 0.75
 """Share of a coarse cell's fine cells that must be known: at rims and shores half of a cell says little of it."""
-
-Layers = tuple[GeoBox, Float32, dict[str, Float32]]
-"""Grid, LST (K) and predictors of the finest cells."""
+_LEAST_PIECE = 0.4
+"""Share of a piece's coarse cells that must be known for it to be trained on."""
 
 
 def read(root: Path | str) -> Iterator[LabelledScene]:
-    """About 1 km -> 250 m, day views: `zhangye`, `imperial`, `los-angeles`, `talca`, in this order.
+    """About 1 km -> 250 m by day in `zhangye`, `imperial`, `los-angeles` and `talca`, in this order.
 
-    Each scene holds the mean of T^4 over its cells, and `ndvi` (in Talca `elevation` too) on the sensor's cells. The
-    truth is known at factors 2 and 4. The group is the place.
+    As `scenes` gives them, with `ndvi` (in Talca `elevation` too, but no reflectance) as predictors.
 
     Args:
-        root: Folder that holds the sets `aster-zhangye/`, `ecostress-imperial/`, and so on.
+        root: Folder that holds the sets.
 
     Raises:
         GranuleError: when a file is missing or not what it should be.
     """
-    for name, place in PLACES.items():
-        box, lst, layers = place.layers(Path(root) / place.folder)
-        step = place.cells * FACTOR
-        height, width = (n // step * step for n in lst.shape)
-        box = box[:height, :width]
-        truth = np.asarray(degrade(lst[:height, :width], place.cells), np.float32)
-        truths = {2: np.asarray(degrade(truth, 2), np.float32), FACTOR: truth}
-        coarse = np.asarray(degrade(truth, FACTOR, min_valid=_LEAST_VALID), np.float32)
-        root_box = coarsen(box, step)
-        predictors = on_grid({key: values[:height, :width] for key, values in layers.items()}, box)
-        time = None if place.time is None else np.datetime64(place.time)
-        scene = Scene(on_grid({"lst": coarse}, root_box), (predictors,), time, True, noise=0.0, boxes=(root_box, box))
-        levels = {
-            factor: on_grid({"lst": values}, root_box.zoom_out(1 / factor))["lst"] for factor, values in truths.items()
-        }
-        yield LabelledScene(scene, levels, source="world", group=name, same_sensor=True)
+    for name in WITH_NDVI:
+        for labelled in scenes(name, root):
+            yield with_guides(labelled, ("ndvi", "elevation"))
 
 
-def _zhangye(folder: Path) -> Layers:
-    lst = open_raster(folder / "lst_cols0-654.tif", name="lst", unit="K")
-    ndvi = open_raster(folder / "ndvi_cols0-654.tif", name="ndvi")
-    return geobox_of(lst), lst.values, {"ndvi": ndvi.values}
+def scenes(
+    name: str,
+    data: Path | str,
+    *,
+    cells: int | None = None,
+    factor: int = FACTOR,
+    phase: tuple[int, int] = (0, 0),
+    blur: float = 0.0,
+    noise: float = 0.0,
+    seed: int = 0,
+) -> Iterator[LabelledScene]:
+    """All images of a place as labelled scenes at one scale.
+
+    The truth is known at the factors 2 and 4 (at `factor=2` at 2 alone). Predictors stay on the sensor's cells. The
+    group is the place; `attributes` holds the name of the image where there are several, `blur` and `noise`.
+
+    Args:
+        name: A key of `places.PLACES`.
+        data: Folder that holds the sets.
+        cells: The sensor's cells along a cell of the finest truth, such as one of `Place.scales`; default: the first.
+        factor: Finest cells along a coarse cell, 2 or 4.
+        phase: Row and column (the sensor's cells) of the first coarse cell's corner.
+        blur: Standard deviation of a Gaussian point spread (coarse cells) before the mean over the cell. It is wider
+            along the rows, as that of MODIS is along its scans; see `MODIS_BLUR`.
+        noise: Standard deviation (K) of noise added to the coarse LST.
+        seed: Of the noise.
+
+    Raises:
+        ArgumentError: when there is no such place, or a number is out of range.
+        GranuleError: when a file is missing or not what it should be.
+    """
+    images = fields(name, data)
+    cells = PLACES[name].scales[0] if cells is None else cells
+    if factor not in (2, 4) or cells < 1:
+        raise ArgumentError(
+            f"factor is {factor} and cells is {cells}", todo="Give factor 2 or 4, and cells of 1 or more."
+        )
+    if min(*phase, blur, noise) < 0:
+        raise ArgumentError(f"phase {phase}, blur {blur} or noise {noise} is negative", todo="Give 0 or more.")
+    for image in images:
+        if min(n - p for n, p in zip(image.lst.shape, phase, strict=True)) < 2 * cells * factor:
+            todo = "Give fewer cells, or a smaller phase."
+            raise ArgumentError(f"{name} is too small for 2 x 2 coarse cells of {cells * factor} cells", todo=todo)
+        yield _labelled(name, image, cells, factor, phase, blur, noise, seed)
 
 
-def _imperial(folder: Path) -> Layers:
-    stem = "ECOv002_L2T_LSTE_21485_013_11SPS_20220420T211350_0601_01_LST"
-    lst = open_raster(folder / f"{stem}_rows0-1029.tif", name="lst", nodata=0, scale=0.02, unit="K")
-    # Two points of the colour scale: counts of 250 are an NDVI of 0.915, counts of 0 one of -0.155.
-    path = folder / "greenness_approx_DERIVED_rows0-1029.tif"
-    ndvi = open_raster(path, name="ndvi", scale=1.07 / 250, offset=-0.155)
-    return geobox_of(lst), lst.values, {"ndvi": ndvi.values}
+def _labelled(
+    name: str,
+    image: Field,
+    cells: int,
+    factor: int,
+    phase: tuple[int, int],
+    blur: float,
+    noise: float,
+    seed: int,
+) -> LabelledScene:
+    """One image as `scenes` describes it."""
+    step = cells * factor
+    rows, cols = (slice(p, p + (n - p) // step * step) for n, p in zip(image.lst.shape, phase, strict=True))
+    box = image.box[rows, cols]
+    root = coarsen(box, step)
+    fine = image.lst[rows, cols]
+    fine = fine if cells == 1 else np.asarray(degrade(fine, cells), np.float32)
+    truths = {
+        f: fine if f == factor else np.asarray(degrade(fine, factor // f), np.float32) for f in (2, 4)[: factor // 2]
+    }
+    exact = as_seen(fine, factor)
+    coarse = as_seen(fine, factor, blur) if blur else exact
+    if noise:
+        draw = np.random.default_rng([seed, zlib.crc32(f"{name} {image.name} {cells} {phase}".encode())])
+        coarse = coarse + draw.normal(0, noise, coarse.shape).astype(np.float32)
+    guides = on_grid({key: values[rows, cols] for key, values in image.guides.items()}, box) if image.guides else None
+    scene = Scene(
+        on_grid({"lst": coarse}, root),
+        () if guides is None else (guides,),
+        image.time,
+        image.day,
+        provenance={} if image.platform is None else {"platform": image.platform},
+        noise=float(np.sqrt(np.nanmean((coarse - exact) ** 2))) if blur or noise else 0.0,
+        boxes=(root,) if guides is None else (root, box),
+    )
+    levels = {f: on_grid({"lst": values}, refine(root, f))["lst"] for f, values in truths.items()}
+    about = {"blur": f"{blur:g}", "noise": f"{noise:g}"} | ({"image": image.name} if image.name else {})
+    return LabelledScene(scene, levels, source="world", group=name, same_sensor=True, attributes=about)
 
 
-def _los_angeles(folder: Path) -> Layers:
-    lst = open_raster(folder / "lst_rows250-717.tif", name="lst", unit="degC")
-    ndvi = open_raster(folder / "ndvi_rows250-717.tif", name="ndvi").values
-    return geobox_of(lst), np.where(ndvi < 0, np.float32(np.nan), lst.values), {"ndvi": ndvi}
+def as_seen(fine: Float32, factor: int, blur: float = 0.0) -> Float32:
+    """The coarse LST (K) of a fine one; NaN where less than three quarters of a cell are known.
+
+    Args:
+        fine: (y, x) K, NaN = missing.
+        factor: Fine cells along a coarse cell.
+        blur: As in `scenes`.
+    """
+    if blur:
+        known = np.isfinite(fine)
+        spread = factor * _ALONG * blur / MODIS_BLUR
+        weight, total = (
+            gaussian_filter1d(part.astype(np.float64), spread, axis=1) for part in (known, np.where(known, fine, 0))
+        )
+        fine = np.where(known, total / np.maximum(weight, 1e-9), np.nan).astype(np.float32)
+    return np.asarray(degrade(fine, factor, point_spread=blur, min_valid=_LEAST_VALID), np.float32)
 
 
-def _talca(folder: Path) -> Layers:
-    path = folder / "L7_Talca_dn_cols0-329.tif"
-    red, nir, thermal = (open_raster(path, name="counts", band=band, nodata=0) for band in (3, 4, 6))
-    # Landsat 7, band 6 in low gain: radiance (W m-2 sr-1 um-1), then Planck's law with the sensor's constants.
-    radiance = 0.067 * thermal.values - 0.06709
-    lst = np.asarray(1282.71 / np.log(666.09 / radiance + 1), np.float32)
-    ndvi = np.asarray((nir.values - red.values) / (nir.values + red.values), np.float32)
-    elevation = open_raster(folder / "DEM_Talca_cols0-329.tif", name="elevation", nodata=-32768)
-    return geobox_of(thermal), lst, {"ndvi": ndvi, "elevation": elevation.values}
+def with_guides(labelled: LabelledScene, names: Collection[str]) -> LabelledScene:
+    """The scene with no other predictors than those named (of which it may lack some)."""
+    scene = labelled.scene
+    kept = [dataset[[n for n in dataset.data_vars if n in names]] for dataset in scene.auxiliary]
+    auxiliary = tuple(dataset for dataset in kept if dataset.data_vars)
+    boxes = (scene.geobox, *(geobox_of(dataset) for dataset in auxiliary))
+    return replace(labelled, scene=replace(scene, auxiliary=auxiliary, boxes=boxes))
 
 
-@dataclass(frozen=True)
-class Place:
-    """How one place is read."""
+def training_scenes(
+    data: Path | str,
+    *,
+    without: Collection[str] = (),
+    side: int = 24,
+    most: int = 12,
+    draws: int = 1,
+    blurs: tuple[float, ...] = (0.0, MODIS_BLUR),
+    seed: int = 0,
+) -> Iterator[LabelledScene]:
+    """Scenes of one size from all places, for training; without noise, which batches add.
 
-    folder: str
-    layers: Callable[[Path], Layers]
-    cells: int
-    """Of the sensor along a cell of the truth, which is 200 to 300 m."""
-    time: str | None = None
-    """UTC, where it is known."""
+    For each place, scale, draw and blur the coarse grid lies anew at random, and up to `most` pieces of `side` x `side`
+    coarse cells are taken at random from all images. A place smaller than a piece is surrounded by missing values.
+
+    Args:
+        data: Folder that holds the sets.
+        without: Names of places to leave out, such as the one that the training is judged on.
+        side: Coarse cells along a piece.
+        most: Pieces of a place at one scale, draw and blur.
+        draws: How often all places are gone through.
+        blurs: See `scenes`; each is used in turn.
+        seed: Of the grids and pieces; they are the same for a place whatever is left out.
+
+    Raises:
+        ArgumentError: when a place in `without` is unknown, or a number is below 1.
+        GranuleError: when a file is missing or not what it should be.
+    """
+    unknown = sorted(set(without) - set(PLACES))
+    if unknown:
+        raise ArgumentError(
+            f"{', '.join(unknown)} is no place of the world sets", todo=f"Choose from {', '.join(PLACES)}."
+        )
+    if min(side, most, draws) < 1:
+        raise ArgumentError(f"side {side}, most {most} or draws {draws} is below 1", todo="Give 1 or more.")
+    for name in (name for name in PLACES if name not in without):
+        images = fields(name, data)
+        rng = np.random.default_rng([seed, zlib.crc32(name.encode())])
+        for cells in PLACES[name].scales * draws:
+            for blur in blurs:
+                phase = tuple(int(p) for p in rng.integers(0, cells * FACTOR, 2))
+                yield from _pieces(name, images, cells, (phase[0], phase[1]), blur, side, most, rng)
 
 
-PLACES: Mapping[str, Place] = {
-    "zhangye": Place("aster-zhangye", _zhangye, 8),
-    "imperial": Place("ecostress-imperial", _imperial, 4, "2022-04-20T21:13:50"),
-    "los-angeles": Place("landsat-losangeles", _los_angeles, 2),
-    "talca": Place("landsat7-talca", _talca, 10, "2013-02-15T14:30:40"),
-}
-"""Name of a place → how it is read. Talca's thermal cells are 60 m, repeated to 30: hence 300 m, not 240."""
+def _pieces(
+    name: str,
+    images: tuple[Field, ...],
+    cells: int,
+    phase: tuple[int, int],
+    blur: float,
+    side: int,
+    most: int,
+    rng: np.random.Generator,
+) -> Iterator[LabelledScene]:
+    """Up to `most` pieces, drawn from all images alike."""
+    spots = []
+    for i, image in enumerate(images):
+        height, width = ((n - p) // (cells * FACTOR) for n, p in zip(image.lst.shape, phase, strict=True))
+        if min(height, width) > 0:
+            spots += [(i, row, col) for row in _starts(height, side) for col in _starts(width, side)]
+    chosen = sorted(spots[k] for k in rng.permutation(len(spots))[:most])
+    whole, last = None, -1
+    for i, row, col in chosen:
+        if whole is None or i != last:
+            whole, last = _labelled(name, images[i], cells, FACTOR, phase, blur, 0.0, 0), i
+        piece = cut(whole, row, col, side)
+        if np.isfinite(piece.scene.lst["lst"].values).mean() >= _LEAST_PIECE * min(1.0, _share(whole, side)):
+            yield piece
+
+
+def _share(labelled: LabelledScene, side: int) -> float:
+    """Share of a piece that a whole image can fill."""
+    height, width = labelled.scene.geobox.shape
+    return min(height, side) * min(width, side) / side**2
+
+
+def _starts(length: int, side: int) -> list[int]:
+    """First cells of pieces that cover a line; the last ends where the line does."""
+    return [0] if length <= side else [*range(0, length - side, side), length - side]
+
+
+def cut(labelled: LabelledScene, row: int, col: int, side: int) -> LabelledScene:
+    """A square piece of a labelled scene, `surface` left out; missing values where it reaches beyond the scene.
+
+    Args:
+        labelled: The whole; its predictors cover it and no more.
+        row: First row of the piece, coarse cells, 0 or more.
+        col: First column.
+        side: Coarse cells along the piece.
+    """
+    scene = labelled.scene
+    box = scene.geobox
+    root = GeoBox((side, side), box.affine * Affine.translation(col, row), box.crs)
+
+    def part(data: xr.Dataset, factor: int) -> xr.Dataset:
+        top, left, size = row * factor, col * factor, side * factor
+        arrays = {str(n): _padded(a.values[top : top + size, left : left + size], size) for n, a in data.items()}
+        return on_grid(arrays, refine(root, factor))
+
+    auxiliary = tuple(part(d, nest.factor) for d, nest in zip(scene.auxiliary, scene.nestings, strict=True))
+    truth = {f: part(t.to_dataset(name="lst"), f)["lst"] for f, t in labelled.truth.items()}
+    boxes = (root, *(refine(root, nest.factor) for nest in scene.nestings))
+    smaller = replace(scene, lst=part(scene.lst, 1), auxiliary=auxiliary, boxes=boxes)
+    return replace(labelled, scene=smaller, truth=truth, surface=None)
+
+
+def _padded(values: NDArray[Any], size: int) -> NDArray[Any]:
+    """The array with missing values below and to the right, up to a square of `size`."""
+    if values.shape == (size, size):
+        return values
+    missing = NO_CLASS if values.dtype == np.uint8 else np.nan
+    out = np.full((size, size), missing, values.dtype)
+    out[: values.shape[0], : values.shape[1]] = values
+    return out

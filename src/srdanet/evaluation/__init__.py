@@ -10,6 +10,7 @@ from srdanet.evaluation.experiments import (
     run_target,
 )
 from srdanet.evaluation.report import Report, Row
+from srdanet.evaluation.world import run_world
 
 __all__ = [
     "Report",
@@ -21,4 +22,5 @@ __all__ = [
     "run_simulation",
     "run_stations",
     "run_target",
+    "run_world",
 ]

@@ -94,6 +94,8 @@ class TrainConfig(BaseModel):
     simulated_scenes: int = Field(0, ge=0)
     held_fold: int | None = None
     """Fold of the ASTER pairs that training leaves out; None: the one that the split file names."""
+    left_out: tuple[str, ...] = ()
+    """Places of the world sets (`datasets.places`) that training leaves out, so that they can be judged as unseen."""
     sources: dict[str, Recipe]
     network: Architecture = Architecture()
 

@@ -5,6 +5,7 @@ Every source gives `LabelledScene`s, which become samples by way of `predictors.
 - MODIS patches (`imt`, `imt4`): 2 -> 1 km against the real 1 km, and 4 -> 2 km, by day and by night.
 - ASTER pairs: 1 km -> 500 -> 250 m, from the real MODIS field (`aster`) and from ASTER itself aggregated through the
   point spread of MODIS (`aster-self`).
+- places in other climates (`world`): two steps within one fine sensor, exact and as MODIS would see them.
 - simulated scenes (`simulated`, `simulated2`): 1 km -> 500 -> 250 m with every predictor, and 2 -> 1 km as with MODIS.
 """
 
@@ -23,7 +24,7 @@ from odc.geo.geobox import GeoBox
 from scipy.ndimage import gaussian_filter
 
 from srdanet.arrays import Float32
-from srdanet.datasets import aster, imt
+from srdanet.datasets import aster, imt, world
 from srdanet.datasets.sources import find_scenes
 from srdanet.datasets.splits import aster_roles, imt_role
 from srdanet.energy import aggregate, degrade
@@ -71,7 +72,7 @@ class Sample:
     """One coarse field and the steps that follow it."""
 
     source: str
-    """`imt`, `imt4`, `simulated` or `simulated2`, each with `-day` or `-night`; `aster`, `aster-self`."""
+    """`imt`, `imt4`, `simulated` or `simulated2`, each with `-day` or `-night`; `aster`, `aster-self`, `world`."""
     lst: Float32
     """(h, w) K, NaN = missing."""
     steps: tuple[Step, ...]
@@ -117,6 +118,11 @@ def _labelled(config: TrainConfig) -> Iterator[tuple[str, str, LabelledScene]]:
             for source, change in (("aster", levelled), ("aster-self", seen_as_modis)):
                 if part is not None and source in config.sources:
                     yield ROLES[part], source, change(pair)
+    if "world" in config.sources:
+        for labelled in world.training_scenes(config.data, without=config.left_out):
+            yield "training", "world", labelled
+        for labelled in world.read(config.data):
+            yield "validation", "world", labelled
     if config.simulated_scenes:
         scenes = find_scenes(config.simulated)
         for role, count in (("training", config.simulated_scenes), ("validation", config.simulated_scenes // 10)):
