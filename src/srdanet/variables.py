@@ -31,6 +31,9 @@ class Predictor:
 
 LST_RANGE = (150.0, 400.0)
 """K: what a MODIS product can hold (counts from 7500, times 0.02 K) and the Earth can show, fires aside."""
+MODIS_NOISE = 0.8
+"""Standard deviation (K) of a MODIS product's LST about the mean of the finer field, point spread included: 0.7 to
+1.2 K against ASTER where the smooth part of their difference is taken off, 0.4 to 0.7 K from the point spread alone."""
 BANDS = ("red", "nir", "blue", "green", "nir2", "swir1", "swir2")
 """Names of MODIS bands 1 to 7."""
 WEATHER = ("t2m", "d2m", "wind", "ssrd", "swvl1")

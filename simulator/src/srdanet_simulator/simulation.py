@@ -20,7 +20,7 @@ from srdanet.prepare.build import DIFFUSE
 from srdanet.readers import quality
 from srdanet.scene import LabelledScene, Scene
 from srdanet.scene.checks import on_grid
-from srdanet.variables import BY_NAME, LST_VARIABLES
+from srdanet.variables import BY_NAME, LST_VARIABLES, MODIS_NOISE
 from srdanet_simulator.balance import reanalysis as era
 from srdanet_simulator.balance import weather as sky
 from srdanet_simulator.balance.sites import Sites, choose
@@ -172,6 +172,7 @@ class Simulation:
             day=self.day,
             tile=self.tile,
             provenance={"simulated": arguments, "platform": self.platform.lower()},
+            noise=MODIS_NOISE,
             boxes=boxes,
         )
         truth = {

@@ -19,6 +19,7 @@ from srdanet.errors import GranuleError
 from srdanet.grid import SINUSOIDAL, Level, refine, tile_of
 from srdanet.scene import LabelledScene, Scene
 from srdanet.scene.checks import on_grid
+from srdanet.variables import MODIS_NOISE
 
 FACTOR = Level.KM1 // Level.M250
 COVER = ("forest", "shrub", "crop", "grass", "urban", "bare", "water")
@@ -58,7 +59,15 @@ def read(root: Path | str) -> Iterator[LabelledScene]:
         percent = cover["fraction_pct"][i]
         shares = np.where(percent == _NO_COVER, np.nan, percent / np.float32(100)).astype(np.float32)
         yield LabelledScene(
-            Scene(on_grid({"lst": lst}, box), (on_grid(layers, fine),), None, True, tile_of(box), boxes=(box, fine)),
+            Scene(
+                on_grid({"lst": lst}, box),
+                (on_grid(layers, fine),),
+                None,
+                True,
+                tile_of(box),
+                noise=MODIS_NOISE,
+                boxes=(box, fine),
+            ),
             {
                 2: on_grid({"lst": np.asarray(aggregate(truth, 2), np.float32)}, refine(box, 2))["lst"],
                 FACTOR: on_grid({"lst": truth}, fine)["lst"],

@@ -21,6 +21,7 @@ from srdanet.readers.rasters import open_raster
 from srdanet.readers.resampling import to_grid
 from srdanet.scene import LabelledScene, Scene
 from srdanet.scene.checks import on_grid
+from srdanet.variables import MODIS_NOISE
 
 FACTOR = Level.KM1 // Level.M250
 _INDEX_BANDS = {"ndvi": 2, "ndwi_mcfeeters": 3, "ndbi": 4}
@@ -56,7 +57,14 @@ def read(root: Path | str) -> Iterator[LabelledScene]:
         }
         ndvi = on_grid({"ndvi": indices.pop("ndvi")}, fine)
         yield LabelledScene(
-            Scene(on_grid({"lst": modis.values}, box), (ndvi,), np.datetime64(date), True, boxes=(box, fine)),
+            Scene(
+                on_grid({"lst": modis.values}, box),
+                (ndvi,),
+                np.datetime64(date),
+                True,
+                noise=MODIS_NOISE,
+                boxes=(box, fine),
+            ),
             {FACTOR: on_grid({"lst": np.sqrt(np.sqrt(exitance.values))}, fine)["lst"]},
             source="orleans",
             group=date,

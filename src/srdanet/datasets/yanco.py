@@ -23,6 +23,7 @@ from srdanet.readers.resampling import to_grid
 from srdanet.readers.stations_longwave import open_longwave
 from srdanet.scene import LabelledScene, Scene
 from srdanet.scene.checks import on_grid
+from srdanet.variables import MODIS_NOISE
 
 FACTOR = Level.KM1 // Level.M250
 REACH = 16
@@ -61,7 +62,7 @@ def read(root: Path | str) -> Iterator[LabelledScene]:
         published[cell] = float(image.sel(x=station.longitude, y=station.latitude, method="nearest"))
         lst = on_grid({"lst": to_grid(image, box, "mean").values}, box)
         yield LabelledScene(
-            Scene(lst, (), time, True, tile_of(box), boxes=(box,)),
+            Scene(lst, (), time, True, tile_of(box), noise=MODIS_NOISE, boxes=(box,)),
             {FACTOR: on_grid({"lst": measured}, fine)["lst"]},
             source="yanco",
             group=str(date),

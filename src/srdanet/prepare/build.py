@@ -48,7 +48,7 @@ from srdanet.readers.quality import Screening
 from srdanet.readers.rasters import open_raster, suggest_grid
 from srdanet.readers.resampling import to_grid
 from srdanet.scene import Scene
-from srdanet.variables import BANDS, LST_VARIABLES, NO_CLASS
+from srdanet.variables import BANDS, LST_VARIABLES, MODIS_NOISE, NO_CLASS
 
 DIFFUSE = 0.2
 """Share of diffuse light in the blue-sky albedo: about 0.1 to 0.3 under the clear sky of an LST (Lewis and Barnsley
@@ -135,7 +135,8 @@ def prepare(
     # The median over cells with LST; without any hour, midnight of the date.
     date = None if what.date is None else np.datetime64(what.date)
     time = date if times is None else _median(times[np.isfinite(coarse["lst"].values)])
-    return Scene.from_arrays(coarse, kept, time=time, day=what.day, provenance=provenance)
+    noise = MODIS_NOISE if _lst_source(what).spec is None else None
+    return Scene.from_arrays(coarse, kept, time=time, day=what.day, noise=noise, provenance=provenance)
 
 
 def root_grid(plan: Plan) -> tuple[GeoBox, Tile | None]:

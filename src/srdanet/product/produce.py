@@ -78,6 +78,7 @@ def _origin(scene: Scene, model: StepModel, options: dict[str, int | str | None]
         tile=str(scene.tile) if scene.tile else None,
         time=scene.when,
         day=scene.day,
+        noise=scene.noise,
         command=tuple(command),
         options=options,
         model=ModelRecord(name=getattr(model, "name", type(model).__name__), **known),

@@ -54,6 +54,8 @@ class Origin(_Part):
     time: str | None = None
     """UTC; the date alone where the hour is not known."""
     day: bool | None = None
+    noise: float | None = None
+    """Standard deviation (K) of the coarse LST's error, as far as known: the sensor's part of the uncertainty."""
     command: tuple[str, ...] = ()
     options: dict[str, int | str | None] = {}
     model: ModelRecord | None = None

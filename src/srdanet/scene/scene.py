@@ -85,7 +85,7 @@ class Scene:
         if self.time is not None:
             object.__setattr__(self, "time", parse_utc(self.time))
         if self.noise is not None and not 0 <= self.noise <= NOISIEST:
-            raise SceneError(f"noise is {self.noise}", todo=f"Give the coarse LST's error in kelvin, 0 to {NOISIEST:g}.")
+            raise SceneError(f"noise is {self.noise}", todo=f"Give the error of the coarse LST, 0 to {NOISIEST:g} K.")
         object.__setattr__(self, "geobox", coarse)
         object.__setattr__(self, "nestings", tuple(nestings))
 

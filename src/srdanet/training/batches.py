@@ -88,6 +88,8 @@ CONTEXT_DROPS: tuple[tuple[float, tuple[str, ...]], ...] = (
     (0.05, ("day", "lean")),
     (0.15, ("noise",)),
 )
+SMALL = 0.1
+"""How often a sample is the image of an area of 5 to 14 coarse cells along a side: a city, a farm."""
 EXACT = 0.02
 """Noise (K) below which a coarse image counts as the exact mean of the finer field."""
 MISJUDGED = 0.3
@@ -154,6 +156,8 @@ def _one(
     noise = _stated(lst, truths[-1], rng) if augment else noise_of(lst, truths[-1])
     if augment and rng.random() < 0.25:
         lst = np.where(clouds(lst.shape, rng), np.float32(np.nan), lst)
+    if augment and rng.random() < SMALL:
+        lst = _small(lst, rng)
     outlier = np.zeros_like(lst)
     if augment and rng.random() < OUTLIERS:
         outlier = np.where(clouds(lst.shape, rng), rng.uniform(*OUTLIER) * rng.uniform(0.5, 1, lst.shape), 0)
@@ -175,6 +179,15 @@ def _one(
         truth[repeat(np.isnan(lst), factor)] = np.nan
         steps.append((channels, context, truth.astype(np.float32)[None]))
     return lst[None], steps
+
+
+def _small(lst: Float32, rng: np.random.Generator) -> Float32:
+    """The image of a small area: missing beyond a rectangle."""
+    rows, cols = (int(rng.integers(min(5, n), min(n, 14) + 1)) for n in lst.shape)
+    row, col = (int(rng.integers(0, n - k + 1)) for n, k in zip(lst.shape, (rows, cols), strict=True))
+    out = np.full_like(lst, np.nan)
+    out[row : row + rows, col : col + cols] = lst[row : row + rows, col : col + cols]
+    return out
 
 
 def noise_of(lst: Float32, truth: Float32) -> float:

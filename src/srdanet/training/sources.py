@@ -207,7 +207,7 @@ def one_level_up(labelled: LabelledScene) -> LabelledScene:
     """A scene degraded by two, with the scene as it is as its truth: 2 -> 1 km within one sensor."""
     seen = labelled.scene.lst["lst"]
     coarse = np.asarray(degrade(seen.values, 2), np.float32)
-    scene = _with_lst(labelled.scene, coarse, coarsen(labelled.scene.geobox, 2))
+    scene = replace(_with_lst(labelled.scene, coarse, coarsen(labelled.scene.geobox, 2)), noise=0.0)
     return replace(labelled, scene=scene, truth={2: seen}, surface=None, same_sensor=True)
 
 
