@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 import torch
+from torch.nn import functional as F  # noqa: N812
 
-from srdanet.network.attention import GCA, MSCA, box_mean, local_mean
+from srdanet.network.attention import GCA, MSCA, box_mean, local_mean, spread
 
 
 @pytest.fixture
@@ -17,6 +18,17 @@ def features() -> torch.Tensor:
 def test_box_mean_is_the_mean_of_the_box() -> None:
     x = torch.arange(35.0).view(1, 1, 5, 7) ** 1.5
     assert box_mean(x, 3)[0, 0, 2, 3] == pytest.approx(float(x[0, 0, 1:4, 2:5].mean()), rel=1e-6)
+
+
+@pytest.mark.parametrize("size", [3, 7, 21])
+def test_box_mean_is_the_same_where_gradients_are_taken(features: torch.Tensor, size: int) -> None:
+    torch.testing.assert_close(box_mean(features.clone().requires_grad_(), size), box_mean(features, size))
+
+
+def test_spread_is_bicubic_interpolation(features: torch.Tensor) -> None:
+    found = F.pixel_shuffle(spread(features).flatten(1, 2), 2)
+    expected = F.interpolate(features, scale_factor=2, mode="bicubic", align_corners=False)
+    torch.testing.assert_close(found, expected, atol=3e-6, rtol=0)
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
@@ -41,34 +53,42 @@ def test_local_mean_counts_valid_cells_only() -> None:
     assert local_mean(x, torch.ones_like(x), 3)[0, 0, 0, 0] == pytest.approx(float(x[0, 0, :2, :2].mean()))
 
 
-def test_gca_finds_a_local_regression(features: torch.Tensor) -> None:
-    """With one head of one channel, its answer is the local least squares line of queries on keys."""
-    gca = GCA(1, heads=1, width=1, box=9)
+@pytest.mark.parametrize("slope", [-2.5, 0.7])
+def test_gca_finds_the_detail_of_a_field_that_is_linear_in_a_predictor(slope: float) -> None:
+    """Whatever the slope: it is read off the coarse image, and the detail is the predictor's own times the slope."""
+    torch.manual_seed(5)
+    gca = GCA(2, guides=1, boxes=(9,))
     with torch.no_grad():
-        for layer in (gca.query, gca.key, gca.value, gca.out):
-            layer.weight.fill_(1.0)
-            layer.bias.zero_()
+        for weight in gca.curved.parameters():
+            weight.zero_()
+        gca.straight.weight.copy_(torch.tensor([0.0, 1.0]).view(1, 2, 1, 1))
         gca.ridge.fill_(-20.0)
-        gca.gate.fill_(1.0)
-    key = features[:, :1]
-    lst = -2.5 * key + 7
+        predictors = torch.randn(1, 2, 4, 30, 26)
+        mean = predictors[:, 1].mean(1, keepdim=True)
+        candidates, correlations = gca(slope * mean + 7, predictors, torch.ones_like(mean))
+    expected = slope * (predictors[:, 1] - spread(mean)[:, 0])
+    torch.testing.assert_close(candidates[:, 0], expected, atol=2e-2, rtol=1e-2)
+    assert float((correlations * slope).min()) > 0.9 * abs(slope)
+
+
+def test_gca_is_silent_where_the_predictor_says_nothing() -> None:
+    gca = GCA(1, guides=3, boxes=(5, 9))
+    lst = torch.randn(1, 1, 20, 20)
     with torch.no_grad():
-        found = gca(lst, key, torch.ones_like(key)) - lst
-    expected = -2.5 * (key - local_mean(key, torch.ones_like(key), 9))
-    # Means of means: the line itself is exact only in the limit of a smooth local mean.
-    line = torch.corrcoef(torch.stack([found.flatten(), expected.flatten()]))[0, 1]
-    assert line > 0.97
-    assert float((found / expected).median()) == pytest.approx(1, abs=0.15)
+        candidates, correlations = gca(lst, torch.full((1, 1, 4, 20, 20), 0.3), torch.ones_like(lst))
+    assert candidates.shape == (1, 6, 4, 20, 20)
+    assert float(candidates.abs().max()) < 1e-4
+    assert float(correlations.abs().max()) < 1e-2
 
 
 @pytest.mark.parametrize("kind", ["gca", "msca"])
 def test_a_far_cell_changes_nothing(kind: str, features: torch.Tensor) -> None:
     torch.manual_seed(1)
     valid = torch.ones_like(features[:, :1])
-    gca, msca = GCA(12, heads=2, width=3, box=5), MSCA(12, box=5)
+    gca, msca = GCA(3, guides=2, boxes=(5,)), MSCA(12, box=5)
 
     def run(x: torch.Tensor) -> torch.Tensor:
-        return gca(x, x.flip(1), valid) if kind == "gca" else msca(x)
+        return gca(x[:, :1], x.view(1, 3, 4, 40, 31), valid)[0].flatten(1, 2) if kind == "gca" else msca(x)
 
     other = features.clone()
     other[..., 30:, :] += 3

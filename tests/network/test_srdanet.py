@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 from torch.nn import functional as F  # noqa: N812
 
+from srdanet.energy import degrade
 from srdanet.network.srdanet import FARTHEST, Architecture, SRDANet, Statistics
 from srdanet.predictors.stack import CHANNELS, CONTEXT
 
@@ -17,7 +19,7 @@ def make(*, trained: bool = True) -> SRDANet:
     torch.manual_seed(2)
     n, m = len(CHANNELS), len(CONTEXT)
     relative = [CHANNELS.index("elevation")]
-    net = SRDANet(Statistics([0.3] * n, [0.5] * n, [0.0] * m, [1.0] * m, relative), Architecture(channels=24, groups=2))
+    net = SRDANet(Statistics([0.3] * n, [0.5] * n, [0.0] * m, [1.0] * m, relative), Architecture(channels=24, groups=2, guides=4))
     if trained:
         torch.nn.init.normal_(net.tail.weight, std=0.05)
     return net.eval()
@@ -31,12 +33,62 @@ def inputs() -> Inputs:
     return lst, channels, torch.rand(1, len(CONTEXT), 70, 66, generator=generator)
 
 
-def test_an_untrained_network_is_bicubic(inputs: Inputs) -> None:
+def with_noise(context: torch.Tensor, noise: float) -> torch.Tensor:
+    """The context of a coarse image with this error (K)."""
+    out = context.clone()
+    out[:, CONTEXT.index("noise")] = noise
+    return out
+
+
+def test_an_untrained_network_without_predictors_is_bicubic(inputs: Inputs) -> None:
+    """Of an image that is too noisy to be kept to; its own error is part of the uncertainty."""
+    lst, channels, context = inputs
+    net = make(trained=False)
     with torch.no_grad():
-        fine, sigma = make(trained=False)(*inputs)
-    bicubic = F.interpolate(inputs[0], scale_factor=2, mode="bicubic", align_corners=False)
-    torch.testing.assert_close(fine, bicubic, atol=2e-4, rtol=0)
-    torch.testing.assert_close(sigma, torch.ones_like(sigma))
+        fine, sigma = net(lst, torch.full_like(channels, torch.nan), with_noise(context, 20.0))
+    bicubic = F.interpolate(lst, scale_factor=2, mode="bicubic", align_corners=False)
+    torch.testing.assert_close(fine, bicubic, atol=2e-3, rtol=0)
+    assert float(sigma.min()) > 15
+
+
+@pytest.mark.parametrize("trained", [False, True])
+def test_an_exact_image_is_kept_exactly(inputs: Inputs, trained: bool) -> None:
+    """The mean of what the fine cells emit is what the coarse cell emits, wherever it is known."""
+    lst, channels, context = inputs
+    lst = lst.clone()
+    lst[..., 10:30, 5:40] = torch.nan
+    with torch.no_grad():
+        fine, _ = make(trained=trained)(lst, channels, with_noise(context, 0.0))
+    coarse = degrade(fine[0, 0].numpy().astype(np.float64), 2)
+    known = ~torch.isnan(lst[0, 0]).numpy()
+    np.testing.assert_allclose(coarse[known], lst[0, 0].numpy()[known], atol=1e-3)
+
+
+def test_the_noisier_the_image_the_less_it_is_kept(inputs: Inputs) -> None:
+    lst, channels, context = inputs
+    closures = []
+    for noise in (0.0, 0.5, 1.0, 3.0):
+        with torch.no_grad():
+            fine, _ = make(trained=False)(lst, channels, with_noise(context, noise))
+        closures.append(float(np.abs(degrade(fine[0, 0].numpy(), 2) - lst[0, 0].numpy()).mean()))
+    assert closures == sorted(closures)
+    assert closures[0] < 1e-3 < 0.1 < closures[-1]
+
+
+def test_a_field_that_is_linear_in_a_predictor_is_found_untrained() -> None:
+    """The local regressions are there before anything is learned: half of bicubic's error and less."""
+    torch.manual_seed(8)
+    ndvi = F.avg_pool2d(torch.randn(1, 1, 100, 100), 3, 1, 1) * 0.4 + 0.5
+    truth = 305 - 12 * ndvi
+    lst = F.avg_pool2d(truth, 2)
+    channels = torch.full((1, len(CHANNELS), 100, 100), torch.nan)
+    channels[:, CHANNELS.index("ndvi")] = ndvi
+    net = make(trained=False)
+    with torch.no_grad():
+        net.gca.ridge.fill_(-12.0)  # type: ignore[union-attr]
+        fine, _ = net(lst, channels, torch.zeros(1, len(CONTEXT), 50, 50))
+    bicubic = F.interpolate(lst, scale_factor=2, mode="bicubic", align_corners=False)
+    assert float((fine - truth).square().mean()) < 0.25 * float((bicubic - truth).square().mean())
 
 
 def test_results_are_numbers_whatever_is_missing(inputs: Inputs) -> None:
@@ -63,7 +115,8 @@ def test_no_input_drives_the_result_far_from_interpolation(inputs: Inputs) -> No
     net = make()
     with torch.no_grad():
         net.tail.weight *= 100
-        fine, _ = net(lst, channels, context)
+        net.weigh.bias.zero_()
+        fine, _ = net(lst, channels, with_noise(context, 20.0))
     bicubic = F.interpolate(lst, scale_factor=2, mode="bicubic", align_corners=False)
     assert float((fine - bicubic).abs().max()) == pytest.approx(FARTHEST, abs=0.01)
 
@@ -83,6 +136,8 @@ def test_no_edge_is_drawn_where_an_even_image_ends(inputs: Inputs) -> None:
     net, count = make(), len(CHANNELS)
     with torch.no_grad():
         net.auxiliary[0].weight[:, 4 * count :] = 0  # type: ignore[index]
+        # A regression on pure noise, as this LST is, finds another slope wherever a guide changes.
+        net.gca.ridge.fill_(20.0)  # type: ignore[union-attr]
         channels[:, 0] = 4.3
         whole = net(lst, channels, context)[0]
         channels[:, 0, :, 70:] = torch.nan
@@ -102,7 +157,7 @@ def test_windows_do_not_show(inputs: Inputs) -> None:
     with torch.no_grad():
         whole, _ = net(*inputs)
         part, _ = net(lst[..., 3:, 9:], channels[..., 6:, 18:], context[..., 3:, 9:])
-    halo = 22
+    halo = net.halo
     inner = part[..., 2 * halo :, 2 * halo :]
     torch.testing.assert_close(whole[..., 2 * (3 + halo) :, 2 * (9 + halo) :], inner, atol=1e-3, rtol=0)
 
