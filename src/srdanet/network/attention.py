@@ -17,7 +17,7 @@ from torch.nn import functional as F  # noqa: N812  (the field's usual name)
 def box_mean(x: Tensor, size: int) -> Tensor:
     """Mean over a `size` x `size` box around each cell, zeros outside the image: (B, C, h, w) -> same."""
     half = size // 2
-    if x.requires_grad and not x.is_cuda:
+    if x.requires_grad and torch.is_grad_enabled() and not x.is_cuda:
         # For the small images of training, products with banded matrices take a third of the pooling's time.
         with torch.autocast(x.device.type, enabled=False):
             down, across = (_band(n, half, x) / size for n in x.shape[-2:])
