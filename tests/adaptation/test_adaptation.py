@@ -56,7 +56,7 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
     torch.manual_seed(5)
     n, m = len(CHANNELS), len(CONTEXT)
     statistics = Statistics([0.0] * n, [1.0] * n, [0.0] * m, [1.0] * m, [11])
-    net = SRDANet(statistics, Architecture(channels=8, groups=1, heads=2, head_width=2))
+    net = SRDANet(statistics, Architecture(channels=8, groups=1, guides=2))
     torch.nn.init.normal_(net.tail.weight, std=0.02)
     save_file({k: v.contiguous() for k, v in net.state_dict().items()}, str(folder / "weights.safetensors"))
     about = {

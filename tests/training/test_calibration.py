@@ -13,7 +13,7 @@ from srdanet.training.calibration import PROMISED, Errors, best_factor, errors, 
 from srdanet.training.sources import Sample, Step
 from srdanet.variables import WEATHER
 
-SMALL = Architecture(channels=6, groups=1, heads=2, head_width=2)
+SMALL = Architecture(channels=6, groups=1, guides=2)
 
 
 def normal(sigma: float, seed: int = 0, least: float = 0.0) -> Errors:

@@ -69,6 +69,6 @@ def test_every_configuration_in_the_repository_is_read(name: str) -> None:
 
 def test_the_stages_of_the_shipped_model() -> None:
     stages = read_config(CONFIGS / "shipped.toml")
-    assert [stage.stage for stage in stages] == ["pretrain", "nights", "reweight", "outliers"]
-    assert [stage.fusion for stage in stages] == ["uncertainty", "uncertainty", "descent", "descent"]
-    assert [stage.simulated_scenes for stage in stages] == [240, 400, 800, 800]
+    assert [stage.stage for stage in stages] == ["elsewhere", "everywhere"]
+    assert stages[0].left_out == ("zhangye", "imperial", "los-angeles", "talca")
+    assert stages[1].left_out == ()

@@ -18,7 +18,7 @@ from srdanet.training.sources import Sample, Step
 
 def settings(output: Path, **changes: object) -> TrainConfig:
     sources = {"one": {"weight": 1, "batch": 1, "crop": 8}, "two": {"weight": 1, "batch": 1, "crop": 8}}
-    network = {"channels": 8, "groups": 1, "heads": 2, "head_width": 2}
+    network = {"channels": 8, "groups": 1, "guides": 2}
     values = {"iterations": 6, "warmup": 2, "checkpoint_every": 3, "sources": sources, "network": network}
     return TrainConfig.model_validate({"data": "unused", "output": output, **values, **changes})
 

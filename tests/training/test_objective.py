@@ -101,7 +101,7 @@ def test_loss_and_gradients_of_two_steps_with_gaps(*, mixed: bool) -> None:
     torch.manual_seed(8)
     n, m = len(CHANNELS), len(CONTEXT)
     statistics = Statistics([0.0] * n, [1.0] * n, [0.0] * m, [1.0] * m, [11])
-    net = SRDANet(statistics, Architecture(channels=6, groups=1, heads=2, head_width=2))
+    net = SRDANet(statistics, Architecture(channels=6, groups=1, guides=2))
     nn.init.normal_(net.tail.weight, std=0.05)
     objective = Objective(net, UncertaintyFusion(len(TERMS)), TERMS, mixed=mixed)
     lst = 290 + 5 * torch.randn(2, 1, 12, 14)

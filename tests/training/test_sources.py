@@ -29,7 +29,7 @@ from srdanet.training.sources import as_sample, gather, levelled, one_level_up, 
 
 SIDE = 16
 BOX = Tile(18, 4).geobox(Level.KM1)[600 : 600 + SIDE, 300 : 300 + SIDE]
-NETWORK = {"channels": 8, "groups": 1, "heads": 2, "head_width": 2}
+NETWORK = {"channels": 8, "groups": 1, "guides": 2}
 
 
 def labelled(seed: int = 0, *, day: bool = True, bias: float = 0.0) -> LabelledScene:

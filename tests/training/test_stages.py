@@ -29,8 +29,7 @@ crop = 8
 [network]
 channels = 8
 groups = 1
-heads = 2
-head_width = 2
+guides = 2
 [[stage]]
 name = "one"
 iterations = 4

@@ -56,7 +56,7 @@ def settings(output: Path, iterations: int) -> TrainConfig:
             "checkpoint_every": 4,
             "ema": 0.9,
             "sources": {"toy": {"weight": 1, "batch": 2, "crop": 12}},
-            "network": {"channels": 12, "groups": 1, "heads": 2, "head_width": 2},
+            "network": {"channels": 12, "groups": 1, "guides": 2},
         }
     )
 
