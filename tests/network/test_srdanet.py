@@ -19,7 +19,9 @@ def make(*, trained: bool = True) -> SRDANet:
     torch.manual_seed(2)
     n, m = len(CHANNELS), len(CONTEXT)
     relative = [CHANNELS.index("elevation")]
-    net = SRDANet(Statistics([0.3] * n, [0.5] * n, [0.0] * m, [1.0] * m, relative), Architecture(channels=24, groups=2, guides=4))
+    net = SRDANet(
+        Statistics([0.3] * n, [0.5] * n, [0.0] * m, [1.0] * m, relative), Architecture(channels=24, groups=2, guides=4)
+    )
     if trained:
         torch.nn.init.normal_(net.tail.weight, std=0.05)
     return net.eval()

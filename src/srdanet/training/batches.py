@@ -153,7 +153,7 @@ def _one(
         lst, truths = _invented(cut(sample.steps[-1].values, 2**last), lst, last, rng)
     elif recipe.noise:
         lst = lst + rng.normal(0, recipe.noise, lst.shape).astype(np.float32)
-    noise = _stated(lst, truths[-1], rng) if augment else noise_of(lst, truths[-1])
+    noise = _stated(lst, truths[-1], rng) if augment else None
     if augment and rng.random() < 0.25:
         lst = np.where(clouds(lst.shape, rng), np.float32(np.nan), lst)
     if augment and rng.random() < SMALL:
@@ -171,7 +171,8 @@ def _one(
         if gap is not None:
             channels[IMAGES[:, None, None] & gap(side * factor)] = np.nan
         context = cut(step.context, factor // 2) * orientation_signs(half=half, mirror=mirror)
-        context[CONTEXT.index("noise")] = noise
+        if noise is not None:
+            context[CONTEXT.index("noise")] = noise
         context[[CONTEXT.index(name) for name in blind]] = np.nan
         # Nothing finer can be learned of outliers: the network is to leave them as interpolation does.
         outlier = interpolate(outlier, 2)
