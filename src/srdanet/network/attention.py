@@ -84,13 +84,13 @@ class GCA(nn.Module):
             nn.Conv2d(predictors, hidden, 1), nn.LeakyReLU(0.1), nn.Conv2d(hidden, guides, 1, bias=False)
         )
         self.straight = nn.Conv2d(predictors, guides, 1, bias=False)
-        self.ridge = nn.Parameter(torch.full((1, guides * len(self.boxes), 1, 1), -4.0))
+        self.ridge = nn.Parameter(torch.full((1, guides * len(self.boxes), 1, 1), -3.0))
 
     def forward(self, lst: Tensor, predictors: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:
         """Candidates for the detail of LST, and how well each guide explains LST.
 
         Args:
-            lst: (B, 1, h, w) LST about any level, in any unit.
+            lst: (B, 1, h, w) departure of LST from its surroundings, in any unit.
             predictors: (B, N, 4, h, w) standardised, the four fine cells of each coarse one.
             valid: (B, 1, h, w) 1 where LST is known.
 

@@ -28,8 +28,6 @@ DETAIL = 3.0
 FAR = 10.0
 """Standardised values beyond this (a fire, a broken cell, a climate never seen) are cut to it."""
 
-WIDEST = 40.0
-"""Departures from `LEVEL` beyond this many times `DETAIL` have no part in regressions."""
 FARTHEST = 15.0
 """The most (K) that a fine cell may depart from interpolation, however broken the input; sound input stays below 11."""
 ENOUGH = 0.25
@@ -138,8 +136,7 @@ class SRDANet(nn.Module):
         p, a = p * (1 + scale_p) + shift_p, a * (1 + scale_a) + shift_a
         features = [p, a]
         if self.gca is not None:
-            # Its boxes take their own means off: what is wider than the level's box tells of slopes as well.
-            candidates, correlations = self.gca((lst / DETAIL).clamp(-WIDEST, WIDEST), x, valid)
+            candidates, correlations = self.gca(scaled, x, valid)
             features += [candidates.clamp(-FAR, FAR).flatten(1, 2), correlations]
         refined = self.mfrm(self.join(torch.cat(features, 1)))
         residual, log_sigma = self.tail(refined).float().chunk(2, 1)

@@ -149,8 +149,10 @@ def _one(
     lst = cut(sample.lst, 1)
     truths = [cut(step.truth, 2 ** (i + 1)) for i, step in enumerate(sample.steps)]
     if recipe.invented and rng.random() < recipe.invented:
-        last = len(sample.steps)
-        lst, truths = _invented(cut(sample.steps[-1].values, 2**last), lst, last, rng)
+        last, finest = len(sample.steps), sample.steps[-1]
+        # Of what the network is not shown nothing can be read off, which hidden causes stand for already.
+        shown = [k for k, name in enumerate(finest.names) if name not in dropped]
+        lst, truths = _invented(cut(finest.values[shown], 2**last), lst, last, rng)
     elif recipe.noise:
         lst = lst + rng.normal(0, recipe.noise, lst.shape).astype(np.float32)
     noise = _stated(lst, truths[-1], rng) if augment else None
