@@ -96,8 +96,9 @@ class Lattice(Sums):
         """Of one image (y, x) K, NaN = missing; lines with gaps are left out."""
         (power, count), (across, more) = _line_power(image), _line_power(image.T)
         power = power + across
-        sums = [(power[_SIDE // period], power[list(beside)].mean()) for period, beside in _BESIDE.items()]
-        return cls(*(float(value) for pair in sums for value in pair), float(count + more))
+        at_4, at_2 = (float(power[_SIDE // period]) for period in _BESIDE)
+        beside_4, beside_2 = (float(power[list(beside)].mean()) for beside in _BESIDE.values())
+        return cls(at_4, beside_4, at_2, beside_2, float(count + more))
 
     def ratio(self, period: int) -> float:
         """Power at a period (4 or 2) over that beside it: 1 where nothing shows; NaN without any power."""
