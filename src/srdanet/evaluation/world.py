@@ -48,7 +48,7 @@ CUBIC, CONSERVING, TSHARP, BLEND = "bicubic", "bicubic-conserving", "tsharp", "b
 TRUTH, MODEL, CONSERVED = "truth", "model", "model, conserving"
 _SIDE = 32
 """Fine cells along a line of which a spectrum is taken."""
-_BESIDE = {4: (5, 6, 10, 11), 2: (13, 14)}
+_BESIDE = {4: (5, 6, 10, 11), 2: (12, 13)}
 """Period (fine cells) → waves along a line that are its neighbours; at a period of 2 they lie on one side."""
 
 
