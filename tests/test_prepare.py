@@ -18,7 +18,7 @@ from granules import write_granule
 from srdanet.errors import ArgumentError, SceneError
 from srdanet.grid import SINUSOIDAL, Tile, coordinates, geobox_of, lonlat, refine, same_crs
 from srdanet.prepare import InputRecord, Screening, build, plan, prepare
-from srdanet.prepare.build import false_ndwi, nest, refine_mask
+from srdanet.prepare.build import false_ndwi, hazy_bands, nest, refine_mask
 from srdanet.readers.granule import Granule, open_granule
 from srdanet.scene import Scene, open_scene
 
@@ -440,6 +440,22 @@ def test_nest_keeps_what_nests_and_chooses_the_nearest_level() -> None:
     coarse = type(BOX)((3, 3), BOX.affine * Affine.scale(4), BOX.crs)
     assert nest(image(coarse), box)[1] == "bilinear to 926.625 m"
     assert nest(image(coarse, "aspect"), box)[1] == "nearest to 926.625 m"
+
+
+def test_bands_seen_through_the_atmosphere_are_told_from_the_surfaces() -> None:
+    plants = np.linspace(0, 1, 400).reshape(20, 20)
+    surface = {"blue": 0.06 - 0.03 * plants, "green": 0.10 - 0.03 * plants, "red": 0.14 - 0.1 * plants}
+    surface["nir"] = 0.25 + 0.2 * plants
+    air = {"blue": 0.07, "green": 0.04, "red": 0.02, "nir": 0.01}
+    given = {name: xr.DataArray(values) for name, values in surface.items()}
+    above = {name: values + air[name] for name, values in given.items()}
+    assert hazy_bands(given) == {}
+    assert set(hazy_bands(above)) == {"blue", "green"}
+    assert "give surface reflectance" in hazy_bands(above)["blue"]
+    # Snow and bare ground may be as blue: only plants are looked at.
+    assert hazy_bands({**above, "nir": above["red"] * 1.1}) == {}
+    assert hazy_bands({**above, "blue": above["blue"][:10]}) == {}
+    assert hazy_bands({name: above[name] for name in ("blue", "green", "red")}) == {}
 
 
 def test_mcfeeters_ndwi_is_told_from_gaos() -> None:

@@ -85,33 +85,48 @@ class Lattice(Sums):
     """Power of an image at periods of 4 and of 2 cells, and at those beside them, along rows and columns."""
 
     at_4: float = 0.0
+    """Mean square (K2) of waves of that period, summed over lines."""
     beside_4: float = 0.0
     at_2: float = 0.0
     beside_2: float = 0.0
+    lines: float = 0.0
 
     @classmethod
     def of(cls, image: Floats) -> Lattice:
         """Of one image (y, x) K, NaN = missing; lines with gaps are left out."""
-        power = sum((_line_power(lines) for lines in (image, image.T)), np.zeros(_SIDE // 2 + 1))
-        sums = [(power[_SIDE // period], power[list(beside)].mean()) for period, beside in _BESIDE.items()]
-        return cls(*(float(value) for pair in sums for value in pair))
+        (power, count), (across, more) = _line_power(image), _line_power(image.T)
+        power = power + across
+        at_4, at_2 = (float(power[_SIDE // period]) for period in _BESIDE)
+        beside_4, beside_2 = (float(power[list(beside)].mean()) for beside in _BESIDE.values())
+        return cls(at_4, beside_4, at_2, beside_2, float(count + more))
 
     def ratio(self, period: int) -> float:
         """Power at a period (4 or 2) over that beside it: 1 where nothing shows; NaN without any power."""
         at, beside = {4: (self.at_4, self.beside_4), 2: (self.at_2, self.beside_2)}[period]
         return at / beside if beside else math.nan
 
+    @property
+    def excess(self) -> float:
+        """RMS (K) of what stands out at both periods: how strong stripes and lattice are; NaN without lines."""
+        power = max(self.at_4 - self.beside_4, 0) + max(self.at_2 - self.beside_2, 0) / 2
+        return math.sqrt(power / self.lines) if self.lines else math.nan
 
-def _line_power(image: Floats) -> Float64:
-    """Summed power (waves along `_SIDE` cells) of all whole pieces of rows; each piece overlaps the next by half."""
+
+def _line_power(image: Floats) -> tuple[Float64, int]:
+    """Mean square (K2) by waves along `_SIDE` cells, summed over whole pieces of rows, and how many pieces.
+
+    Pieces overlap by half. At a period of 2 a wave counts double, so that noise counts alike at all periods.
+    """
     taper = np.hanning(_SIDE + 1)[:-1]
-    total = np.zeros(_SIDE // 2 + 1)
+    scale = 2 / taper.sum() ** 2
+    total, count = np.zeros(_SIDE // 2 + 1), 0
     for start in range(0, image.shape[1] - _SIDE + 1, _SIDE // 2):
         lines = image[:, start : start + _SIDE].astype(np.float64)
         lines = lines[np.isfinite(lines).all(1)]
         spectrum = np.fft.rfft((lines - lines.mean(1, keepdims=True)) * taper, axis=1)
-        total += (np.abs(spectrum) ** 2).sum(0)
-    return total
+        total += (np.abs(spectrum) ** 2).sum(0) * scale
+        count += len(lines)
+    return total, count
 
 
 @dataclass(frozen=True)
@@ -173,6 +188,7 @@ class PlaceRow:
                 "closure_rmse": quality.closure.rmse,
                 "overshoot_rms": quality.overshoot.rms,
                 **{f"lattice_{period}": self.lattice(name, period) for period in _BESIDE},
+                "lattice_rms": quality.lattice.excess,
             }
             for name, quality in self.methods.items()
         }
@@ -187,7 +203,7 @@ class PlaceRow:
 _HEAD = (
     *("place", "predictors", "images", "bicubic, K", "conserving, K", "tsharp, K", "blend, K", "model, K"),
     *("of bicubic", "of conserving", "of tsharp", "of blend", "within 1 s", "within 1.96 s"),
-    *("overshoot, K (truth)", "closure, K", "period 4", "period 2"),
+    *("overshoot, K (truth)", "closure, K", "period 4", "period 2", "lattice, K (truth)"),
 )
 
 
@@ -219,16 +235,19 @@ def _cells(row: PlaceRow) -> list[str]:
         return " / ".join(f"{value:.3f}" for value in values if math.isfinite(value))
 
     coverage = [row.methods[name].coverage.metrics() for name in ours]
+    truth = row.methods[TRUTH]
     beyond = " / ".join(f"{row.methods[name].overshoot.rms:.2f}" for name in ours)
+    stripes = " / ".join(f"{row.methods[name].lattice.excess:.3f}" for name in ours)
     return [
         *(row.place, row.guides, str(row.images)),
         *(both([row.rmse(name)]) for name in (CUBIC, CONSERVING, TSHARP, BLEND)),
         both(map(row.rmse, ours)),
         *(both(row.share(name, of) for name in ours) for of in (CUBIC, CONSERVING, TSHARP, BLEND)),
         *(both(c.get(key, math.nan) for c in coverage) for key in ("within_1_sigma", "within_1_96_sigma")),
-        f"{beyond} ({row.methods[TRUTH].overshoot.rms:.2f})",
+        f"{beyond} ({truth.overshoot.rms:.2f})",
         both(row.methods[name].closure.rmse for name in ours),
         *(both(row.lattice(name, period) for name in ours) for period in _BESIDE),
+        f"{stripes} ({truth.lattice.excess:.3f})",
     ]
 
 
