@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 @options.place_and_day
 @options.model
 @options.conserve
-@options.adapt
 @click.option("--block", default=256, show_default=True, help="Cells along a window; bounds memory, not the result.")
 @options.out("FOLDER", required=True)
 @options.dry_run
@@ -37,7 +36,6 @@ def downscale(
     choice: dict[str, Any],
     model: str,
     conserve: bool,
-    adapt: bool,
     block: int,
     out: Path,
     dry_run: bool,
@@ -85,7 +83,7 @@ def downscale(
             return
         with options.progress() as show:
             product = produce(
-                scene, out, int(to), model=model, conserve=conserve, adapt=adapt, block=block,
+                scene, out, int(to), model=model, conserve=conserve, block=block,
                 command=options.command_line(), progress=show, overwrite=overwrite,
             )  # fmt: skip
     data = {"files": [str(path) for path in product.files], **product.record.model_dump(mode="json")}
