@@ -16,7 +16,7 @@ from click.testing import CliRunner
 from srdanet.cli import cli
 from srdanet.errors import OutputError
 from srdanet.network.bundle import load_model
-from srdanet_simulator import simulate
+from srdanet_simulator import Simulation, simulate
 from srdanet_simulator.demo import run_demo
 
 SEED, SIZE = 3, 64
@@ -33,6 +33,11 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, obje
     assert result.exit_code == 0, result.stderr
     assert result.stderr == ""
     return folder, json.loads(result.stdout)
+
+
+@pytest.fixture(scope="module")
+def land() -> Simulation:
+    return simulate(SEED, SIZE)
 
 
 def test_products_are_as_stored(demo: tuple[Path, dict[str, object]]) -> None:
@@ -52,11 +57,10 @@ def test_files_stand_where_it_says(demo: tuple[Path, dict[str, object]]) -> None
     assert not [p for p in folder.iterdir() if p.name.startswith(".")]
 
 
-def test_errors_are_those_of_the_files(demo: tuple[Path, dict[str, object]]) -> None:
+def test_errors_are_those_of_the_files(demo: tuple[Path, dict[str, object]], land: Simulation) -> None:
     _, told = demo
     rmse = told["rmse"]
     assert list(rmse) == ["1 km repeated", "bicubic", "SRDA-Net"]  # type: ignore[call-overload]
-    land = simulate(SEED, SIZE)
     with rasterio.open(told["rasters"]["250"]) as file:  # type: ignore[index]
         assert (file.transform.c, file.transform.f) == (land.geobox.affine.c, land.geobox.affine.f)
         fine = file.read(1)
@@ -75,7 +79,9 @@ def test_the_record_names_the_granules(demo: tuple[Path, dict[str, object]]) -> 
     assert (folder / "granules").is_dir()
 
 
-def test_the_stations_on_the_ground_see_the_errors_that_the_truth_shows(demo: tuple[Path, dict[str, object]]) -> None:
+def test_the_stations_on_the_ground_see_the_errors_that_the_truth_shows(
+    demo: tuple[Path, dict[str, object]], land: Simulation
+) -> None:
     """A product of a simulated scene, held against the longwave radiation simulated there."""
     folder, told = demo
     words = ["evaluate", "stations", "--data", str(folder / "granules"), "--product", str(folder)]
@@ -83,7 +89,6 @@ def test_the_stations_on_the_ground_see_the_errors_that_the_truth_shows(demo: tu
     assert result.exit_code == 0, result.stderr
     report = json.loads(result.stdout)
     assert (report["title"], report["method"]) == ("stations", load_model().name)
-    land = simulate(SEED, SIZE)
     sites = land.raw.sites
     with rasterio.open(told["rasters"]["250"]) as file:  # type: ignore[index]
         errors = (file.read(1) - land.truth)[sites.row, sites.col]
