@@ -30,7 +30,6 @@ ORDER = (
     "prepare",
     "network",
     "baselines",
-    "adaptation",
     "downscaling",
     "product",
     "datasets",
@@ -40,7 +39,7 @@ ORDER = (
 )
 """Parts of the package; each may import those before it. The package itself names what is public, and is free.
 """
-TORCH_ONLY_IN = ("network", "adaptation", "training")
+TORCH_ONLY_IN = ("network", "training")
 NEVER = ("dask", "rioxarray", "odc.geo.xr")
 LONGEST = 600
 

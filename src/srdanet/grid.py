@@ -300,19 +300,25 @@ def _crs_of(data: xr.DataArray | xr.Dataset, name: str) -> CRS:
         raise GridError(f"the CRS cannot be understood: {texts[0]!r:.80}", where=name, todo=todo) from error
 
 
-def coordinates(geobox: GeoBox) -> dict[str, xr.DataArray]:
-    """CF coordinates (`y`, `x`, `spatial_ref`) of a grid, for building DataArrays."""
+def coordinates(geobox: GeoBox) -> dict[str, xr.Variable]:
+    """CF coordinates (`y`, `x`, `spatial_ref`) of a grid, for building DataArrays and Datasets."""
     height, width = geobox.shape
     a = geobox.affine
-    coords = {}
+    coords: dict[str, xr.Variable] = {}
     for axis, start, step, count in (("y", a.f, a.e, height), ("x", a.c, a.a, width)):
         values = start + step * (np.arange(count) + 0.5)
         about = {"units": "m", "standard_name": f"projection_{axis}_coordinate", "axis": axis.upper()}
-        coords[axis] = xr.DataArray(values, dims=(axis,), attrs=about)
-    attrs = dict(geobox.crs.proj.to_cf()) if geobox.crs is not None else {}
+        coords[axis] = xr.Variable((axis,), values, about)
+    attrs = dict(_cf_of(geobox.crs)) if geobox.crs is not None else {}
     attrs["spatial_ref"] = attrs.get("crs_wkt", "")
     attrs["GeoTransform"] = " ".join(str(v) for v in (a.c, a.a, a.b, a.f, a.d, a.e))
-    return {**coords, "spatial_ref": xr.DataArray(0, attrs=attrs)}
+    return {**coords, "spatial_ref": xr.Variable((), 0, attrs)}
+
+
+@lru_cache(maxsize=64)
+def _cf_of(crs: CRS) -> dict[str, object]:
+    """CF's names of a projection; hundreds of scenes share one."""
+    return dict(crs.proj.to_cf())
 
 
 def lonlat(geobox: GeoBox) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

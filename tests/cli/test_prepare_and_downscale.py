@@ -53,7 +53,7 @@ def test_json_is_the_record_and_nothing_else(
     assert all(Path(p).exists() for p in record["files"])
     assert record["command"] == ["srdanet", *words]
     assert record["options"] == {"to": 500, "conserve": True, "block": 256}
-    assert record["model"] == {"name": "bicubic", "version": "1", "sha256": "ab" * 32, "adapted": None}
+    assert record["model"] == {"name": "bicubic", "version": "1", "sha256": "ab" * 32}
     assert record["inputs"] == [{"file": "MOD11A1.A2020197.h18v04.061.hdf", "sha256": "cd" * 32}]
     assert record["auxiliary"]["present"] == ["elevation"]
     assert "red" in record["auxiliary"]["missing"]
@@ -97,13 +97,6 @@ def test_a_scene_has_its_place_and_date(runner: CliRunner, scene_file: Path, mor
     result = runner.invoke(cli, ["downscale", str(scene_file), "-o", "x", *more])
     assert result.exit_code == 2
     assert "a scene has its tile and date" in result.stderr
-
-
-def test_a_small_scene_cannot_be_adapted_to(runner: CliRunner, scene_file: Path) -> None:
-    out = scene_file.parent / "out"
-    result = runner.invoke(cli, ["downscale", str(scene_file), "-o", str(out), "--adapt"])
-    assert (result.exit_code, "valid cells" in result.stderr, "1024 are needed" in result.stderr) == (1, True, True)
-    assert not out.exists() or not list(out.iterdir())
 
 
 def test_a_block_of_nothing_and_a_coarser_result(runner: CliRunner, scene_file: Path) -> None:

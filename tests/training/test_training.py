@@ -20,9 +20,10 @@ from srdanet.network.bundle import load_model
 from srdanet.network.calibrated import CASES
 from srdanet.network.srdanet import load_network
 from srdanet.predictors.stack import CHANNELS, CONTEXT
-from srdanet.training import batches
+from srdanet.training import batches, loop
 from srdanet.training.batches import Batches, beyond, clouds, draw
 from srdanet.training.config import Recipe, TrainConfig
+from srdanet.training.curve import draw_curve
 from srdanet.training.export import export, read_checkpoint
 from srdanet.training.loop import Trainer, run
 from srdanet.training.sources import Sample, Step
@@ -85,7 +86,14 @@ def folder(exported: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(exported, tmp_path / "model"))
 
 
-def test_a_run_learns(samples: dict[str, list[Sample]], tmp_path: Path) -> None:
+@pytest.fixture(autouse=True)
+def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A curve at each checkpoint is slow; one test looks at it."""
+    monkeypatch.setattr(loop, "draw_curve", lambda log, picture: None)
+
+
+def test_a_run_learns(samples: dict[str, list[Sample]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loop, "draw_curve", draw_curve)
     config = settings(tmp_path / "run", 100).model_copy(update={"checkpoint_every": 50})
     trainer = Trainer(config, samples, {"toy": [sample(99)]})
     before = trainer.validate()["toy"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from srdanet.cli import cli
+from srdanet.datasets import imt
 from srdanet.errors import ArgumentError, GranuleError, OutputError
 from srdanet_simulator.realism import Check, check, gallery, measure, real, simulated
 from srdanet_simulator.realism.table import MEASURES, Case, Row, Spread, Table
@@ -138,7 +140,22 @@ def _real_side(page: Path) -> list[list[str]]:
 
 
 @pytest.mark.real
-def test_the_check_from_the_command_line(shared_data: Path, tmp_path: Path) -> None:
+def test_the_check_from_the_command_line(
+    shared_data: Path,
+    numbers: tuple[measure.Values, list[gallery.Page]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    values, pages = numbers
+
+    def simulated_before(scenes: int, progress: object, *, album: list[gallery.Page]) -> measure.Numbers:
+        assert scenes == 4
+        album += pages
+        return ((case, value) for case, found in values.items() for value in found)
+
+    monkeypatch.setattr(simulated, "numbers", simulated_before)
+    # The table and the figure read the same patches, which takes longer than all else here.
+    monkeypatch.setattr(imt, "read", cache(lambda root, read=imt.read: list(read(root))))
     words = ["simulate", "--check", "--data", str(shared_data), "--scenes", "4", "-o", str(tmp_path / "o"), "--json"]
     result = CliRunner().invoke(cli, words)
     assert result.exit_code == 0, result.stderr

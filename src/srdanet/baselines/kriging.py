@@ -5,24 +5,22 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import xarray as xr
 
 from srdanet.arrays import Float64, Floats
 from srdanet.baselines.sharpening import (
     Chosen,
     Predictors,
+    Sharpener,
     Trend,
     as_samples,
     fill_nearest,
     least_squares,
     predict,
-    sharpen,
 )
-from srdanet.scene import Scene
 
 
 @dataclass(frozen=True)
-class Atprk:
+class Atprk(Sharpener):
     """Area-to-point regression kriging: a linear regression, and kriging of its residual from cells to points.
 
     Wang, Shi, Atkinson, Zhao (2015), *Downscaling MODIS images with area-to-point regression kriging*, Remote Sensing
@@ -37,14 +35,6 @@ class Atprk:
     """Coarse cells up to which the variogram is looked at."""
     chosen: Chosen = "all"
     name: str = "atprk"
-
-    def __call__(self, scene: Scene, factor: int) -> xr.Dataset:
-        """`lst` (y * factor, x * factor) K of a scene; see `sharpening.sharpen`.
-
-        Raises:
-            ArgumentError: when `factor` is below 2.
-        """
-        return sharpen(scene, factor, self._trend, method=self.name, chosen=self.chosen)
 
     def _trend(self, lst: Floats, predictors: Predictors) -> Trend:
         known = predictors.valid_cells(lst)

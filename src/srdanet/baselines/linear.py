@@ -11,7 +11,7 @@ from scipy.ndimage import uniform_filter
 
 from srdanet.arrays import Float64, Floats, Mask, repeat
 from srdanet.baselines.interpolation import BICUBIC
-from srdanet.baselines.sharpening import FEWEST_CELLS, Method, Predictors, Residual, Trend, as_dataset, sharpen
+from srdanet.baselines.sharpening import FEWEST_CELLS, Method, Predictors, Residual, Sharpener, Trend, as_dataset
 from srdanet.energy import aggregate
 from srdanet.scene import Scene
 
@@ -20,7 +20,7 @@ _COVER_POWER = 0.625
 
 
 @dataclass(frozen=True)
-class TsHarp:
+class TsHarp(Sharpener):
     """TsHARP: one straight line through all coarse cells, and the residual of each added back.
 
     Agam, Kustas, Anderson, Li, Neale (2007), *A vegetation index based technique for spatial sharpening of thermal
@@ -33,10 +33,6 @@ class TsHarp:
     residual: Residual = "spline"
     name: str = "tsharp"
 
-    def __call__(self, scene: Scene, factor: int) -> xr.Dataset:
-        """`lst` (y * factor, x * factor) K of a scene; see `sharpening.sharpen`."""
-        return sharpen(scene, factor, self._trend, method=self.name, residual=self.residual)
-
     def _trend(self, lst: Floats, predictors: Predictors) -> Trend:
         fine, coarse = predictors.fine[0], predictors.coarse[0]
         if self.variable == "cover":
@@ -46,7 +42,7 @@ class TsHarp:
 
 
 @dataclass(frozen=True)
-class DisTrad:
+class DisTrad(Sharpener):
     """DisTrad: a parabola in NDVI through the most uniform coarse cells, and the residual of each cell added back.
 
     Kustas, Norman, Anderson, French (2003), *Estimating subpixel surface temperatures and energy fluxes from the
@@ -58,10 +54,6 @@ class DisTrad:
     """Of the cells of each of the three classes of NDVI."""
     residual: Residual = "nearest"
     name: str = "distrad"
-
-    def __call__(self, scene: Scene, factor: int) -> xr.Dataset:
-        """`lst` (y * factor, x * factor) K of a scene; see `sharpening.sharpen`."""
-        return sharpen(scene, factor, self._trend, method=self.name, residual=self.residual)
 
     def _trend(self, lst: Floats, predictors: Predictors) -> Trend:
         fine, coarse = predictors.fine[0], predictors.coarse[0]
@@ -83,7 +75,7 @@ class DisTrad:
 
 
 @dataclass(frozen=True)
-class MovingWindow:
+class MovingWindow(Sharpener):
     """A line of its own for each coarse cell, through the cells of a window around it; the residual is added back.
 
     As Jeganathan et al. (2011), *Evaluating a thermal image sharpening model over a mixed agricultural landscape in
@@ -95,10 +87,6 @@ class MovingWindow:
     """Coarse cells along its side; odd."""
     residual: Residual = "nearest"
     name: str = "moving-window"
-
-    def __call__(self, scene: Scene, factor: int) -> xr.Dataset:
-        """`lst` (y * factor, x * factor) K of a scene; see `sharpening.sharpen`."""
-        return sharpen(scene, factor, self._trend, method=self.name, residual=self.residual)
 
     def _trend(self, lst: Floats, predictors: Predictors) -> Trend:
         fine, coarse, known = predictors.fine[0], predictors.coarse[0], predictors.valid_cells(lst)

@@ -6,6 +6,7 @@ They differ in the relation (`Trend`) and in how the coarse residual, what it le
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal
@@ -128,6 +129,27 @@ def sharpen(
             fine[here][unknown[here]] = base[: here.stop - here.start][unknown[here]]
     used = " ".join(names) or "none"
     return as_dataset(scene, factor, fine, method, predictors=used, interpolated_cells=int(unknown.sum()))
+
+
+class Sharpener(ABC):
+    """A sharpener as a method: what it says of a scene is `_trend`; the rest is `sharpen`."""
+
+    name: str
+    residual: Residual = "nearest"
+    chosen: Chosen = "ndvi"
+
+    @abstractmethod
+    def _trend(self, lst: Floats, predictors: Predictors) -> Trend | None:
+        """What the regression says of LST (y, x) K and predictors; None where the scene allows none."""
+
+    def __call__(self, scene: Scene, factor: int) -> xr.Dataset:
+        """`lst` (y * factor, x * factor) K of a scene, as `sharpen` gives it.
+
+        Raises:
+            ArgumentError: when `factor` is below 2.
+            MissingExtraError: when the sharpener is made of trees and scikit-learn is not installed.
+        """
+        return sharpen(scene, factor, self._trend, method=self.name, chosen=self.chosen, residual=self.residual)
 
 
 def as_dataset(scene: Scene, factor: int, fine: Floats, method: str, **attributes: str | int) -> xr.Dataset:

@@ -7,28 +7,26 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import xarray as xr
 
 from srdanet.arrays import Float32, Float64, Floats, Mask, repeat
 from srdanet.baselines.sharpening import (
     FEWEST_CELLS,
     Predictors,
     Residual,
+    Sharpener,
     Trend,
     as_samples,
     least_squares,
     predict,
-    sharpen,
 )
 from srdanet.energy import aggregate, degrade
 from srdanet.errors import MissingExtraError
 from srdanet.grid import windows
 from srdanet.interpolation import interpolate
-from srdanet.scene import Scene
 
 
 @dataclass(frozen=True)
-class RandomForest:
+class RandomForest(Sharpener):
     """A random forest of all predictors that the scene has; the residual of each cell is added back.
 
     Hutengs, Vohland (2016), *Downscaling land surface temperatures at regional scales with random forest regression*,
@@ -43,15 +41,7 @@ class RandomForest:
     residual: Residual = "nearest"
     seed: int = 0
     name: str = "random-forest"
-
-    def __call__(self, scene: Scene, factor: int) -> xr.Dataset:
-        """`lst` (y * factor, x * factor) K of a scene; see `sharpening.sharpen`.
-
-        Raises:
-            ArgumentError: when `factor` is below 2.
-            MissingExtraError: when scikit-learn is not installed.
-        """
-        return sharpen(scene, factor, self._trend, method=self.name, chosen="all", residual=self.residual)
+    chosen = "all"
 
     def _trend(self, lst: Floats, predictors: Predictors) -> Trend:
         samples, target = _training(lst, predictors.coarse, predictors.valid_cells(lst), self.cells, self.seed)
@@ -63,7 +53,7 @@ class RandomForest:
 
 
 @dataclass(frozen=True)
-class DataMining:
+class DataMining(Sharpener):
     """The data mining sharpener: bagged regression trees with a linear model in each leaf, of the scene and of windows.
 
     Gao, Kustas, Anderson (2012), *A data mining approach for sharpening thermal satellite imagery over land*, Remote
@@ -84,15 +74,7 @@ class DataMining:
     residual: Residual = "bilinear"
     seed: int = 0
     name: str = "data-mining"
-
-    def __call__(self, scene: Scene, factor: int) -> xr.Dataset:
-        """`lst` (y * factor, x * factor) K of a scene; see `sharpening.sharpen`.
-
-        Raises:
-            ArgumentError: when `factor` is below 2.
-            MissingExtraError: when scikit-learn is not installed.
-        """
-        return sharpen(scene, factor, self._trend, method=self.name, chosen="all", residual=self.residual)
+    chosen = "all"
 
     def _trend(self, lst: Floats, predictors: Predictors) -> Trend:
         factor = predictors.factor

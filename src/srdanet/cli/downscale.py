@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 @options.model
 @click.option("--noise", type=float, metavar="K", help="Error of the coarse LST (K); 0: the mean of a finer field.")
 @options.conserve
-@options.adapt
 @click.option("--block", default=256, show_default=True, help="Cells along a window; bounds memory, not the result.")
 @options.out("FOLDER", required=True)
 @options.dry_run
@@ -40,7 +39,6 @@ def downscale(
     model: str,
     noise: float | None,
     conserve: bool,
-    adapt: bool,
     block: int,
     out: Path,
     dry_run: bool,
@@ -89,7 +87,7 @@ def downscale(
         stated = scene if noise is None else replace(scene, noise=noise)
         with options.progress() as show:
             product = produce(
-                stated, out, int(to), model=model, conserve=conserve, adapt=adapt, block=block,
+                stated, out, int(to), model=model, conserve=conserve, block=block,
                 command=options.command_line(), progress=show, overwrite=overwrite,
             )  # fmt: skip
     data = {"files": [str(path) for path in product.files], **product.record.model_dump(mode="json")}

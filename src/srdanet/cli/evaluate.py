@@ -53,16 +53,12 @@ def simulation(data: Path, model: str, split: Any, by: Any, conserve: bool, as_j
 @_split
 @click.option("--held", type=int, help="Cross-validation fold to hold out.")
 @_by("relief", "cover")
-@options.adapt
 @options.conserve
-def target(
-    data: Path, model: str, split: Any, held: int | None, by: Any, adapt: bool, conserve: bool, as_json: bool
-) -> None:
+def target(data: Path, model: str, split: Any, held: int | None, by: Any, conserve: bool, as_json: bool) -> None:
     """1 km -> 500 m and 250 m against ASTER of the same overpass."""
     from srdanet.evaluation import find_method, run_target
 
-    method = find_method(model, adapt=adapt, conserve=conserve)
-    _print(run_target(data, method, split, held, by), as_json=as_json)
+    _print(run_target(data, find_method(model, conserve=conserve), split, held, by), as_json=as_json)
 
 
 @evaluate.command()
@@ -79,14 +75,12 @@ def orleans(data: Path, model: str, as_json: bool) -> None:
 @click.option("--scenes", type=click.IntRange(1), default=16, show_default=True, help="How many scenes to simulate.")
 @_experiment
 @_by("season", "relief", "cover", "angle")
-@options.adapt
 @options.conserve
-def simulated(scenes: int, model: str, by: Any, adapt: bool, conserve: bool, as_json: bool) -> None:
+def simulated(scenes: int, model: str, by: Any, conserve: bool, as_json: bool) -> None:
     """1 km -> 500 m and 250 m on synthetic scenes with known ground truth; needs srdanet_simulator."""
     from srdanet.evaluation import find_method, run_simulated
 
-    method = find_method(model, adapt=adapt, conserve=conserve)
-    _print(run_simulated(scenes, method, by), as_json=as_json)
+    _print(run_simulated(scenes, find_method(model, conserve=conserve), by), as_json=as_json)
 
 
 @evaluate.command()

@@ -87,9 +87,6 @@ model = click.option(
     "--model", default="default", show_default=True, metavar="NAME|FOLDER",
     help="A shipped model, or the folder of a bundle.",
 )  # fmt: skip
-adapt = click.option(
-    "--adapt/--no-adapt", default=False, show_default=True, help="Fit the model to the image first; needs [train]."
-)
 conserve = click.option(
     "--conserve/--no-conserve", default=False, show_default=True,
     help="Residual correction: reproduce the coarse LST exactly.",

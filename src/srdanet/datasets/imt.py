@@ -62,12 +62,14 @@ def read(root: Path | str, *, when: Sequence[When] = WHEN, coarse: int = 2) -> I
         bands = np.where(refl == -1000, np.nan, refl * np.float32(1e-4)).astype(np.float32)
         layers = {**dict(zip(BANDS, bands, strict=True)), "elevation": heights[row : row + side, col : col + side]}
         auxiliary, longitude = on_grid(layers, box), float(lonlat(box)[0].mean())
+        # Coordinates are made once for both times of day: they take longer than the values.
+        blank = {grid: on_grid({"lst": np.empty(grid.shape, np.float32)}, grid) for grid in (root_box, truth_box)}
         for part in when:
             day = part == "day"
             lst = kelvin(held[f"lst_{part}"][i], 0.02)
             truth = lst if coarse == 2 else np.asarray(degrade(lst, coarse // 2), np.float32)
             scene = Scene(
-                on_grid({"lst": np.asarray(degrade(truth, 2), np.float32)}, root_box),
+                blank[root_box].copy(data={"lst": np.asarray(degrade(truth, 2), np.float32)}),
                 (auxiliary,),
                 overpass_time(date, longitude, day=day),
                 day,
@@ -75,7 +77,7 @@ def read(root: Path | str, *, when: Sequence[When] = WHEN, coarse: int = 2) -> I
                 noise=0.0,
                 boxes=(root_box, box),
             )
-            known = {2: on_grid({"lst": truth}, truth_box)["lst"]}
+            known = {2: blank[truth_box].copy(data={"lst": truth})["lst"]}
             yield LabelledScene(scene, known, source="imt", group=str(date), same_sensor=True)
 
 

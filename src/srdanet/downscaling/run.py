@@ -7,13 +7,12 @@ windows shows in the result.
 
 from __future__ import annotations
 
-import json
 import tempfile
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -28,14 +27,11 @@ from srdanet.energy import CONSERVE_REACH
 from srdanet.energy import conserve as conserve_exitance
 from srdanet.errors import ArgumentError
 from srdanet.grid import Window, coordinates, geobox_of, refine, windows
-from srdanet.network.bundle import Bundle, load_model
+from srdanet.network.bundle import load_model
 from srdanet.predictors.overpass import Overpass
 from srdanet.predictors.stack import Fields, Stack
 from srdanet.scene import Scene
 from srdanet.scene.checks import finest_of_each, on_grid
-
-if TYPE_CHECKING:
-    from srdanet.adaptation import Adaptation
 
 Allocate = Callable[[tuple[int, int], Any], NDArray[Any]]
 Model = str | Path | StepModel
@@ -58,7 +54,6 @@ def downscale(
     noise: float | None = None,
     model: Model = "default",
     conserve: bool = False,
-    adapt: bool | Adaptation = False,
     block: int = 256,
 ) -> xr.Dataset:
     """Land surface temperature on a finer grid, with its uncertainty and quality.
@@ -76,7 +71,6 @@ def downscale(
         model: A shipped model's name, the folder of a bundle, or a loaded one.
         conserve: Apply a residual correction so that `degrade(result) == lst` to 1e-3 K. It helps within one
             sensor and costs a little against another (`docs/beware.md`).
-        adapt: Fit the model to this image first, as `adapted` does. It was measured not to help.
         block: Coarse cells along a window of each step; it bounds memory and does not change the result.
 
     Returns:
@@ -87,13 +81,12 @@ def downscale(
         GridError: when a grid is missing, in degrees, or does not nest.
         ArgumentError: when an argument or a variable is of the wrong kind, or `lst` is not in kelvin.
         ModelError: when the model cannot be loaded.
-        MissingExtraError, SceneError: same as in `adapted`, when `adapt` is on.
     """
     overpass = Overpass.of(time, day)
     root = geobox_of(lst)
     coarse = on_grid({"lst": kelvin(lst)}, root)
     scene = Scene(coarse, finest_of_each(auxiliary), overpass.time, overpass.day, noise=noise)
-    run = Run.of(scene, RunPlan.of(root, factor=factor, to=to, block=block), model, conserve=conserve, adapt=adapt)
+    run = Run.of(scene, RunPlan.of(root, factor=factor, to=to, block=block), model, conserve=conserve)
     return deque(run, maxlen=1).pop()[1]
 
 
@@ -103,7 +96,6 @@ def downscale_scene(
     *,
     model: Model = "default",
     conserve: bool = False,
-    adapt: bool | Adaptation = False,
     block: int = 256,
     workdir: Path | None = None,
     progress: Progress | None = None,
@@ -113,28 +105,16 @@ def downscale_scene(
     With `workdir` the results lie in memory-mapped files there, so that memory does not grow with the scene.
     """
     plan = RunPlan.of(scene.geobox, to=to, block=block)
-    return iter(Run.of(scene, plan, model, conserve=conserve, adapt=adapt, workdir=workdir, progress=progress))
+    return iter(Run.of(scene, plan, model, conserve=conserve, workdir=workdir, progress=progress))
 
 
-def adapted(model: Model, scene: Scene, adapt: bool | Adaptation = True, progress: Progress | None = None) -> StepModel:
-    """A model, loaded, and fitted to one scene unless `adapt` is False (True: with the usual settings).
+def step_model(model: Model) -> StepModel:
+    """The model itself, loaded where a name or a folder is given.
 
     Raises:
-        ModelError: when the model cannot be loaded.
-        ArgumentError: when it is not a bundle, which alone can be fitted.
-        MissingExtraError: when torch is not installed.
-        SceneError: when the image has too few valid cells to learn from.
+        ModelError: when it cannot be loaded.
     """
-    loaded = load_model(model) if isinstance(model, str | Path) else model
-    if adapt is False:
-        return loaded
-    if not isinstance(loaded, Bundle):
-        raise ArgumentError("only a bundle can be adapted", where="adapt", todo="Leave adapt out.")
-    from srdanet import adaptation
-
-    settings = None if adapt is True else adapt
-    lst = kelvin(scene.lst["lst"])
-    return adaptation.adapt(loaded, lst, scene.geobox, scene.auxiliary, scene.overpass, settings, progress)
+    return load_model(model) if isinstance(model, str | Path) else model
 
 
 @dataclass(frozen=True)
@@ -160,7 +140,6 @@ class Run:
         model: Model,
         *,
         conserve: bool = False,
-        adapt: bool | Adaptation = False,
         workdir: Path | None = None,
         progress: Progress | None = None,
     ) -> Run:
@@ -168,10 +147,9 @@ class Run:
         lst = kelvin(scene.lst["lst"])
         error = scene.lst["lst_error"].values if "lst_error" in scene.lst else np.zeros(lst.shape)
         stack = Stack(scene.geobox, scene.auxiliary, scene.overpass, scene.nestings, scene.noise)
-        loaded = adapted(model, scene, adapt, progress)
         allocate = np.empty if workdir is None else _mapped(workdir)
         progress = progress or (lambda what, done, total: None)
-        return cls(plan, lst, np.asarray(error > 1), stack, loaded, conserve, allocate, progress)
+        return cls(plan, lst, np.asarray(error > 1), stack, step_model(model), conserve, allocate, progress)
 
     def __iter__(self) -> Iterator[tuple[int, xr.Dataset]]:
         estimates = rollout(self._advance, self.lst, self.plan.levels)
@@ -248,11 +226,9 @@ class Run:
 
 
 def model_attributes(model: StepModel) -> dict[str, str]:
-    """What a result says of its model: its name, and version, hash and adaptation where it has them."""
+    """What a result says of its model: its name, and version and hash where it has them."""
     about = {"model": getattr(model, "name", type(model).__name__)}
     about |= {f"model_{key}": getattr(model, key, None) for key in ("version", "sha256")}
-    adapted = getattr(model, "adapted", None)
-    about["adapted"] = json.dumps(adapted) if adapted else None
     return {key: str(value) for key, value in about.items() if value}
 
 

@@ -9,9 +9,7 @@ from __future__ import annotations
 from collections import defaultdict, deque
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import xarray as xr
@@ -22,7 +20,7 @@ from srdanet.datasets import aster, imt, orleans, splits, yanco
 from srdanet.datasets.sources import find_scenes
 from srdanet.datasets.splits import Part
 from srdanet.downscaling.plan import RunPlan
-from srdanet.downscaling.run import Run, adapted
+from srdanet.downscaling.run import Run
 from srdanet.energy import aggregate, degrade
 from srdanet.evaluation import report, stations, strata
 from srdanet.evaluation.metrics import Comparison, Tally, Totals
@@ -31,9 +29,6 @@ from srdanet.evaluation.strata import By
 from srdanet.grid import Level, cell_size
 from srdanet.network.bundle import load_model
 from srdanet.scene import LabelledScene, Scene
-
-if TYPE_CHECKING:
-    from srdanet.adaptation import Adaptation
 
 Model = str | Path | Method | tuple[str, Method]
 """A shipped model's name, a bundle's folder, a name of `BASELINES`, or a method, with a name or without."""
@@ -293,33 +288,29 @@ def run_simulated(
     return Report("simulated", name, about, tuple(rows), metrics)
 
 
-def find_method(model: Model, *, conserve: bool = False, adapt: bool | Adaptation = False) -> tuple[str, Method]:
+def find_method(model: Model, *, conserve: bool = False) -> tuple[str, Method]:
     """A method and its name.
 
     Args:
         model: What is to be found; a method is returned as it is.
         conserve: Make the network's result reproduce the coarse LST, as in `srdanet.downscale`.
-        adapt: Fit the network to each scene first, once for all factors, as in `srdanet.downscale`.
 
     Raises:
         ModelError: when the model cannot be loaded.
-        MissingExtraError, SceneError: same as in `downscaling.run.adapted`, when the method is called.
     """
     if isinstance(model, tuple):
         return model
     if callable(model):
         return str(getattr(model, "name", "method")), model
-    if isinstance(model, str) and model in BASELINES and not (conserve or adapt):
+    if isinstance(model, str) and model in BASELINES and not conserve:
         return model, BASELINES[model]()
     bundle = load_model(model)
-    model_of = lru_cache(maxsize=1)(lambda scene: adapted(bundle, scene, adapt))
 
     def method(scene: Scene, factor: int) -> xr.Dataset:
-        run = Run.of(scene, RunPlan.of(scene.geobox, factor=factor), model_of(scene), conserve=conserve)
+        run = Run.of(scene, RunPlan.of(scene.geobox, factor=factor), bundle, conserve=conserve)
         return deque(run, maxlen=1).pop()[1]
 
-    changes = [word for word, on in (("adapted", adapt), ("conserving", conserve)) if on]
-    return ", ".join([bundle.name, *changes]), method
+    return f"{bundle.name}, conserving" if conserve else bundle.name, method
 
 
 def _run(method: Method, scene: Scene, factor: int) -> tuple[Floats, Floats | None]:

@@ -56,11 +56,6 @@ class Bundle:
         return int(self.config["halo"])
 
     @property
-    def adapted(self) -> Mapping[str, Any] | None:
-        """How the weights were adapted to one scene; None: they are the bundle's own."""
-        return None
-
-    @property
     def card(self) -> str:
         """The model card, Markdown."""
         return (self.folder / "MODEL_CARD.md").read_text(encoding="utf-8")

@@ -213,7 +213,7 @@ def weights_sha256(net: SRDANet) -> str:
 
 
 def load_network(bundle: Bundle) -> SRDANet:
-    """The network of a bundle, with its weights: to train on, or to adapt."""
+    """The network of a bundle, with its weights."""
     config = bundle.config
     net = SRDANet(Statistics(**config["statistics"]), Architecture(**config["architecture"]))
     net.load_state_dict(load_file(bundle.folder / "weights.safetensors"))

@@ -6,20 +6,16 @@ import os
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from srdanet.arrays import Progress
 from srdanet.atomic import hidden_folder
 from srdanet.downscaling.plan import RunPlan, stem_of
 from srdanet.downscaling.rollout import StepModel
-from srdanet.downscaling.run import Model, Run, adapted
+from srdanet.downscaling.run import Model, Run, step_model
 from srdanet.errors import OutputError
 from srdanet.product.product import Product, check_outputs, write_product
 from srdanet.product.record import Auxiliary, ModelRecord, Origin
 from srdanet.scene import Scene
-
-if TYPE_CHECKING:
-    from srdanet.adaptation import Adaptation
 
 _BYTES = 26
 """Disk bytes for a cell of the finest level: working files, then the product, as if it did not compress."""
@@ -32,7 +28,6 @@ def produce(
     *,
     model: Model = "default",
     conserve: bool = False,
-    adapt: bool | Adaptation = False,
     block: int = 256,
     command: Sequence[str] = (),
     progress: Progress | None = None,
@@ -46,7 +41,6 @@ def produce(
         to: Nominal cell size (m) of the finest level.
         model: Same as in `downscale`.
         conserve: Same as in `downscale`.
-        adapt: Same as in `downscale`; the record then says how, and what came of it.
         block: Same as in `downscale`.
         command: What was typed, for the record.
         progress: Called with a step's name, windows done and windows in all.
@@ -56,9 +50,8 @@ def produce(
         OutputError: when a file exists, there is too little room, or writing fails; nothing is left behind.
         ArgumentError: when an argument is out of range.
         ModelError: when the model cannot be loaded.
-        MissingExtraError, SceneError: same as in `downscaling.run.adapted`, when `adapt` is on.
     """
-    loaded = adapted(model, scene, adapt, progress)
+    loaded = step_model(model)
     plan = RunPlan.of(scene.geobox, to=to, block=block)
     folder, stem = Path(directory), stem_of(scene.tile, scene.time, scene.day, scene.platform)
     levels = list(plan.levels.values())
@@ -73,7 +66,7 @@ def produce(
 def _origin(scene: Scene, model: StepModel, options: dict[str, int | str | None], command: Sequence[str]) -> Origin:
     """What went in."""
     about = dict(scene.provenance)
-    known = {key: getattr(model, key, None) for key in ("version", "sha256", "adapted")}
+    known = {key: getattr(model, key, None) for key in ("version", "sha256")}
     return Origin(
         tile=str(scene.tile) if scene.tile else None,
         time=scene.when,

@@ -36,8 +36,6 @@ class ModelRecord(_Part):
     version: str | None = None
     sha256: str | None = None
     """Of the ONNX file, which decides every result."""
-    adapted: dict[str, Any] | None = None
-    """How it was fitted to the scene, if it was."""
 
 
 class Auxiliary(_Part):
