@@ -22,7 +22,8 @@ from srdanet.evaluation import experiments
 from srdanet.grid import Level, Tile, coordinates, geobox_of, refine
 from srdanet.network.bundle import Bundle
 from srdanet.network.calibrated import CASES
-from srdanet.network.srdanet import Architecture, SRDANet, Statistics, load_network
+from srdanet.network.kinds import load_network
+from srdanet.network.srdanet import Architecture, SRDANet, Statistics
 from srdanet.predictors.overpass import Overpass
 from srdanet.predictors.stack import CHANNELS, CONTEXT
 from srdanet.product.produce import produce

@@ -18,7 +18,7 @@ from srdanet.errors import ConfigError, ModelError
 from srdanet.interpolation import interpolate
 from srdanet.network.bundle import load_model
 from srdanet.network.calibrated import CASES
-from srdanet.network.srdanet import load_network
+from srdanet.network.kinds import load_network
 from srdanet.predictors.stack import CHANNELS, CONTEXT
 from srdanet.training import batches
 from srdanet.training.batches import Batches, beyond, clouds, draw

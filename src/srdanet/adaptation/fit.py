@@ -23,8 +23,9 @@ from srdanet.errors import ArgumentError, SceneError
 from srdanet.grid import coarsen
 from srdanet.network.bundle import Bundle
 from srdanet.network.calibrated import Calibrated
+from srdanet.network.kinds import load_network
 from srdanet.network.losses import NLL_WEIGHT, charbonnier, degrade_exitance, gaussian_nll
-from srdanet.network.srdanet import SRDANet, load_network, weights_sha256
+from srdanet.network.srdanet import StepNetwork, weights_sha256
 from srdanet.predictors.overpass import Overpass
 from srdanet.predictors.stack import Stack, orientation_signs
 
@@ -157,8 +158,8 @@ def _batch(values: Float32) -> Tensor:
 
 
 def fit(
-    net: SRDANet, above: Sequence[Patch], target: Sequence[Patch], settings: Adaptation, progress: Progress
-) -> SRDANet:
+    net: StepNetwork, above: Sequence[Patch], target: Sequence[Patch], settings: Adaptation, progress: Progress
+) -> StepNetwork:
     """The network, fitted to the patches one level up and at the target step; the one given stays as it is."""
     net = deepcopy(net)
     target = [replace(patch, truth=_first_result(net, patch)) for patch in target]
@@ -187,24 +188,24 @@ def fit(
     return net
 
 
-def loop_error(net: SRDANet, patches: Sequence[Patch]) -> float:
+def loop_error(net: StepNetwork, patches: Sequence[Patch]) -> float:
     """RMSE (K) against the patches' truth."""
     return _rmse([_departure(_result(net, patch), patch.truth) for patch in patches])
 
 
-def closure_error(net: SRDANet, patches: Sequence[Patch]) -> float:
+def closure_error(net: StepNetwork, patches: Sequence[Patch]) -> float:
     """RMSE (K) of the degraded result against the input."""
     return _rmse([_closure(_result(net, patch), patch.lst) for patch in patches])
 
 
-def _above(net: SRDANet, patch: Patch, scale: float, settings: Adaptation) -> Tensor:
+def _above(net: StepNetwork, patch: Patch, scale: float, settings: Adaptation) -> Tensor:
     """The closed loop."""
     fine, sigma = net(patch.lst, patch.channels, patch.context)
     error, valid = _departure(fine, patch.truth)
     return settings.loop * charbonnier(error / scale, valid) + NLL_WEIGHT * gaussian_nll(error, sigma, valid)
 
 
-def _target(net: SRDANet, patch: Patch, scale: float, settings: Adaptation) -> Tensor:
+def _target(net: StepNetwork, patch: Patch, scale: float, settings: Adaptation) -> Tensor:
     """Closure on the input, and faith to the first result and so to the structure that it has from the predictors."""
     fine, _ = net(patch.lst, patch.channels, patch.context)
     gap, whole = _closure(fine, patch.lst)
@@ -227,13 +228,13 @@ def _closure(fine: Tensor, coarse: Tensor) -> tuple[Tensor, Tensor]:
     return _departure(degraded, coarse)
 
 
-def _result(net: SRDANet, patch: Patch) -> Tensor:
+def _result(net: StepNetwork, patch: Patch) -> Tensor:
     """The network's LST, to be measured and not learned from."""
     with torch.no_grad():
         return net.step(patch.lst, patch.channels, patch.context)[0]
 
 
-def _first_result(net: SRDANet, patch: Patch) -> Tensor:
+def _first_result(net: StepNetwork, patch: Patch) -> Tensor:
     """What to hold on to at the target step: the network's LST, NaN where the input is missing."""
     holes = torch.isnan(patch.lst).repeat_interleave(2, -1).repeat_interleave(2, -2)
     return _result(net, patch).masked_fill(holes, torch.nan)
@@ -248,7 +249,7 @@ def _rmse(errors: Sequence[tuple[Tensor, Tensor]]) -> float:
 class Adapted(Bundle):
     """A bundle with weights of its own; name, version and hash are those of the bundle it started from."""
 
-    net: SRDANet
+    net: StepNetwork
     record: Mapping[str, Any]
 
     @property

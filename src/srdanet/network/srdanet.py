@@ -10,14 +10,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from typing import Literal
 
 import torch
-from safetensors.torch import load_file, save
+from safetensors.torch import save
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
 from srdanet.network.attention import GCA, box_mean, local_mean
-from srdanet.network.bundle import Bundle
 from srdanet.network.refinement import MFRM
 
 LEVEL, DEVIATION = 290.0, 20.0
@@ -33,20 +33,29 @@ ENOUGH = 0.25
 """Share of a predictor's surroundings that must be known for their mean to fill a gap in full."""
 HALO = 24
 """Coarse cells of halo; what lies farther changes a result by well under 0.02 K (tests hold it)."""
+Kind = Literal["srdanet", "rcan", "unet", "cbam"]
+"""Name of a network in `network.kinds.NETWORKS`."""
 
 
 @dataclass(frozen=True)
 class Architecture:
-    """Size of the network."""
+    """Which network, and its size.
 
+    The rivals (`network.rivals`) read `channels`, `groups`, `blocks`, `gate_box` and `level_box` alone.
+    """
+
+    kind: Kind = "srdanet"
     channels: int = 48
     groups: int = 3
+    """Groups; levels of halved resolution of `unet`, residual blocks of `cbam`."""
+    blocks: int = 2
+    """Blocks in each group of `rcan`."""
     heads: int = 8
     head_width: int = 4
     attention_box: int = 11
     """Cells along the box from which GCA takes its statistics."""
     gate_box: int = 7
-    """The same for MSCA's gates."""
+    """The same for MSCA's gates, and for the channel attention of rivals."""
     level_box: int = 11
     """The same for the local mean that is taken off LST, elevation and illumination."""
     gca: bool = True
@@ -69,10 +78,15 @@ class Statistics:
     """Channels of which the network sees the departure from their surroundings (elevation, illumination)."""
 
 
-class SRDANet(nn.Module):
-    """One x2 step (batch B, coarse grid h x w, fine grid 2h x 2w); a `downscaling.rollout.StepModel` of tensors."""
+class StepNetwork(nn.Module):
+    """One x2 step (batch B, coarse grid h x w, fine grid 2h x 2w); a `downscaling.rollout.StepModel` of tensors.
+
+    What all networks have in common: standardised inputs, filled gaps, the interpolation that a residual is added to,
+    and an uncertainty. A network has its `features` and a `tail` made by `zero_tail`.
+    """
 
     halo = HALO
+    tail: nn.Conv2d
     channel_mean: Tensor
     channel_std: Tensor
     context_mean: Tensor
@@ -83,24 +97,13 @@ class SRDANet(nn.Module):
         super().__init__()
         size = architecture or Architecture()
         self.architecture, self.statistics = size, statistics
-        n, m, c = len(statistics.channel_mean), len(statistics.context_mean), size.channels
+        n = len(statistics.channel_mean)
         for name in ("channel_mean", "channel_std", "context_mean", "context_std"):
             values = torch.tensor(getattr(statistics, name), dtype=torch.float32).view(1, -1, 1, 1)
             self.register_buffer(name, values)
         relative = torch.zeros(1, n, 1, 1)
         relative[:, list(statistics.relative)] = 1
         self.register_buffer("relative", relative)
-        self.primary = nn.Conv2d(3, c, 3, padding=1)
-        self.auxiliary = nn.Sequential(
-            nn.Conv2d(5 * n, c, 1), nn.LeakyReLU(0.1), nn.Conv2d(c, c, 3, padding=1), nn.LeakyReLU(0.1)
-        )
-        self.modulation = nn.Sequential(nn.Conv2d(2 * m, 32, 1), nn.LeakyReLU(0.1), nn.Conv2d(32, 4 * c, 1))
-        self.gca = GCA(c, heads=size.heads, width=size.head_width, box=size.attention_box) if size.gca else None
-        self.join = nn.Conv2d(2 * c, c, 1)
-        self.mfrm = MFRM(c, groups=size.groups, box=size.gate_box, attention=size.msca, levels=size.mfrm)
-        self.tail = nn.Conv2d(c, 8, 3, padding=1)
-        nn.init.zeros_(self.tail.weight)
-        nn.init.zeros_(self.tail.bias)  # type: ignore[arg-type]
 
     def forward(self, lst: Tensor, auxiliary: Tensor, context: Tensor) -> tuple[Tensor, Tensor]:
         """One step; NaN is missing in every input, never in an output.
@@ -118,19 +121,29 @@ class SRDANet(nn.Module):
         lst = torch.where(known, lst, 0.0) - LEVEL * valid
         level = local_mean(lst, valid, self.architecture.level_box)
         departure = (lst - level) * valid
-        p = self.primary(torch.cat([(departure / DETAIL).clamp(-FAR, FAR), valid, level / DEVIATION], 1))
-        a = self.auxiliary(self._fold(auxiliary))
+        seen = torch.cat([(departure / DETAIL).clamp(-FAR, FAR), valid, level / DEVIATION], 1)
         present = ~torch.isnan(context)
         standard = torch.where(present, (context - self.context_mean) / self.context_std, 0.0).clamp(-FAR, FAR)
-        modulation = self.modulation(torch.cat([standard, present.to(context.dtype)], 1))
-        scale_p, shift_p, scale_a, shift_a = modulation.chunk(4, 1)
-        p, a = p * (1 + scale_p) + shift_p, a * (1 + scale_a) + shift_a
-        asked = p if self.gca is None else self.gca(p, a, valid)
-        shallow = self.join(torch.cat([asked, a], 1))
-        residual, log_sigma = F.pixel_shuffle(self.tail(self.mfrm(shallow)), 2).chunk(2, 1)
+        standard = torch.cat([standard, present.to(context.dtype)], 1)
+        features = self.features(seen, self._fold(auxiliary), standard, valid)
+        residual, log_sigma = F.pixel_shuffle(self.tail(features), 2).chunk(2, 1)
         # A hole takes the mean of its surroundings, so that its neighbours are interpolated towards it.
         base = F.interpolate(departure + level, scale_factor=2, mode="bicubic", align_corners=False) + LEVEL
         return base + residual.clamp(-FARTHEST, FARTHEST), torch.exp(log_sigma.clamp(-5, 3))
+
+    def features(self, seen: Tensor, auxiliary: Tensor, context: Tensor, valid: Tensor) -> Tensor:
+        """What the residual and its uncertainty are read from; all on the coarse grid, without gaps.
+
+        Args:
+            seen: (B, 3, h, w) departure of LST from its local mean, share of cells with LST, local mean; standardised.
+            auxiliary: (B, 5 N, h, w) predictors folded onto the coarse grid, then the share of each present.
+            context: (B, 2 M, h, w) the context, then where each entry is present.
+            valid: (B, 1, h, w) share of cells with LST.
+
+        Returns:
+            (B, C, h, w).
+        """
+        raise NotImplementedError
 
     def step(self, lst: Tensor, channels: Tensor, context: Tensor) -> tuple[Tensor, Tensor]:
         """Same as `forward`, under the name that a rollout calls."""
@@ -171,19 +184,46 @@ class SRDANet(nn.Module):
         return {"architecture": asdict(self.architecture), "statistics": asdict(self.statistics)}
 
 
-def weights_of(net: SRDANet) -> dict[str, Tensor]:
+def zero_tail(channels: int) -> nn.Conv2d:
+    """From features to the residual and the logarithm of its standard deviation in 2 x 2 fine cells; zero at first."""
+    tail = nn.Conv2d(channels, 8, 3, padding=1)
+    nn.init.zeros_(tail.weight)
+    nn.init.zeros_(tail.bias)  # type: ignore[arg-type]
+    return tail
+
+
+class SRDANet(StepNetwork):
+    """The network of Ma et al. (2025): two branches, GCA between them, MFRM with MSCA."""
+
+    def __init__(self, statistics: Statistics, architecture: Architecture | None = None) -> None:
+        super().__init__(statistics, architecture)
+        size = self.architecture
+        n, m, c = len(statistics.channel_mean), len(statistics.context_mean), size.channels
+        self.primary = nn.Conv2d(3, c, 3, padding=1)
+        self.auxiliary = nn.Sequential(
+            nn.Conv2d(5 * n, c, 1), nn.LeakyReLU(0.1), nn.Conv2d(c, c, 3, padding=1), nn.LeakyReLU(0.1)
+        )
+        self.modulation = nn.Sequential(nn.Conv2d(2 * m, 32, 1), nn.LeakyReLU(0.1), nn.Conv2d(32, 4 * c, 1))
+        self.gca = GCA(c, heads=size.heads, width=size.head_width, box=size.attention_box) if size.gca else None
+        self.join = nn.Conv2d(2 * c, c, 1)
+        self.mfrm = MFRM(c, groups=size.groups, box=size.gate_box, attention=size.msca, levels=size.mfrm)
+        self.tail = zero_tail(c)
+
+    def features(self, seen: Tensor, auxiliary: Tensor, context: Tensor, valid: Tensor) -> Tensor:
+        """Same as `StepNetwork.features`."""
+        p, a = self.primary(seen), self.auxiliary(auxiliary)
+        scale_p, shift_p, scale_a, shift_a = self.modulation(context).chunk(4, 1)
+        p, a = p * (1 + scale_p) + shift_p, a * (1 + scale_a) + shift_a
+        asked = p if self.gca is None else self.gca(p, a, valid)
+        out: Tensor = self.mfrm(self.join(torch.cat([asked, a], 1)))
+        return out
+
+
+def weights_of(net: nn.Module) -> dict[str, Tensor]:
     """The weights as a bundle keeps them."""
     return {name: value.contiguous() for name, value in net.state_dict().items()}
 
 
-def weights_sha256(net: SRDANet) -> str:
+def weights_sha256(net: nn.Module) -> str:
     """Of the weights as a bundle keeps them."""
     return hashlib.sha256(save(weights_of(net))).hexdigest()
-
-
-def load_network(bundle: Bundle) -> SRDANet:
-    """The network of a bundle, with its weights: to train on, or to adapt."""
-    config = bundle.config
-    net = SRDANet(Statistics(**config["statistics"]), Architecture(**config["architecture"]))
-    net.load_state_dict(load_file(bundle.folder / "weights.safetensors"))
-    return net.eval()
