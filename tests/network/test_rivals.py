@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import get_args
 
 import pytest
@@ -13,16 +14,17 @@ from srdanet.network.kinds import NETWORKS, TITLES, build, flops_per_cell
 from srdanet.network.rivals import ChannelAttention, GuidedUNet, SpatialAttention
 from srdanet.network.srdanet import Architecture, Kind, Statistics, StepNetwork
 from srdanet.predictors.stack import CHANNELS, CONTEXT
+from srdanet.training import read_config
 
 Inputs = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
 RIVALS: tuple[Kind, ...] = ("rcan", "unet", "cbam")
-SIZES: dict[Kind, Architecture] = {
-    "srdanet": Architecture(channels=32, groups=2, heads=8),
-    "rcan": Architecture("rcan", channels=28, groups=2, blocks=2),
-    "unet": Architecture("unet", channels=28, groups=2),
-    "cbam": Architecture("cbam", channels=32, groups=4),
-}
-"""As in configs/rivals.toml."""
+SRDANET = Architecture(channels=32, groups=2, heads=8)
+CONFIGS = Path(__file__).resolve().parents[2] / "configs"
+
+
+def configured(kind: Kind) -> Architecture:
+    """The size that the rival's configuration gives it."""
+    return read_config(CONFIGS / f"rival-{kind}.toml")[0].network
 
 
 def make(architecture: Architecture, *, trained: bool = True) -> StepNetwork:
@@ -77,7 +79,7 @@ def test_results_are_numbers_whatever_is_missing(kind: Kind) -> None:
 @pytest.mark.parametrize("kind", RIVALS)
 def test_windows_do_not_show(kind: Kind) -> None:
     """A window that begins where those of a run may, with the halo that the network states."""
-    net = make(SIZES[kind])
+    net = make(configured(kind))
     lst, channels, context = scene(70, 66)
     with torch.no_grad():
         whole, _ = net(lst, channels, context)
@@ -89,7 +91,7 @@ def test_windows_do_not_show(kind: Kind) -> None:
 @pytest.mark.parametrize("kind", RIVALS)
 def test_a_rival_learns_one_sample_by_heart(kind: Kind) -> None:
     """Detail that NDVI shows: bicubic's error is gone after a few steps."""
-    _, channels, context = scene(12, 10)
+    _, channels, context = scene(8, 7)
     green = channels[:, [CHANNELS.index("ndvi")]]
     truth = 295 - 8 * green
     lst = F.avg_pool2d(truth, 2)
@@ -108,7 +110,7 @@ def test_a_rival_learns_one_sample_by_heart(kind: Kind) -> None:
 
 @pytest.mark.parametrize("kind", RIVALS)
 def test_rivals_have_the_size_of_the_network(kind: Kind) -> None:
-    assert flops_per_cell(make(SIZES[kind])) == pytest.approx(flops_per_cell(make(SIZES["srdanet"])), rel=0.1)
+    assert flops_per_cell(make(configured(kind))) == pytest.approx(flops_per_cell(make(SRDANET)), rel=0.1)
 
 
 def test_operations_are_those_of_its_convolutions() -> None:

@@ -10,14 +10,17 @@ from srdanet.evaluation.experiments import (
     run_target,
 )
 from srdanet.evaluation.report import Report, Row
+from srdanet.evaluation.revisits import run_fusion, run_simulated_fusion
 
 __all__ = [
     "Report",
     "Row",
     "find_method",
+    "run_fusion",
     "run_orleans",
     "run_product",
     "run_simulated",
+    "run_simulated_fusion",
     "run_simulation",
     "run_stations",
     "run_target",
