@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from srdanet.arrays import repeat
+from srdanet.arrays import Mask, repeat
 from srdanet.baselines.spatiotemporal import FUSIONS, Fusion, Pair
 from srdanet.datasets import imt, splits
 from srdanet.datasets.sources import find_scenes
@@ -158,9 +158,10 @@ def _pair(labelled: LabelledScene, factor: int) -> Pair:
     return Pair(coarse, labelled.truth[factor].where(repeat(np.isfinite(coarse.values), factor)))
 
 
-def _known(labelled: LabelledScene, factor: int) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
+def _known(labelled: LabelledScene, factor: int) -> Mask:
     """Where both images of `_pair` are known, on fine cells."""
-    return np.isfinite(_pair(labelled, factor).fine.values)
+    known: Mask = np.isfinite(_pair(labelled, factor).fine.values)
+    return known
 
 
 def _date(labelled: LabelledScene) -> np.datetime64:
