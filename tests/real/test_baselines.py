@@ -74,7 +74,7 @@ def test_sharpeners_gain_on_farmland_that_ndvi_explains(
 
 @pytest.mark.trial
 def test_fusion_with_other_days_is_worse_than_interpolation_on_modis(shared_data: Path) -> None:
-    """What STARFM reaches on the test patches, as the notebook states it: other days differ by more than their detail helps."""
+    """What STARFM reaches on the test patches, as the notebook states it."""
     day, night = run_fusion(shared_data, "starfm").rows
     assert (day.model, day.bicubic) == (pytest.approx(0.675, abs=0.005), pytest.approx(0.459, abs=0.005))
     assert (night.model, night.bicubic) == (pytest.approx(0.435, abs=0.005), pytest.approx(0.289, abs=0.005))
