@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from srdanet.cli import cli, options
 from srdanet.errors import ConfigError, GranuleError
 
-EVALUATIONS = tuple(("evaluate", name) for name in ("simulation", "target", "orleans", "stations"))
+EVALUATIONS = tuple(("evaluate", name) for name in ("simulation", "target", "orleans", "stations", "fusion"))
 VERBS = (*((name,) for name in ("prepare", "downscale", "train", "simulate", "demo", "info")), *EVALUATIONS)
 
 

@@ -20,6 +20,22 @@ def test_a_file_without_stages_is_one_run(tmp_path: Path) -> None:
     assert (config.stage, config.data, config.output, config.start) == (None, tmp_path / "d", tmp_path / "o", None)
 
 
+@pytest.mark.parametrize("kind", ["rcan", "unet", "cbam"])
+def test_rivals_are_trained_as_the_network_is(kind: str) -> None:
+    """What differs from the short form is the network, the name and the folder."""
+    (ours,), (rival,) = read_config(CONFIGS / "short.toml"), read_config(CONFIGS / f"rival-{kind}.toml")
+    assert (rival.name, rival.network.kind) == (kind, kind)
+    same = rival.model_dump(exclude={"name", "output", "network"})
+    assert same == ours.model_dump(exclude={"name", "output", "network"})
+
+
+def test_an_unknown_network_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "run.toml"
+    path.write_text(HEAD + '[network]\nkind = "transformer"\n')
+    with pytest.raises(ConfigError, match=r"network\.kind"):
+        read_config(path)
+
+
 def test_a_stage_says_only_what_differs(tmp_path: Path) -> None:
     """Each has a folder of its own and starts from the checkpoint of the one before; tables are replaced as a whole."""
     path = tmp_path / "run.toml"

@@ -18,7 +18,8 @@ from srdanet.errors import ConfigError, ModelError
 from srdanet.interpolation import interpolate
 from srdanet.network.bundle import load_model
 from srdanet.network.calibrated import CASES
-from srdanet.network.srdanet import load_network
+from srdanet.network.kinds import load_network
+from srdanet.network.srdanet import Architecture, Kind
 from srdanet.predictors.stack import CHANNELS, CONTEXT
 from srdanet.training import batches, loop
 from srdanet.training.batches import Batches, beyond, clouds, draw
@@ -258,6 +259,28 @@ def test_export_gives_a_bundle_that_runs(checkpoint: Path, folder: Path) -> None
             expected = net(*(torch.from_numpy(x)[None] for x in (lst[None], channels, context)))
         np.testing.assert_allclose(fine, expected[0][0, 0].numpy(), atol=1e-3)
         np.testing.assert_allclose(sigma, 2 * expected[1][0, 0].numpy(), rtol=1e-3)
+
+
+@pytest.mark.trial
+@pytest.mark.parametrize("kind", ["rcan", "unet", "cbam"])
+def test_a_rival_becomes_a_bundle_that_runs(kind: Kind, samples: dict[str, list[Sample]], tmp_path: Path) -> None:
+    """Trained and exported like SRDA-Net: what ONNX Runtime gives is what torch gives, whatever the size."""
+    config = settings(tmp_path / "run", 3)
+    config = config.model_copy(update={"network": Architecture(kind, channels=8, groups=2, blocks=1)})
+    checkpoint = run(Trainer(config, samples, samples))
+    bundle = export(checkpoint, tmp_path / "model", version="1", card="# Card")
+    net = load_network(bundle)
+    assert net.architecture.kind == kind
+    rng = np.random.default_rng(3)
+    for height, width in ((9, 8), (2, 3), (1, 1), (61, 33)):
+        lst = rng.normal(290, 4, (height, width)).astype(np.float32)
+        channels = rng.random((len(CHANNELS), 2 * height, 2 * width)).astype(np.float32)
+        context = rng.random((len(CONTEXT), height, width)).astype(np.float32)
+        fine, sigma = bundle.step(lst, channels, context)
+        with torch.no_grad():
+            expected = net(*(torch.from_numpy(x)[None] for x in (lst[None], channels, context)))
+        np.testing.assert_allclose(fine, expected[0][0, 0].numpy(), atol=1e-3)
+        np.testing.assert_allclose(sigma, expected[1][0, 0].numpy(), rtol=1e-3)
 
 
 @pytest.mark.parametrize("name", ["step.onnx", "weights.safetensors", "MODEL_CARD.md"])

@@ -13,7 +13,7 @@ coarse cells wide, and at the ratios of 2 and 4 between LST products as many fin
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, NamedTuple
 
@@ -71,6 +71,8 @@ class Starfm:
     """
 
     name: ClassVar[str] = "starfm"
+    dates: ClassVar[int] = 2
+    """Other dates it is given where they are to be chosen; it works with one or more."""
 
     window: float = 3.0
     """Side of the window in coarse cells: Gao's 1500 m at cells of 500 m."""
@@ -147,6 +149,8 @@ class Estarfm:
     """
 
     name: ClassVar[str] = "estarfm"
+    dates: ClassVar[int] = 2
+    """Other dates it works with."""
 
     window: float = 3.0
     """Side of the window in coarse cells: Zhu's 51 cells of 30 m at 500 m."""
@@ -241,6 +245,8 @@ class Fsdaf:
     """
 
     name: ClassVar[str] = "fsdaf"
+    dates: ClassVar[int] = 1
+    """Other dates it works with."""
 
     window: float = 2.5
     """Side of the window in coarse cells: Zhu's 41 cells where the coarse cell is 16 times larger."""
@@ -303,6 +309,8 @@ class Fsdaf:
 
 
 Algorithm = Starfm | Estarfm | Fsdaf
+FUSIONS: Mapping[str, Callable[[], Algorithm]] = {"starfm": Starfm, "estarfm": Estarfm, "fsdaf": Fsdaf}
+"""Name → what makes the algorithm, with its authors' settings. They are no `BASELINES`: they need other dates."""
 
 
 @dataclass(frozen=True, eq=False)

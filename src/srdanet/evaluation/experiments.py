@@ -7,7 +7,7 @@ interpolation is called alike and stands beside it in every row.
 from __future__ import annotations
 
 from collections import defaultdict, deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -136,10 +136,15 @@ def score(method: Method, labelled: LabelledScene, by: By | None = None) -> dict
 
 def score_all(method: Method, scenes: Iterable[LabelledScene], by: By | None = None) -> dict[Subset, Groups]:
     """`score` of each scene, gathered by subset, in the order of the rows, and by group."""
+    return gathered((labelled.group, score(method, labelled, by)) for labelled in scenes)
+
+
+def gathered(scores: Iterable[tuple[str, Mapping[Subset, Comparison]]]) -> dict[Subset, Groups]:
+    """Scores of scenes, each with its group, gathered as `score_all` does."""
     found: dict[Subset, Groups] = defaultdict(lambda: defaultdict(list))
-    for labelled in scenes:
-        for subset, comparison in score(method, labelled, by).items():
-            found[subset][labelled.group].append(comparison)
+    for group, comparisons in scores:
+        for subset, comparison in comparisons.items():
+            found[subset][group].append(comparison)
     return {subset: found[subset] for subset in sorted(found, key=lambda subset: subset.order)}
 
 

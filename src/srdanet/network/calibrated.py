@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
 from srdanet.grid import Level
-from srdanet.network.srdanet import SRDANet
+from srdanet.network.srdanet import StepNetwork
 from srdanet.predictors.stack import CONTEXT
 from srdanet.variables import WEATHER
 
@@ -33,12 +33,12 @@ class Calibrated(nn.Module):
         logarithms: Of the factor in each of `CASES`; `training.calibration` finds them.
     """
 
-    def __init__(self, net: SRDANet, logarithms: Sequence[float] = (0.0,) * len(CASES)) -> None:
+    def __init__(self, net: StepNetwork, logarithms: Sequence[float] = (0.0,) * len(CASES)) -> None:
         super().__init__()
         self.net, self.logarithms = net, dict(zip(CASES, logarithms, strict=True))
 
     def forward(self, lst: Tensor, channels: Tensor, context: Tensor) -> tuple[Tensor, Tensor]:
-        """Same as `SRDANet.forward`."""
+        """Same as `StepNetwork.forward`."""
         fine, sigma = self.net(lst, channels, context)
         cell, day, weather = (context[:, [CONTEXT.index(name)]] for name in ("cell", "day", WEATHER[0]))
         cell = torch.nan_to_num(cell, CELLS[1]).clamp(CELLS[-1], CELLS[0])

@@ -10,14 +10,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from typing import Literal, NamedTuple
 
 import torch
-from safetensors.torch import load_file, save
+from safetensors.torch import save
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
 from srdanet.network.attention import GCA, box_mean, local_mean, spread
-from srdanet.network.bundle import Bundle
 from srdanet.network.refinement import MFRM
 from srdanet.predictors.stack import CONTEXT
 
@@ -39,18 +39,29 @@ HALO = 16
 """Coarse cells of halo; what lies farther changes a result by well under 0.02 K (tests hold it)."""
 
 
+Kind = Literal["srdanet", "rcan", "unet", "cbam"]
+"""Name of a network in `network.kinds.NETWORKS`."""
+
+
 @dataclass(frozen=True)
 class Architecture:
-    """Size of the network."""
+    """Which network, and its size.
 
+    The rivals (`network.rivals`) read `channels`, `groups`, `blocks`, `gate_box` and `level_box` alone.
+    """
+
+    kind: Kind = "srdanet"
     channels: int = 32
     groups: int = 2
+    """Groups; levels of halved resolution of `unet`, residual blocks of `cbam`."""
+    blocks: int = 2
+    """Blocks in each group of `rcan`."""
     guides: int = 8
     """Functions of the predictors that GCA regresses LST on."""
     attention_boxes: tuple[int, ...] = (7, 21)
     """Cells along the boxes in which it does."""
     gate_box: int = 7
-    """Cells along the box from which MSCA's gates take their means."""
+    """Cells along the box from which MSCA's gates take their means, and the channel attention of rivals."""
     level_box: int = 11
     """The same for the local mean that is taken off LST, elevation and illumination."""
     gca: bool = True
@@ -73,10 +84,44 @@ class Statistics:
     """Channels of which the network sees the departure from their surroundings (elevation, illumination)."""
 
 
-class SRDANet(nn.Module):
-    """One x2 step (batch B, coarse grid h x w, fine grid 2h x 2w); a `downscaling.rollout.StepModel` of tensors."""
+class Inputs(NamedTuple):
+    """What a network sees of a step: standardised, without gaps, on the coarse grid."""
+
+    lst: Tensor
+    """(B, 3, h, w) departure of LST from its local mean, 1 where LST is known, local mean."""
+    predictors: Tensor
+    """(B, N, 4, h, w) the four fine cells of each coarse one."""
+    share: Tensor
+    """(B, N, h, w) share of them that is known."""
+    context: Tensor
+    """(B, 2 M, h, w) the context, then where each entry is known."""
+
+    @property
+    def folded(self) -> Tensor:
+        """(B, 5 N, h, w): predictors, then their shares."""
+        return torch.cat([self.predictors.flatten(1, 2), self.share], 1)
+
+
+class Answer(NamedTuple):
+    """What a network makes of it."""
+
+    residual: Tensor
+    """(B, 4, h, w) K, to be added to interpolation in the four fine cells of each coarse one."""
+    log_sigma: Tensor
+    """(B, 4, h, w) logarithm of its standard deviation (K)."""
+    trust: Tensor | None = None
+    """(B, 1, h, w) noise (K) up to which the coarse image is kept to; None: it is not."""
+
+
+class StepNetwork(nn.Module):
+    """One x2 step (batch B, coarse grid h x w, fine grid 2h x 2w); a `downscaling.rollout.StepModel` of tensors.
+
+    What all networks have in common: standardised inputs, filled gaps, the interpolation that a residual is added to,
+    and an uncertainty.
+    """
 
     halo = HALO
+    tail: nn.Conv2d
     channel_mean: Tensor
     channel_std: Tensor
     context_mean: Tensor
@@ -84,30 +129,10 @@ class SRDANet(nn.Module):
 
     def __init__(self, statistics: Statistics, architecture: Architecture | None = None) -> None:
         super().__init__()
-        size = architecture or Architecture()
-        self.architecture, self.statistics = size, statistics
-        n, m, c = len(statistics.channel_mean), len(statistics.context_mean), size.channels
+        self.architecture, self.statistics = architecture or Architecture(), statistics
         for name in ("channel_mean", "channel_std", "context_mean", "context_std"):
             values = torch.tensor(getattr(statistics, name), dtype=torch.float32).view(1, -1, 1, 1)
             self.register_buffer(name, values)
-        self.primary = nn.Conv2d(3, c, 3, padding=1)
-        self.auxiliary = nn.Sequential(
-            nn.Conv2d(5 * n, c, 1), nn.LeakyReLU(0.1), nn.Conv2d(c, c, 3, padding=1), nn.LeakyReLU(0.1)
-        )
-        self.modulation = nn.Sequential(nn.Conv2d(2 * m, 16, 1), nn.LeakyReLU(0.1), nn.Conv2d(16, 4 * c, 1))
-        self.gca = GCA(n, guides=size.guides, boxes=size.attention_boxes) if size.gca else None
-        answers = size.guides * len(size.attention_boxes) if size.gca else 0
-        self.join = nn.Conv2d(2 * c + 5 * answers, c, 1)
-        self.mfrm = MFRM(c, groups=size.groups, box=size.gate_box, attention=size.msca, levels=size.mfrm)
-        self.tail = nn.Conv2d(c, 8, 3, padding=1)
-        self.weigh = nn.Conv2d(c, answers + 1, 1)
-        for last in (self.tail, self.weigh):
-            nn.init.zeros_(last.weight)
-            nn.init.zeros_(last.bias)  # type: ignore[arg-type]
-        with torch.no_grad():
-            # At first the mean of all local regressions, and what is known of the coarse image kept.
-            self.weigh.bias[:answers] = 1 / max(answers, 1)  # type: ignore[index]
-        self.carried = nn.Parameter(torch.tensor(2.0))
 
     def forward(self, lst: Tensor, auxiliary: Tensor, context: Tensor) -> tuple[Tensor, Tensor]:
         """One step; NaN is missing in every input, never in an output.
@@ -125,43 +150,33 @@ class SRDANet(nn.Module):
         lst = torch.where(known, lst, 0.0) - LEVEL * valid
         level = local_mean(lst, valid, self.architecture.level_box)
         departure = (lst - level) * valid
-        scaled = (departure / DETAIL).clamp(-FAR, FAR)
-        p = self.primary(torch.cat([scaled, valid, level / DEVIATION], 1))
-        x, share = self._fold(auxiliary)
-        a = self.auxiliary(torch.cat([x.flatten(1, 2), share], 1))
+        seen = torch.cat([(departure / DETAIL).clamp(-FAR, FAR), valid, level / DEVIATION], 1)
         present = ~torch.isnan(context)
         standard = torch.where(present, (context - self.context_mean) / self.context_std, 0.0).clamp(-FAR, FAR)
-        modulation = self.modulation(torch.cat([standard, present.to(context.dtype)], 1))
-        scale_p, shift_p, scale_a, shift_a = modulation.chunk(4, 1)
-        p, a = p * (1 + scale_p) + shift_p, a * (1 + scale_a) + shift_a
-        features = [p, a]
-        if self.gca is not None:
-            candidates, correlations = self.gca(scaled, x, valid)
-            features += [candidates.clamp(-FAR, FAR).flatten(1, 2), correlations]
-        refined = self.mfrm(self.join(torch.cat(features, 1)))
-        residual, log_sigma = self.tail(refined).float().chunk(2, 1)
-        weights, trust = self.weigh(refined).float().split([self.weigh.out_channels - 1, 1], 1)
-        if self.gca is not None:
-            residual = residual + DETAIL * (weights.unsqueeze(2) * candidates).sum(1)
-        noise = context[:, [NOISE]]
-        noise = torch.where(torch.isnan(noise), UNKNOWN_NOISE, noise)
+        standard = torch.cat([standard, present.to(context.dtype)], 1)
+        answer = self.answer(Inputs(seen, *self._fold(auxiliary), standard))
         # A hole takes the mean of its surroundings, so that its neighbours are interpolated towards it.
-        fine = spread(departure + level)[:, 0] + LEVEL + residual.clamp(-FARTHEST, FARTHEST)
-        fine = self._closed(fine, lst + LEVEL, valid * torch.exp(-((noise / F.softplus(trust + 1)) ** 2)))
-        variance = torch.exp(2 * log_sigma.clamp(-5, 3)) + (torch.sigmoid(self.carried) * noise) ** 2
-        return F.pixel_shuffle(fine, 2), F.pixel_shuffle(torch.sqrt(variance), 2)
+        fine = spread(departure + level)[:, 0] + LEVEL + answer.residual.clamp(-FARTHEST, FARTHEST)
+        sigma = torch.exp(answer.log_sigma.clamp(-5, 3))
+        if answer.trust is not None:
+            noise = context[:, [NOISE]]
+            noise = torch.where(torch.isnan(noise), UNKNOWN_NOISE, noise)
+            fine = closed(fine, lst + LEVEL, valid * torch.exp(-((noise / answer.trust) ** 2)))
+            sigma = torch.sqrt(sigma**2 + (self.carried_share() * noise) ** 2)
+        return F.pixel_shuffle(fine, 2), F.pixel_shuffle(sigma, 2)
 
-    @staticmethod
-    def _closed(fine: Tensor, lst: Tensor, trust: Tensor) -> Tensor:
-        """The four fine cells of each coarse one, brought towards its temperature.
+    def answer(self, inputs: Inputs) -> Answer:
+        """The residual and its uncertainty, read from the features by `tail`."""
+        residual, log_sigma = self.tail(self.features(inputs)).float().chunk(2, 1)
+        return Answer(residual, log_sigma)
 
-        The correction is smooth as far as that goes; what it leaves is shared out evenly, so that where `trust` is 1
-        the mean of what the fine cells emit is what the coarse cell emits.
-        """
-        for correction in (spread, spread, _even):
-            mean = ((fine / 300) ** 4).mean(1, keepdim=True).clamp_min(1e-3) ** 0.25 * 300
-            fine = fine + correction((lst - mean) * trust)[:, 0]
-        return fine
+    def features(self, inputs: Inputs) -> Tensor:
+        """(B, C, h, w): what `tail` reads."""
+        raise NotImplementedError
+
+    def carried_share(self) -> Tensor:
+        """Share of the coarse image's noise that is left in the result."""
+        raise NotImplementedError
 
     def step(self, lst: Tensor, channels: Tensor, context: Tensor) -> tuple[Tensor, Tensor]:
         """Same as `forward`, under the name that a rollout calls."""
@@ -197,24 +212,88 @@ class SRDANet(nn.Module):
         return {"architecture": asdict(self.architecture), "statistics": asdict(self.statistics)}
 
 
+def zero_tail(channels: int) -> nn.Conv2d:
+    """From features to the residual and the logarithm of its standard deviation in 2 x 2 fine cells; zero at first."""
+    return _zeroed(nn.Conv2d(channels, 8, 3, padding=1))
+
+
+def _zeroed(layer: nn.Conv2d) -> nn.Conv2d:
+    nn.init.zeros_(layer.weight)
+    nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
+    return layer
+
+
+def closed(fine: Tensor, lst: Tensor, trust: Tensor) -> Tensor:
+    """The four fine cells of each coarse one, brought towards its temperature.
+
+    The correction is smooth as far as that goes; what it leaves is shared out evenly, so that where `trust` is 1 the
+    mean of what the fine cells emit is what the coarse cell emits.
+
+    Args:
+        fine: (B, 4, h, w) K.
+        lst: (B, 1, h, w) coarse LST, K.
+        trust: (B, 1, h, w) share of the difference that is taken off, 0 to 1.
+    """
+    for correction in (spread, spread, _even):
+        mean = ((fine / 300) ** 4).mean(1, keepdim=True).clamp_min(1e-3) ** 0.25 * 300
+        fine = fine + correction((lst - mean) * trust)[:, 0]
+    return fine
+
+
+class SRDANet(StepNetwork):
+    """The network of Ma et al. (2025): two branches, GCA between them, MFRM with MSCA."""
+
+    def __init__(self, statistics: Statistics, architecture: Architecture | None = None) -> None:
+        super().__init__(statistics, architecture)
+        size = self.architecture
+        n, m, c = len(statistics.channel_mean), len(statistics.context_mean), size.channels
+        self.primary = nn.Conv2d(3, c, 3, padding=1)
+        self.auxiliary = nn.Sequential(
+            nn.Conv2d(5 * n, c, 1), nn.LeakyReLU(0.1), nn.Conv2d(c, c, 3, padding=1), nn.LeakyReLU(0.1)
+        )
+        self.modulation = nn.Sequential(nn.Conv2d(2 * m, 16, 1), nn.LeakyReLU(0.1), nn.Conv2d(16, 4 * c, 1))
+        self.gca = GCA(n, guides=size.guides, boxes=size.attention_boxes) if size.gca else None
+        answers = size.guides * len(size.attention_boxes) if size.gca else 0
+        self.join = nn.Conv2d(2 * c + 5 * answers, c, 1)
+        self.mfrm = MFRM(c, groups=size.groups, box=size.gate_box, attention=size.msca, levels=size.mfrm)
+        self.tail = zero_tail(c)
+        self.weigh = _zeroed(nn.Conv2d(c, answers + 1, 1))
+        with torch.no_grad():
+            # At first the mean of all local regressions.
+            self.weigh.bias[:answers] = 1 / max(answers, 1)  # type: ignore[index]
+        self.carried = nn.Parameter(torch.tensor(2.0))
+
+    def answer(self, inputs: Inputs) -> Answer:
+        """Same as `StepNetwork.answer`, with the candidates of GCA, each by its weight, in the residual."""
+        p, a = self.primary(inputs.lst), self.auxiliary(inputs.folded)
+        scale_p, shift_p, scale_a, shift_a = self.modulation(inputs.context).chunk(4, 1)
+        features = [p * (1 + scale_p) + shift_p, a * (1 + scale_a) + shift_a]
+        if self.gca is not None:
+            departure, valid, _ = inputs.lst.chunk(3, 1)
+            candidates, correlations = self.gca(departure, inputs.predictors, valid)
+            features += [candidates.clamp(-FAR, FAR).flatten(1, 2), correlations]
+        refined = self.mfrm(self.join(torch.cat(features, 1)))
+        residual, log_sigma = self.tail(refined).float().chunk(2, 1)
+        weights, trust = self.weigh(refined).float().split([self.weigh.out_channels - 1, 1], 1)
+        if self.gca is not None:
+            residual = residual + DETAIL * (weights.unsqueeze(2) * candidates).sum(1)
+        return Answer(residual, log_sigma, F.softplus(trust + 1))
+
+    def carried_share(self) -> Tensor:
+        """Same as in `StepNetwork`."""
+        return torch.sigmoid(self.carried)
+
+
 def _even(x: Tensor) -> Tensor:
     """Each coarse value for its four fine cells: (B, C, h, w) -> (B, C, 4, h, w)."""
     return x.unsqueeze(2).expand(-1, -1, 4, -1, -1)
 
 
-def weights_of(net: SRDANet) -> dict[str, Tensor]:
+def weights_of(net: nn.Module) -> dict[str, Tensor]:
     """The weights as a bundle keeps them."""
     return {name: value.contiguous() for name, value in net.state_dict().items()}
 
 
-def weights_sha256(net: SRDANet) -> str:
+def weights_sha256(net: nn.Module) -> str:
     """Of the weights as a bundle keeps them."""
     return hashlib.sha256(save(weights_of(net))).hexdigest()
-
-
-def load_network(bundle: Bundle) -> SRDANet:
-    """The network of a bundle, with its weights."""
-    config = bundle.config
-    net = SRDANet(Statistics(**config["statistics"]), Architecture(**config["architecture"]))
-    net.load_state_dict(load_file(bundle.folder / "weights.safetensors"))
-    return net.eval()

@@ -19,11 +19,12 @@ from torch.export import Dim
 from srdanet.errors import ModelError, OutputError
 from srdanet.network.bundle import FORMAT, Bundle, load_model
 from srdanet.network.calibrated import CASES, Calibrated
-from srdanet.network.srdanet import Architecture, SRDANet, Statistics, weights_of
+from srdanet.network.kinds import build
+from srdanet.network.srdanet import Architecture, Statistics, StepNetwork, weights_of
 from srdanet.predictors.stack import CHANNELS, CONTEXT
 
 
-def read_checkpoint(path: Path) -> tuple[SRDANet, dict[str, Any]]:
+def read_checkpoint(path: Path) -> tuple[StepNetwork, dict[str, Any]]:
     """The averaged network of a checkpoint, and its configuration with `iteration` and, in `start`, where it began.
 
     Raises:
@@ -35,7 +36,7 @@ def read_checkpoint(path: Path) -> tuple[SRDANet, dict[str, Any]]:
     except (OSError, KeyError, RuntimeError, TypeError) as error:
         todo = "Give the checkpoint.pt of a training run."
         raise ModelError(f"is not a checkpoint ({error})", where=path, todo=todo) from error
-    net = SRDANet(Statistics(**describe["statistics"]), Architecture(**describe["architecture"]))
+    net = build(Statistics(**describe["statistics"]), Architecture(**describe["architecture"]))
     net.load_state_dict(state["shadow"])
     return net.eval(), {**state["config"], "iteration": state["iteration"], "start": state.get("began")}
 
@@ -117,7 +118,7 @@ def _example(height: int, width: int) -> tuple[Tensor, Tensor, Tensor]:
     return lst, channels, context
 
 
-def _check(net: SRDANet, bundle: Bundle) -> None:
+def _check(net: StepNetwork, bundle: Bundle) -> None:
     """ONNX Runtime against torch on an asymmetric example of another shape."""
     lst, channels, context = _example(31, 18)
     with torch.no_grad():

@@ -25,7 +25,8 @@ from srdanet.downscaling.rollout import advance, rollout
 from srdanet.errors import ConfigError
 from srdanet.network.bundle import load_model
 from srdanet.network.fusion import FUSIONS
-from srdanet.network.srdanet import SRDANet, Statistics, load_network, weights_sha256
+from srdanet.network.kinds import build, load_network
+from srdanet.network.srdanet import Statistics, StepNetwork, weights_sha256
 from srdanet.predictors.stack import CHANNELS
 from srdanet.training.batches import RELATIVE, Batch, Batches, draw, statistics
 from srdanet.training.config import Recipe, TrainConfig, read_config
@@ -72,13 +73,13 @@ class Trainer:
         self._stream: Iterator[Batch] | None = None
         self.iteration, self.skipped = 0, 0
 
-    def _network(self) -> SRDANet:
+    def _network(self) -> StepNetwork:
         """With random weights, or the averaged ones of the bundle or checkpoint that the run starts from."""
         config = self.config
         if config.start is None:
             relative = [CHANNELS.index(name) for name in RELATIVE]
             numbers = Statistics(*statistics({name: self.samples[name] for name in config.sources}), relative)
-            return SRDANet(numbers, config.network)
+            return build(numbers, config.network)
         made: Mapping[str, Any]
         if config.start.is_dir():
             bundle = load_model(config.start)
@@ -142,9 +143,9 @@ class Trainer:
         for name, value in self.net.state_dict().items():
             self.shadow[name].lerp_(value, 1 - keep)
 
-    def averaged(self) -> SRDANet:
+    def averaged(self) -> StepNetwork:
         """The network with the averaged weights."""
-        net = SRDANet(self.net.statistics, self.net.architecture)
+        net = build(self.net.statistics, self.net.architecture)
         net.load_state_dict(self.shadow)
         return net.to(self.fabric.device).eval()
 

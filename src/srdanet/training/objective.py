@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from srdanet.downscaling.rollout import advance, rollout
 from srdanet.network.fusion import Fusion
 from srdanet.network.losses import NLL_WEIGHT, charbonnier, degrade_exitance, gaussian_nll, mean_where, ms_ssim
-from srdanet.network.srdanet import SRDANet
+from srdanet.network.srdanet import StepNetwork
 from srdanet.training.batches import BatchStep
 from srdanet.training.config import TERMS, Term
 
@@ -22,16 +22,16 @@ class Objective(nn.Module):
     With `mixed` the network's products are taken in bfloat16; weights, kelvin and losses stay in float32.
     """
 
-    halo = SRDANet.halo
+    halo = StepNetwork.halo
 
-    def __init__(self, net: SRDANet, fusion: Fusion, terms: Sequence[Term], *, mixed: bool = False) -> None:
+    def __init__(self, net: StepNetwork, fusion: Fusion, terms: Sequence[Term], *, mixed: bool = False) -> None:
         super().__init__()
         self.mixed = mixed
         self.net, self.fusion = net, fusion
         self.chosen = [TERMS.index(term) for term in terms]
 
     def step(self, lst: Tensor, channels: Tensor, context: Tensor) -> tuple[Tensor, Tensor]:
-        """One x2 step of the network, in the precision asked for; same as `SRDANet.step`."""
+        """One x2 step of the network, in the precision asked for; same as `StepNetwork.step`."""
         # The losses stay in float32: variances of kelvin do not survive in eight bits.
         with torch.autocast(lst.device.type, torch.bfloat16, enabled=self.mixed):
             fine, sigma = self.net(lst, channels, context)

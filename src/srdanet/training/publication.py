@@ -14,6 +14,7 @@ import numpy as np
 from srdanet.evaluation import Report, run_orleans, run_simulated, run_simulation, run_target
 from srdanet.network.bundle import Bundle
 from srdanet.network.calibrated import CASES, CELLS
+from srdanet.network.kinds import TITLES, flops_per_cell
 from srdanet.training.calibration import calibration
 from srdanet.training.config import SIMULATED
 from srdanet.training.export import export, read_checkpoint
@@ -63,7 +64,9 @@ def _card(checkpoint: Path, version: str, widen: Sequence[float], reports: Seque
     return template.substitute(
         name=config["name"],
         version=version,
+        network=TITLES[net.architecture.kind],
         parameters=f"{sum(p.numel() for p in net.parameters()):,}",
+        flops=f"{flops_per_cell(net) / 1000:.0f}",
         iterations=f"{config['iteration']:,}",
         seed=config["seed"],
         began=began,
