@@ -413,7 +413,7 @@ def _read_elevation(plan: Plan, box: GeoBox, progress: Progress | None) -> tuple
         return [], beside
     used = source.model_copy(update={"files": here})
     with _step(progress, used):
-        arrays = {"elevation": open_elevation([file.heights or file.path for file in here], target)}
+        arrays = {"elevation": open_elevation([tile for file in here for tile in file.heights or (file.path,)], target)}
         return [Reading(arrays, (_record(used, arrays),))], beside
 
 
