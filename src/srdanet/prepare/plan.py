@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import datetime as dt
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -162,6 +162,15 @@ class Plan(Frozen):
     def source(self, role: str) -> Source | None:
         """What serves a role, or None."""
         return next((s for s in self.sources if s.role == role), None)
+
+    def without(self, paths: Collection[str]) -> Plan:
+        """The same plan without some files; a source that has none left is gone."""
+        kept = []
+        for source in self.sources:
+            files = tuple(file for file in source.files if file.path not in paths)
+            if files:
+                kept.append(source if files == source.files else source.model_copy(update={"files": files}))
+        return self.model_copy(update={"sources": tuple(kept)})
 
     @computed_field  # type: ignore[prop-decorator]
     @property
@@ -325,6 +334,9 @@ def _view_of_granules(
     if not views:
         todo = "Give a MOD11A1 or MYD11A1 granule, or a raster as lst=FILE."
         what = "there is no land surface temperature among the files"
+        left = [f"{Path(file.path).name} ({file.reason})" for file in files if file.kind == "other"]
+        if left:
+            what += f"; left out {'; '.join(left[:3])}" + (f" and {len(left) - 3} more" if len(left) > 3 else "")
         raise ArgumentError(what, where=f"{len(files)} files", todo=todo)
     products = {None: ROLES[0].products, "terra": ("MOD11A1",), "aqua": ("MYD11A1",)}[platform]
     fit = {v for v in views if tile in (None, v[0]) and date in (None, v[1]) and v[2] in products}

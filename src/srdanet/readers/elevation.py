@@ -266,8 +266,8 @@ def open_elevation(
     Args:
         files: `.hgt` (1201 x 1201 or 3601 x 3601, named like N44E005), or GeoTIFF in any CRS, in metres unless the
             file states another unit; zip and tar archives of them; or what `inspect_elevation` says of them, which
-            spares a second look. Voids are the file's nodata value and whatever lies outside -500 to 9000 m (so -32768 and -32767
-            untagged too). Where files of different rasters overlap, the one given first wins.
+            spares a second look. Voids are the file's nodata value and whatever lies outside -500 to 9000 m (so
+            -32768 and -32767 untagged too). Where files of different rasters overlap, the one given first wins.
         geobox: The target grid.
 
     Returns:
