@@ -59,6 +59,29 @@ def sun_at_local_time(tilt: ArrayLike, hours: ArrayLike, lat: ArrayLike) -> tupl
     return zenith, np.degrees(np.arctan2(east, north)) % 360
 
 
+def runs_with_the_sun(hours: ArrayLike, lon: ArrayLike) -> bool | None:
+    """Whether view times are local solar hours or UTC, by their steps along the rows of a sinusoidal tile.
+
+    An overpass sees a row within a minute: in UTC its views have one hour, in solar time 1 h more every 15 degrees.
+
+    Args:
+        hours: (y, x) h, NaN = missing.
+        lon: (y, x) degrees east, NaN = off the globe.
+
+    Returns:
+        True for solar hours, False for UTC, None where too few cells tell.
+    """
+    times, east = np.asarray(hours, float), np.asarray(lon, float)
+    apart = max(1, times.shape[1] // 4)
+    step = (times[:, apart:] - times[:, :-apart] + 12) % 24 - 12
+    turn = ((east[:, apart:] - east[:, :-apart] + 180) % 360 - 180) / 15
+    # Of one overpass only: the next is 1.6 h later.
+    seen = np.isfinite(step) & np.isfinite(turn) & (np.abs(step) < 0.8) & (np.abs(step - turn) < 0.8)
+    if seen.sum() < 20 or np.median(np.abs(turn[seen])) < 0.05:
+        return None
+    return bool(np.abs(step - turn)[seen].mean() < np.abs(step)[seen].mean())
+
+
 def solar_to_utc(date: ArrayLike, hours: ArrayLike, lon: ArrayLike) -> NDArray[Any]:
     """UTC time of a MODIS view, from the granule's date and the local solar view time.
 

@@ -34,7 +34,7 @@ from srdanet.grid import (
     same_crs,
     tile_of,
 )
-from srdanet.predictors.solar import solar_to_utc
+from srdanet.predictors.solar import runs_with_the_sun, solar_to_utc
 from srdanet.prepare.plan import InputRecord, Plan, Source
 from srdanet.prepare.plan import plan as make_plan
 from srdanet.prepare.survey import bounds_of, touch
@@ -47,6 +47,7 @@ from srdanet.readers.meteorology import at_overpass, open_stations
 from srdanet.readers.quality import Screening
 from srdanet.readers.rasters import open_raster, suggest_grid
 from srdanet.readers.resampling import to_grid
+from srdanet.readers.tables import product_of
 from srdanet.scene import Scene
 from srdanet.variables import BANDS, LST_VARIABLES, NO_CLASS
 
@@ -190,10 +191,22 @@ def _lst_of_granule(source: Source, screening: Screening) -> Reading:
     """`lst` (K), `lst_error` (K; inf above 3 K, NaN where not produced), `view_angle`, `view_time` and `qc`."""
     granule = open_granule(source.paths[0], source.layers)
     stored, qc, view_time, view_angle = (granule.layers[name] for name in source.layers)
-    lst, dropped = _screen(stored, screening.keep_lst(qc.values))
-    error = lst.copy(data=quality.lst_error(qc.values)).drop_attrs()
+    product = product_of(granule.product)
+    words = product.layer(source.layers[1]).bits
+    assumed = {} if product.solar_hours else {"assumed": ""}
+    if not product.solar_hours:
+        lon, _ = lonlat(geobox_of(view_time))
+        solar = runs_with_the_sun(view_time.values, lon)
+        if solar is False:
+            folded = np.mod(view_time.values + lon / 15, 24).astype(np.float32)
+            view_time = view_time.copy(data=folded)
+        assumed["assumed"] = {True: "view times are local solar hours, by their steps along the rows",
+                              False: "view times are UTC, by their steps along the rows",
+                              None: "view times are taken for local solar hours"}[solar]  # fmt: skip
+    lst, dropped = _screen(stored, screening.keep_lst(qc.values, words))
+    error = lst.copy(data=quality.lst_error(qc.values, words)).drop_attrs()
     arrays = {"lst": lst, "lst_error": error, "view_angle": view_angle, "view_time": view_time, "qc": qc}
-    return Reading(arrays, (_record(source, {"lst": lst}, granule, dropped={"lst_error": dropped}),))
+    return Reading(arrays, (_record(source, {"lst": lst}, granule, dropped={"lst_error": dropped}, **assumed),))
 
 
 def _lst_of_rasters(source: Source, others: Sequence[Source], screening: Screening) -> Reading:
