@@ -49,7 +49,7 @@ from srdanet.readers.rasters import open_raster, suggest_grid
 from srdanet.readers.resampling import to_grid
 from srdanet.readers.tables import product_of
 from srdanet.scene import Scene
-from srdanet.variables import BANDS, LST_VARIABLES, NO_CLASS
+from srdanet.variables import BANDS, LST_VARIABLES, NO_CLASS, VIEW_HOURS
 
 DIFFUSE = 0.2
 """Share of diffuse light in the blue-sky albedo: about 0.1 to 0.3 under the clear sky of an LST (Lewis and Barnsley
@@ -196,12 +196,13 @@ def _lst_of_granule(source: Source, screening: Screening) -> Reading:
     assumed = {} if product.solar_hours else {"assumed": ""}
     if not product.solar_hours:
         lon, _ = lonlat(geobox_of(view_time))
-        solar = runs_with_the_sun(view_time.values, lon)
+        usual = None if product.platform is None else VIEW_HOURS[product.platform, product.part != "night"]
+        solar = runs_with_the_sun(view_time.values, lon, usual)
         if solar is False:
             folded = np.mod(view_time.values + lon / 15, 24).astype(np.float32)
             view_time = view_time.copy(data=folded)
-        assumed["assumed"] = {True: "view times are local solar hours, by their steps along the rows",
-                              False: "view times are UTC, by their steps along the rows",
+        assumed["assumed"] = {True: "view times are local solar hours, by themselves",
+                              False: "view times are UTC, by themselves",
                               None: "view times are taken for local solar hours"}[solar]  # fmt: skip
     lst, dropped = _screen(stored, screening.keep_lst(qc.values, words))
     error = lst.copy(data=quality.lst_error(qc.values, words)).drop_attrs()
