@@ -25,7 +25,7 @@ def stack(place: str, window: str, sums: Sums, step: float = 0.25, seed: int = 0
     """Radiation (J m-2) below clouds that change from hour to hour, by another sun than the reader's."""
     lon0, lat0 = PLACES[place]
     lon, lat = lon0 + step * np.arange(5), lat0 + step * np.arange(4)
-    quarter = np.datetime64("2020-07-15T00:00") + np.arange(-48, 52 * 4) * np.timedelta64(15, "m")
+    quarter = np.datetime64("2020-07-15T00:00") + np.arange(-96, 52 * 4) * np.timedelta64(15, "m")
     zenith = sun_at((quarter + np.timedelta64(7, "m"))[:, None, None], lon, lat[:, None])[0]
     power = 1361 * np.maximum(np.cos(np.radians(zenith)), 0)
     hourly = power.reshape(-1, 4, 4, 5).sum(axis=1) * 900  # ends at quarter[4k + 4]

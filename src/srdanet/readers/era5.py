@@ -281,7 +281,7 @@ def read_fields(path: Path, crop: Crop) -> Iterator[xr.DataArray]:
         raise GranuleError("There is no such file of weather data.", where=path)
     with path.open("rb") as file:
         magic = file.read(4)
-    if magic != b"PK\x03\x04":
+    if magic[:2] != b"PK":
         yield from _decode(path, magic, str(path), crop)
         return
     try:
