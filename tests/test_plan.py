@@ -218,6 +218,8 @@ def test_bad_specifications_say_what_is_wrong(tmp_path: Path) -> None:
         RasterSpec.parse("lst=x.tif,scale=two")
     with pytest.raises(ArgumentError, match=r"absent.tif: is not a file"):
         survey([f"lst={tmp_path}/absent.tif"])
+    with pytest.raises(ArgumentError, match=r"caf.xe9.tif: the name is not UTF-8"):
+        survey(["lst=caf\udce9.tif"])
     with pytest.raises(ArgumentError, match="is not a file or a folder"):
         survey([tmp_path / "nowhere"])
 

@@ -78,6 +78,8 @@ class RasterSpec(Frozen):
         Raises:
             ArgumentError: when an option is unknown, or its value is not a number.
         """
+        if _printable(text) != text:
+            raise ArgumentError("the name is not UTF-8", where=_printable(text), todo="Rename the file.")
         name, _, rest = text.partition("=")
         options: dict[str, Any] = {}
         while "," in rest:

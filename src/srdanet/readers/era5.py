@@ -57,7 +57,7 @@ PRODUCTS: dict[str, tuple[str, Sums]] = {"era5": ("ERA5", "hour"), "era5_land": 
 """What a user may state, `era5=FILE`: the product, and over what its radiation is summed up."""
 _STATED = re.compile(r"era5[-_ ]?(land|single)", re.IGNORECASE)
 _EITHER = (
-    "its radiation (ssrd) may be the energy of each hour (ERA5) or since 00 UTC (ERA5-Land); the hours there fit both"
+    "the radiation (ssrd) may be the energy of each hour (ERA5) or since 00 UTC (ERA5-Land); the hours there fit both"
 )
 _HOUR = np.timedelta64(3600, "s")
 _MARGIN = np.timedelta64(7 * 3600, "s")
@@ -176,6 +176,9 @@ def _decide_sums(
         kind = "hour"  # night: both are nothing
     if kind is None:
         raise ArgumentError(_EITHER, where=where, todo=todo)
+    if found is not None and said is not None and found != said:
+        kinds = {"hour": "are of each hour, as in ERA5", "day": "run on from 00 UTC, as in ERA5-Land"}
+        return found, f"{where} is named or described as the other kind, but its sums of ssrd {kinds[found]}"
     how = "by its sums" if found else "as stated" if stated else "by the name of the file or what it says of itself"
     return kind, f"ssrd runs on from 00 UTC, as in ERA5-Land ({how})" if kind == "day" else (
         "" if found or stated or said is None else f"ssrd is of each hour, as in ERA5 ({how})"
