@@ -235,6 +235,7 @@ def packed(path: Path, members: dict[str, bytes]) -> Path:
         ("N45E003.SRTMGL3.hgt.zip", {"N45E003.hgt": hgt()}),
         ("L31.zip", {"L31/N45E003.hgt": hgt(), "L31/N46E003.hgt": hgt(900)}),
         ("download.zip", {"N45E003.hgt": hgt(), "readme.txt": b"by hand", "dem_slope.tif": b"no"}),
+        ("dem_and_slope.zip", {"N45E003.hgt": hgt(), "dem_slope.tif": b"no"}),
         ("dem_n30e000.tar", {"a/N45E003.hgt": hgt(), "a/readme.txt": b"x"}),
     ],
 )

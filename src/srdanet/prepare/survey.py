@@ -25,7 +25,7 @@ from pydantic import BaseModel, ConfigDict, InstanceOf, PlainSerializer, Validat
 from srdanet.errors import ArgumentError, SrdanetError
 from srdanet.grid import Tile, lonlat
 from srdanet.readers.elevation import ARCHIVES, ElevationTile, heights_within, inspect_elevation, not_heights
-from srdanet.readers.elevation_names import SUFFIXES, recognise
+from srdanet.readers.elevation_names import BY_HAND, SUFFIXES, recognise
 from srdanet.readers.era5 import PRODUCTS as ERA5_PRODUCTS
 from srdanet.readers.era5 import Sums, read_fields
 from srdanet.readers.filenames import identify
@@ -243,7 +243,8 @@ def _identify(path: Path) -> InputFile:
         made = (known.collection, known.produced)
         return InputFile(path=text, kind="granule", product=known.product, date=known.date, tile=known.tile, made=made)
     heights = recognise(path.name)
-    if heights is not None and heights.other and name.endswith((*SUFFIXES, *ARCHIVES, ".nc")):
+    ends = SUFFIXES if heights is None or heights.delivery == BY_HAND else (*SUFFIXES, *ARCHIVES, ".nc")
+    if heights is not None and heights.other and name.endswith(ends):
         refusal = not_heights(path)
         return InputFile(path=text, kind="other", reason=f"{refusal.what}. {refusal.todo}".rstrip("."))
     raster = heights is not None and name.endswith(SUFFIXES)

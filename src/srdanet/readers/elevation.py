@@ -31,7 +31,7 @@ from srdanet.arrays import Float32, Float64
 from srdanet.errors import ArgumentError, GranuleError, GridError, SceneError
 from srdanet.grid import METRES_PER_DEGREE, coordinates, windows
 from srdanet.readers import resampling
-from srdanet.readers.elevation_names import GEOID, SUFFIXES, derived_word, recognise
+from srdanet.readers.elevation_names import BY_HAND, GEOID, SUFFIXES, derived_word, recognise
 from srdanet.readers.resampling import NOWHERE, interpolate, interpolate_within
 from srdanet.variables import BY_NAME
 
@@ -101,10 +101,10 @@ def inspect_elevation(path: str | Path) -> tuple[ElevationTile, ...]:
     path = Path(path)
     if not path.is_file():
         raise GranuleError("There is no such elevation file.", where=path)
-    named = recognise(path.name)
-    if named is not None and named.other:
+    named, archive = recognise(path.name), path.name.lower().endswith(ARCHIVES)
+    if named is not None and named.other and not (archive and named.delivery == BY_HAND):
         raise not_heights(path)
-    if path.name.lower().endswith(ARCHIVES):
+    if archive:
         members = heights_within(path)
         if not members:
             todo = "Unpack it and give the file of heights."

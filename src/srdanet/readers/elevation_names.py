@@ -19,6 +19,8 @@ SUFFIXES = (".tif", ".tiff", ".hgt", ".img", ".bil", ".flt", ".dt1", ".dt2")
 """Ends of files that hold heights."""
 PACKED = (".zip", ".tar", ".tar.gz", ".tgz", ".gz")
 """Ends of files that hold such files; `.gz` holds one, and only a `.hgt`."""
+BY_HAND = "elevation"
+"""The delivery of files that somebody named."""
 GEOID = "EGM96 geoid"
 """What heights of a scene refer to (SRTM)."""
 
@@ -28,7 +30,7 @@ class Named:
     """What a file's name says it holds."""
 
     delivery: str
-    """The elevation model; "elevation" where the name is not a provider's."""
+    """The elevation model; `BY_HAND` where the name is not a provider's."""
     datum: str = ""
     """What its heights refer to; empty where the name does not tell."""
     other: str = ""
@@ -151,7 +153,7 @@ def recognise(name: str) -> Named | None:
     if not (corner or any(_HEIGHT.fullmatch(word) for word in words)):
         return None
     derived = derived_word(stem)
-    return Named("elevation", other=f"'{derived}'") if derived else Named("elevation")
+    return Named(BY_HAND, other=f"'{derived}'") if derived else Named(BY_HAND)
 
 
 def derived_word(text: str) -> str:
