@@ -77,7 +77,8 @@ def open_stations(path: str | Path) -> xr.Dataset:
     times = np.unique(np.array([row[1] for row in rows]))
     lon, lat = zip(*places, strict=True)
     coords = {"time": times, "longitude": ("station", list(lon)), "latitude": ("station", list(lat))}
-    variables, left_out = {}, []
+    variables: dict[str, tuple[tuple[str, str], Floats, dict[str, str]]] = {}
+    left_out: list[tuple[int, str, str]] = []
     for i, name in enumerate(names):
         bad = [(row[0], text) for row in rows if isinstance(text := row[3][i], str)]
         if bad:
