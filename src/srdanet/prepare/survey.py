@@ -24,10 +24,11 @@ from pydantic import BaseModel, ConfigDict, InstanceOf, PlainSerializer, Validat
 
 from srdanet.errors import ArgumentError, SrdanetError
 from srdanet.grid import Tile, lonlat
+from srdanet.readers.accumulation import Sums
 from srdanet.readers.elevation import ARCHIVES, ElevationTile, heights_within, inspect_elevation, not_heights
 from srdanet.readers.elevation_names import BY_HAND, SUFFIXES, recognise
 from srdanet.readers.era5 import PRODUCTS as ERA5_PRODUCTS
-from srdanet.readers.era5 import Sums, read_fields
+from srdanet.readers.era5 import read_fields
 from srdanet.readers.filenames import identify
 from srdanet.readers.meteorology import open_stations
 from srdanet.variables import BY_NAME, LST_VARIABLES, UNUSED
