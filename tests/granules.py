@@ -1,4 +1,4 @@
-"""Small HDF4-EOS granules for tests, written through the product table with pyhdf."""
+"""Small HDF4-EOS and HDF-EOS5 granules for tests, written through the product table with pyhdf and h5py."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 from numpy.typing import NDArray
 from pyhdf.error import HDF4Error
@@ -101,7 +102,7 @@ def write_granule(
     *,
     tile: Tile = PLACE,
     date: dt.date = dt.date(2020, 7, 15),
-    collection: str = "061",
+    collection: str | None = None,
     layers: tuple[str, ...] | None = None,
     arrays: Mapping[str, NDArray[Any]] | None = None,
     name: str | None = None,
@@ -118,7 +119,7 @@ def write_granule(
         product: Short name.
         tile: Its tile.
         date: Its day.
-        collection: Its collection.
+        collection: Its collection; the latest where None.
         layers: Our layer names; None for all.
         arrays: Our layer name to counts as stored; `counts` where absent.
         name: Another file name than the standard one.
@@ -128,11 +129,12 @@ def write_granule(
         cells: Grid name to the (rows, columns) of the tile to write, for cut granules.
         compress: Deflate the data, as the providers do.
     """
-    identity = GranuleName(product, date, tile, collection, "2021012345678")
+    identity = GranuleName(product, date, tile, collection or PRODUCTS[product].collections[-1], "2021012345678")
     path = folder / (name or str(identity))
     rows = [row for row in PRODUCTS[product].layers if layers is None or row.name in layers]
     grids: dict[str, dict[str, Any]] = {}
-    file = SD(str(path), SDC.WRITE | SDC.CREATE | SDC.TRUNC)
+    eos5 = product.startswith("V")
+    file = h5py.File(path, "w") if eos5 else SD(str(path), SDC.WRITE | SDC.CREATE | SDC.TRUNC)
     for seed, row in enumerate(rows):
         part = (cells or {}).get(row.grid, (slice(0, row.level.cells), slice(0, row.level.cells)))
         box = tile.geobox(row.level)[part]
@@ -142,12 +144,53 @@ def write_granule(
         about["fields"][row.sds] = row.dtype
         values = (arrays or {}).get(row.name, counts(row, tuple(box.shape), seed))
         said = {**attributes_of(row), **(attributes or {}).get(row.name, {})}
-        _write_field(file, row, values, {key: value for key, value in said.items() if value is not None}, compress)
+        write = _write_field_5 if eos5 else _write_field
+        write(file, row, values, {key: value for key, value in said.items() if value is not None}, compress)
+    if eos5:
+        file["HDFEOS INFORMATION/StructMetadata.0"] = np.bytes_(_in_eos5(struct_metadata(grids)).ljust(32000, "\0"))
+        file["HDFEOS INFORMATION"].attrs["HDFEOSVersion"] = np.bytes_("HDFEOS_5.1.15")
+        inventory = {} if core is None else {**_inventory(identity), **core}
+        file.attrs.update({key: np.bytes_(str(value)) for key, value in inventory.items()})
+        file.close()
+        return path
     file.attr("StructMetadata.0").set(SDC.CHAR8, struct_metadata(grids))
     if core is not None:
         file.attr("CoreMetadata.0").set(SDC.CHAR8, core_metadata(identity, **core))
     file.end()
     return path
+
+
+def _in_eos5(text: str) -> str:
+    """StructMetadata as HDF-EOS5 words it."""
+    types = {"UINT8": "UCHAR", "UINT16": "USHORT", "INT16": "SHORT", "UINT32": "UINT"}
+    for name, native in types.items():
+        text = text.replace(f"DataType=DFNT_{name}\n", f"DataType=H5T_NATIVE_{native}\n")
+    return text.replace("=GCTP_", "=HE5_GCTP_").replace("=HDFE_", "=HE5_HDFE_")
+
+
+def _inventory(name: GranuleName) -> dict[str, object]:
+    """The file attributes in which VIIRS granules keep their inventory."""
+    day = name.date.isoformat()
+    return {
+        "LocalGranuleID": str(name),
+        "ShortName": name.product,
+        "VersionID": name.collection,
+        "RangeBeginningDate": day,
+        "RangeEndingDate": day,
+    }
+
+
+def _write_field_5(file: h5py.File, row: Layer, values: NDArray[Any], said: Mapping[str, Any], compress: bool) -> None:
+    packed = {"compression": "gzip", "shuffle": True} if compress else {}
+    place = f"HDFEOS/GRIDS/{row.grid}/Data Fields/{row.sds}"
+    field = file.create_dataset(place, data=values, **packed)
+    for key, value in said.items():
+        if isinstance(value, str):
+            field.attrs[key] = np.bytes_(value)
+        elif key in ("_FillValue", "valid_range"):
+            field.attrs[key] = np.atleast_1d(np.asarray(value, row.dtype))
+        else:
+            field.attrs[key] = np.array([float(value)])
 
 
 def _write_field(file: SD, row: Layer, values: NDArray[Any], said: Mapping[str, Any], compress: bool) -> None:

@@ -14,7 +14,7 @@ from affine import Affine
 from hypothesis import given
 from hypothesis import strategies as st
 
-from srdanet.errors import ArgumentError, GranuleError, ProductError
+from srdanet.errors import ArgumentError
 from srdanet.grid import Tile
 from srdanet.prepare import InputFile, Plan, RasterSpec, choose, plan, survey
 from srdanet.prepare.survey import bounds_of, date_in, touch
@@ -218,6 +218,8 @@ def test_bad_specifications_say_what_is_wrong(tmp_path: Path) -> None:
         RasterSpec.parse("lst=x.tif,scale=two")
     with pytest.raises(ArgumentError, match=r"absent.tif: is not a file"):
         survey([f"lst={tmp_path}/absent.tif"])
+    with pytest.raises(ArgumentError, match=r"caf.xe9.tif: the name is not UTF-8"):
+        survey(["lst=caf\udce9.tif"])
     with pytest.raises(ArgumentError, match="is not a file or a folder"):
         survey([tmp_path / "nowhere"])
 
@@ -287,10 +289,10 @@ def test_files_are_told_by_name_and_header(tmp_path: Path) -> None:
     assert "Product MOD99XX is not known" in found["MOD99XX.A2020197.h18v04.061.2021012345678.hdf"].reason
     assert (found["table.csv"].kind, found["a.doc"].kind) == ("other", "other")
     assert "notes.txt" not in found
-    with pytest.raises(ProductError, match="MOD99XX"):
-        survey([tmp_path / "MOD99XX.A2020197.h18v04.061.2021012345678.hdf"])
-    with pytest.raises(GranuleError, match="table"):
-        survey([tmp_path / "table.csv"])
+    unknown, table = survey([tmp_path / "MOD99XX.A2020197.h18v04.061.2021012345678.hdf", tmp_path / "table.csv"])
+    assert (unknown.kind, table.kind) == ("other", "other")
+    assert "MOD99XX is not known" in unknown.reason
+    assert "columns are a, b" in table.reason
 
 
 def test_files_that_come_with_a_granule_may_be_named_too(tmp_path: Path) -> None:
@@ -409,3 +411,54 @@ def test_a_dryness_index_is_not_asked_for(tmp_path: Path) -> None:
     (tmp_path / "x.tif").touch()
     made = plan([f"lst={tmp_path}/x.tif", f"tvdi={tmp_path}/x.tif"])
     assert made.ignored[0][1].startswith("'tvdi' is not a quantity this package uses (lst, ")
+
+
+@pytest.mark.parametrize(
+    ("products", "day", "chosen"),
+    [
+        (("MOD21A1D",), True, "MOD21A1D"),
+        (("MOD21A1D", "MOD21A1N"), False, "MOD21A1N"),
+        (("MYD21A1D", "MOD11A1"), True, "MOD11A1"),
+        (("MYD21A1D", "MOD21A1D"), True, "MOD21A1D"),
+        (("VNP21A1D", "VJ121A1D", "VNP21A1N"), True, "VNP21A1D"),
+        (("VJ121A1N",), False, "VJ121A1N"),
+        (("MOD11A2", "VNP21A1D"), True, "VNP21A1D"),
+        (("MOD11A2",), False, "MOD11A2"),
+    ],
+)
+def test_products_of_lst_take_their_turn(products: tuple[str, ...], day: bool, chosen: str) -> None:
+    made = choose([granule(name) for name in products], day=day)
+    source = made.source("lst")
+    assert source.product == chosen
+    part = "day" if day else "night"
+    assert source.layers == tuple(f"{name}_{part}" for name in ("lst", "qc", "view_time", "view_angle"))
+    assert len(made.ignored) == len(products) - 1
+    assert all(reason for _, reason in made.ignored)
+
+
+@pytest.mark.parametrize(("platform", "chosen"), [("npp", "VNP21A1D"), ("noaa20", "VJ121A1D"), ("aqua", "MYD21A1D")])
+def test_a_platform_is_taken_where_several_are_there(platform: str, chosen: str) -> None:
+    files = [granule(name) for name in ("VJ121A1D", "VNP21A1D", "MYD21A1D", "MYD09GA", "MOD09GA")]
+    made = choose(files, platform=platform)  # type: ignore[arg-type]
+    assert made.source("lst").product == chosen
+    assert made.source("reflectance_500m").product == "MYD09GA"  # of the afternoon, as they are
+    assert made.platform == platform
+
+
+def test_a_granule_of_the_day_holds_no_night() -> None:
+    with pytest.raises(ArgumentError, match="no LST granule of the night"):
+        choose([granule("MOD21A1D")], day=False)
+
+
+def test_a_mean_of_days_has_no_overpass() -> None:
+    weather = era5("2020-07-15T00:00", "2020-07-15T23:00")
+    made = choose([granule("MOD11A2"), weather])
+    assert "a mean of 8 days from 2020-07-15" in made.source("lst").note
+    assert "no overpass" in why(made, weather)
+
+
+def test_an_8_day_granule_beside_daily_ones_is_left_out() -> None:
+    other = granule("MOD11A2", dt.date(2020, 7, 11))
+    made = choose([LST, other])
+    assert made.source("lst").product == "MOD11A1"
+    assert "MOD11A1 serves" in why(made, other)

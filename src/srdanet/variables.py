@@ -92,16 +92,20 @@ LST_VARIABLES: Mapping[str, tuple[str, str]] = {
 }
 """Variables a scene's coarse dataset may hold, with units and meaning."""
 
-Platform = Literal["terra", "aqua"]
+Platform = Literal["terra", "aqua", "npp", "noaa20"]
 
 VIEW_HOURS: Mapping[tuple[Platform, bool], float] = {
     ("terra", True): 10.75,
     ("terra", False): 22.25,
     ("aqua", True): 13.25,
     ("aqua", False): 1.75,
+    ("npp", True): 13.25,
+    ("npp", False): 1.75,
+    ("noaa20", True): 13.25,
+    ("noaa20", False): 1.75,
 }
 """Usual local solar hour of a view by platform and by day, where no product says it.
 
-The equator is crossed at 10:30 and 22:30 (Terra), 13:30 and 1:30 (Aqua); at middle latitudes of the northern hemisphere
-descending passes are seen later, ascending ones earlier.
+The equator is crossed at 10:30 and 22:30 (Terra), 13:30 and 1:30 (Aqua, S-NPP, NOAA-20); at middle latitudes of the
+northern hemisphere descending passes are seen later, ascending ones earlier.
 """

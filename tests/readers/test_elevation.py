@@ -156,7 +156,7 @@ def test_what_was_inspected_is_not_opened_again_for_that(tmp_path: Path, monkeyp
     paths = [hgt(tmp_path, 44, lon) for lon in (4, 5)]
     grid = around(5.0, 44.5)
     expected = open_elevation(paths, grid).values
-    tiles = [inspect_elevation(path) for path in paths]
+    tiles = [tile for path in paths for tile in inspect_elevation(path)]
     monkeypatch.setattr(elevation, "inspect_elevation", None)
     assert np.array_equal(open_elevation(tiles, grid).values, expected)
 

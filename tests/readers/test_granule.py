@@ -93,8 +93,7 @@ def test_a_product_of_two_grids(tmp_path: Path, product: str) -> None:
     assert np.array_equal(opened.layers["blue"], physical(layers[2], stored), equal_nan=True)
 
 
-@pytest.mark.parametrize("product", PRODUCTS)
-@pytest.mark.parametrize("collection", ["006", "061"])
+@pytest.mark.parametrize(("product", "collection"), [(name, c) for name, p in PRODUCTS.items() for c in p.collections])
 def test_every_product_of_the_table_opens(tmp_path: Path, product: str, collection: str) -> None:
     cells = {layer.grid: PATCH for layer in PRODUCTS[product].layers}
     opened = open_granule(write_granule(tmp_path, product, cells=cells, collection=collection))

@@ -93,7 +93,7 @@ def test_uncovered_place_says_what_is_covered(tmp_path: Path) -> None:
 
 
 def test_a_gap_in_the_hours_is_refused(tmp_path: Path) -> None:
-    met = open_era5([wf.write_new(tmp_path / "a.nc", (2,)), wf.write_new(tmp_path / "b.nc", (12,))])
+    met = open_era5([wf.write_new(tmp_path / "a.nc", (2,)), wf.write_new(tmp_path / "b.nc", (12,))], sums="hour")
     with pytest.raises(SceneError, match="gap of 10 hours"):
         at_overpass(met, GRID, hour(6))
     assert np.isfinite(at_overpass(met[["t2m"]], GRID, hour(12)).t2m.values).all()
@@ -180,7 +180,7 @@ def test_era5_land_radiation_runs_on_from_midnight(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("unit", "message"), [("degC", "in 'degC'"), ("", None)], ids=["wrong unit refused", "no unit assumed"]
+    ("unit", "message"), [("furlong", "in 'furlong'"), ("", None)], ids=["wrong unit refused", "no unit assumed"]
 )
 def test_units_are_checked(tmp_path: Path, unit: str, message: str | None) -> None:
     path = wf.write_new(tmp_path / "u.nc", HOURS, ("t2m",), units={"t2m": unit})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -60,7 +61,7 @@ def test_stations_too_far_or_silent_do_not_count(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("row", "message"),
     [
-        ("2020-07-15T10:00, 6, 46, 17.5, 500", "line 3.*t2m = 17.5 is impossible in K"),
+        ("2020-07-15T10:00, 6, 46, 17.5, -500", "line 3.*t2m = 17.5 is impossible in K"),
         ("15.7.2020, 6, 46, 290, 500", "line 3.*cannot be read"),
         ("2020-07-15T10:00, 6, 146, 290, 500", "line 3.*not a place on Earth"),
     ],
@@ -85,3 +86,44 @@ def test_columns_are_required(tmp_path: Path) -> None:
         open_stations(table(tmp_path))
     with pytest.raises(GranuleError, match="no such"):
         open_stations(tmp_path / "none.csv")
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "note"),
+    [
+        ("ssrd", "-2.1", ""),
+        ("ssrd", "-0", ""),
+        ("ssrd", "-19.9", ""),
+        ("ssrd", "-9999", ""),
+        ("ssrd", "-500", "line 2: ssrd = -500 is impossible"),
+        ("ssrd", "bad", "line 2: ssrd = 'bad' is not a number"),
+        ("t2m", "-9999", ""),
+        ("t2m", "NaN", ""),
+        ("t2m", "NA", ""),
+        ("t2m", "12.5", "line 2: t2m = 12.5 is impossible in K"),
+        ("time", "15.7.2020", "line 2: The row cannot be read"),
+        ("latitude", "146", "line 2: .* not a place on Earth; the row is left out"),
+    ],
+)
+def test_a_bad_field_costs_itself_only(tmp_path: Path, field: str, value: str, note: str) -> None:
+    bad = {"time": "2020-07-15T02:00", "longitude": "6", "latitude": "46", "t2m": "285", "ssrd": "3"} | {field: value}
+    rows = [",".join(bad.values()), *(f"2020-07-15T{h}:00, 6, 46, 290, 500" for h in ("09", "10", "11"))]
+    met = open_stations(table(tmp_path, *rows))
+    assert float(at_overpass(met, GRID, WHEN).t2m.mean()) == pytest.approx(290, abs=0.1)
+    assert met.attrs["left_out"] == []
+    assert len(met.attrs["assumed"]) == bool(note)
+    if note:
+        assert re.search(note, met.attrs["assumed"][0])
+    night = met.sel(time=met.time < np.datetime64("2020-07-15T03:00"))
+    if field == "ssrd" and -20 <= float(value if value != "bad" else "-9999") <= 0:
+        assert (night.ssrd.values == 0).all()
+    elif field in night.data_vars:
+        assert np.isnan(night[field].values).all()
+
+
+def test_a_column_in_another_unit_costs_itself_only(tmp_path: Path) -> None:
+    met = open_stations(table(tmp_path, *(f"2020-07-15T{h}:00, 6, 46, 17.5, 500" for h in ("09", "10", "11"))))
+    assert list(met.data_vars) == ["ssrd"]
+    ((what, why),) = met.attrs["left_out"]
+    assert what == "t2m of stations.csv"
+    assert "line 2: t2m = 17.5 is impossible in K" in why

@@ -147,7 +147,11 @@ def place_and_day(command: Command) -> Command:
         click.option("--tile", callback=read_tile, metavar="hXXvYY", help=f"Tile; {settled}"),
         click.option("--date", callback=read_date, metavar="YYYY-MM-DD", help=f"Day of the overpass (UTC); {settled}"),
         click.option("--night", is_flag=True, help="Use the night LST instead of the day LST."),
-        click.option("--platform", type=click.Choice(["terra", "aqua"]), help="Where files of both are given."),
+        click.option(
+            "--platform",
+            type=click.Choice(["terra", "aqua", "npp", "noaa20"]),
+            help="Where files of several are given.",
+        ),
         click.option("--time", "time", metavar="UTC", help="Overpass, where plain rasters do not give it."),
     )
     chosen: Command = with_choice

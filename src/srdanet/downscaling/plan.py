@@ -124,6 +124,6 @@ def stem_of(
     """What a product's file names begin with: `lst_h18v04_2020197_day`, or `..._day_aqua` to tell it from Terra's."""
     date = None if time is None else np.datetime64(str(time), "D").item()
     part = {True: "day", False: "night", None: ""}[day]
-    origin = "aqua" if platform == "aqua" else ""
+    origin = platform if platform in ("aqua", "npp", "noaa20") else ""
     parts = ("lst", str(tile) if tile else "", date.strftime("%Y%j") if date else "", part, origin)
     return "_".join(part for part in parts if part)

@@ -14,6 +14,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from srdanet.arrays import Float64
 
+_USUAL = 2.5
+"""Hours by which views stray from their usual solar hour at most, outside the polar circles."""
 _J2000 = np.datetime64("2000-01-01T12:00:00", "s")
 
 
@@ -57,6 +59,35 @@ def sun_at_local_time(tilt: ArrayLike, hours: ArrayLike, lat: ArrayLike) -> tupl
     up = np.sin(lat) * np.sin(tilt) + np.cos(lat) * np.cos(tilt) * np.cos(turn)
     zenith = np.degrees(np.arctan2(np.hypot(east, north), up))
     return zenith, np.degrees(np.arctan2(east, north)) % 360
+
+
+def runs_with_the_sun(hours: ArrayLike, lon: ArrayLike, usual: float | None = None) -> bool | None:
+    """Whether view times are local solar hours or UTC, by their steps along the rows of a sinusoidal tile.
+
+    An overpass sees a row within a minute: in UTC its views have one hour, in solar time 1 h more every 15 degrees.
+    Where a row is too short for that, the hour tells: the platform passes at its usual solar one.
+
+    Args:
+        hours: (y, x) h, NaN = missing.
+        lon: (y, x) degrees east, NaN = off the globe.
+        usual: Usual solar hour of the platform's views.
+
+    Returns:
+        True for solar hours, False for UTC, None where nothing tells.
+    """
+    times, east = np.asarray(hours, float), np.asarray(lon, float)
+    apart = max(1, times.shape[1] // 4)
+    step = (times[:, apart:] - times[:, :-apart] + 12) % 24 - 12
+    turn = ((east[:, apart:] - east[:, :-apart] + 180) % 360 - 180) / 15
+    # Of one overpass only: the next is 1.6 h later.
+    seen = np.isfinite(step) & np.isfinite(turn) & (np.abs(step) < 0.8) & (np.abs(step - turn) < 0.8)
+    if seen.sum() < 20 or np.median(np.abs(turn[seen])) < 0.05:
+        if usual is None or not np.isfinite(times).any():
+            return None
+        off = [abs(float(np.nanmedian((clock - usual + 12) % 24 - 12))) for clock in (times, times + east / 15)]
+        near = [gap <= _USUAL for gap in off]
+        return None if near[0] == near[1] else near[0]
+    return bool(np.abs(step - turn)[seen].mean() < np.abs(step)[seen].mean())
 
 
 def solar_to_utc(date: ArrayLike, hours: ArrayLike, lon: ArrayLike) -> NDArray[Any]:

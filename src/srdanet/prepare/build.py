@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 
 from srdanet.arrays import Mask, Progress
-from srdanet.errors import ArgumentError, GridError, SceneError
+from srdanet.errors import ArgumentError, GranuleError, GridError, ProductError, SceneError
 from srdanet.grid import (
     METRES_PER_DEGREE,
     SINUSOIDAL,
@@ -34,21 +34,22 @@ from srdanet.grid import (
     same_crs,
     tile_of,
 )
-from srdanet.predictors.solar import solar_to_utc
+from srdanet.predictors.solar import runs_with_the_sun, solar_to_utc
 from srdanet.prepare.plan import InputRecord, Plan, Source
 from srdanet.prepare.plan import plan as make_plan
 from srdanet.prepare.survey import bounds_of, touch
 from srdanet.readers import quality
 from srdanet.readers.checksum import digest
-from srdanet.readers.elevation import open_elevation
+from srdanet.readers.elevation import inspect_elevation, open_elevation
 from srdanet.readers.era5 import open_era5
 from srdanet.readers.granule import Granule, open_granule
 from srdanet.readers.meteorology import at_overpass, open_stations
 from srdanet.readers.quality import Screening
 from srdanet.readers.rasters import open_raster, suggest_grid
 from srdanet.readers.resampling import to_grid
+from srdanet.readers.tables import product_of
 from srdanet.scene import Scene
-from srdanet.variables import BANDS, LST_VARIABLES, MODIS_NOISE, NO_CLASS
+from srdanet.variables import BANDS, LST_VARIABLES, MODIS_NOISE, NO_CLASS, VIEW_HOURS
 
 DIFFUSE = 0.2
 """Share of diffuse light in the blue-sky albedo: about 0.1 to 0.3 under the clear sky of an LST (Lewis and Barnsley
@@ -66,6 +67,8 @@ _HAZY = 0.85
 _NOT_PRODUCED = 255
 
 Times = NDArray[np.datetime64]
+LeftOut = list[tuple[str, str]]
+"""Files that are not used, and why."""
 
 
 @dataclass(frozen=True)
@@ -102,7 +105,8 @@ def prepare(
 
     Raises:
         SceneError: when no LST is left, or weather data do not cover the overpass.
-        GranuleError: when a file is damaged.
+        GranuleError: when the LST, or a raster that was named, is damaged. Any other file that cannot be read costs
+            itself only: `provenance["left_out"]` names it with the cause.
         ArgumentError: when there is nothing to make a scene of, or several things.
     """
     if not isinstance(what, Plan):
@@ -119,10 +123,13 @@ def prepare(
     # Heights take as long as all granules together, which another process decodes: they are read side by side.
     with ThreadPoolExecutor(1) as pool:
         heights = pool.submit(_read_elevation, what, box, progress)
-        images = [*_read_rasters(what, box, progress), *_read_granules(what, box, screening, diffuse, progress)]
+        granules, granules_left = _read_granules(what, box, screening, diffuse, progress)
+        images = [*_read_rasters(what, box, progress), *granules]
         elevation, beside = heights.result()
-    images += elevation
-    images += _read_weather(what, box, times, {name for image in images for name in image.arrays}, progress)
+    given = {name for image in (*images, *elevation) for name in image.arrays}
+    weather, weather_left = _read_weather(what, box, times, given, progress)
+    images += [*elevation, *weather]
+    left = [*granules_left, *beside, *weather_left]
     auxiliary = {name: array.rename(name) for image in images for name, array in image.arrays.items()}
     rejected = false_ndwi(auxiliary) | hazy_bands(auxiliary)
     provenance = {
@@ -132,8 +139,8 @@ def prepare(
         "screening": _thresholds(screening),
         "diffuse": diffuse,
         "inputs": [r.model_dump(mode="json", exclude_unset=True) for read in (lst, *images) for r in read.records],
-        "missing": what.missing,
-        "left_out": [[Path(path).name, reason] for path, reason in (*what.ignored, *beside, *rejected.items())],
+        "missing": what.without({path for path, _ in left}).missing,
+        "left_out": [[Path(path).name, reason] for path, reason in (*what.ignored, *left, *rejected.items())],
     }
     kept = {name: array for name, array in auxiliary.items() if name not in rejected}
     # The median over cells with LST; without any hour, midnight of the date.
@@ -189,10 +196,23 @@ def _lst_of_granule(source: Source, screening: Screening) -> Reading:
     """`lst` (K), `lst_error` (K; inf above 3 K, NaN where not produced), `view_angle`, `view_time` and `qc`."""
     granule = open_granule(source.paths[0], source.layers)
     stored, qc, view_time, view_angle = (granule.layers[name] for name in source.layers)
-    lst, dropped = _screen(stored, screening.keep_lst(qc.values))
-    error = lst.copy(data=quality.lst_error(qc.values)).drop_attrs()
+    product = product_of(granule.product)
+    words = product.layer(source.layers[1]).bits
+    assumed = {} if product.solar_hours else {"assumed": ""}
+    if not product.solar_hours:
+        lon, _ = lonlat(geobox_of(view_time))
+        usual = None if product.platform is None else VIEW_HOURS[product.platform, product.part != "night"]
+        solar = runs_with_the_sun(view_time.values, lon, usual)
+        if solar is False:
+            folded = np.mod(view_time.values + lon / 15, 24).astype(np.float32)
+            view_time = view_time.copy(data=folded)
+        assumed["assumed"] = {True: "view times are local solar hours, by themselves",
+                              False: "view times are UTC, by themselves",
+                              None: "view times are taken for local solar hours"}[solar]  # fmt: skip
+    lst, dropped = _screen(stored, screening.keep_lst(qc.values, words))
+    error = lst.copy(data=quality.lst_error(qc.values, words)).drop_attrs()
     arrays = {"lst": lst, "lst_error": error, "view_angle": view_angle, "view_time": view_time, "qc": qc}
-    return Reading(arrays, (_record(source, {"lst": lst}, granule, dropped={"lst_error": dropped}),))
+    return Reading(arrays, (_record(source, {"lst": lst}, granule, dropped={"lst_error": dropped}, **assumed),))
 
 
 def _lst_of_rasters(source: Source, others: Sequence[Source], screening: Screening) -> Reading:
@@ -271,32 +291,39 @@ def _read_rasters(plan: Plan, box: GeoBox, progress: Progress | None) -> Iterato
 
 def _read_granules(
     plan: Plan, box: GeoBox, screening: Screening, diffuse: float, progress: Progress | None
-) -> Iterator[Reading]:
-    """Reflectance, albedo and land cover, each on a grid that nests in the LST's.
+) -> tuple[list[Reading], LeftOut]:
+    """Reflectance, albedo and land cover, each on a grid that nests in the LST's, and what cannot be read of them.
 
     Reflectance of 500 m (MOD09GA) and 250 m (MOD09GQ) is screened by the former's 1 km state: a word stands for all
     cells within its own. It screens the 250 m bands only when both are of one platform, since clouds move.
     """
     state: xr.DataArray | None = None
     coarse = plan.source("reflectance_500m")
+    readings: list[Reading] = []
+    left: LeftOut = []
     for role in ("reflectance_500m", "reflectance_250m", "albedo", "land_cover"):
         source = plan.source(role)
         if source is None:
             continue
-        with _step(progress, source):
-            granule = open_granule(source.paths[0], source.layers)
-            if role == "land_cover":
-                reading = Reading(granule.layers, (_record(source, granule.layers, granule, dropped={}),))
-            elif role == "albedo":
-                reading = _albedo(source, granule, screening, diffuse)
-            else:
-                if source is coarse:
-                    state = granule.layers["state"]
-                elif coarse is not None and source.product[:3] != coarse.product[:3]:
-                    state = None
-                reading = _bands(source, granule, state, screening)
-            nested = {name: nest(array.rename(name), box)[0] for name, array in reading.arrays.items()}
-            yield Reading(nested, reading.records)
+        try:
+            with _step(progress, source):
+                granule = open_granule(source.paths[0], source.layers)
+                if role == "land_cover":
+                    reading = Reading(granule.layers, (_record(source, granule.layers, granule, dropped={}),))
+                elif role == "albedo":
+                    reading = _albedo(source, granule, screening, diffuse)
+                else:
+                    if source is coarse:
+                        state = granule.layers["state"]
+                    elif coarse is not None and source.product[:3] != coarse.product[:3]:
+                        state = None
+                    reading = _bands(source, granule, state, screening)
+                nested = {name: nest(array.rename(name), box)[0] for name, array in reading.arrays.items()}
+        except (GranuleError, GridError, ProductError) as error:
+            left.append((source.paths[0], error.what.rstrip(".")))
+            continue
+        readings.append(Reading(nested, reading.records))
+    return readings, left
 
 
 def nest(image: xr.DataArray, coarse: GeoBox) -> tuple[xr.DataArray, str]:
@@ -405,43 +432,68 @@ def refine_mask(mask: Mask, coarse: GeoBox, fine: GeoBox) -> Mask:
 # Elevation, weather, and an NDWI of another definition.
 
 
-def _read_elevation(plan: Plan, box: GeoBox, progress: Progress | None) -> tuple[list[Reading], list[tuple[str, str]]]:
-    """Height on the 250 m grid from all files that touch it, and the files that do not, with the reason."""
+def _read_elevation(plan: Plan, box: GeoBox, progress: Progress | None) -> tuple[list[Reading], LeftOut]:
+    """Height on the 250 m grid from all files that touch it, and the files that do not or cannot be read."""
     source = plan.source("elevation")
     if source is None:
         return [], []
     target = refine(box, FINEST)
     ground = bounds_of(target)
     here = tuple(file for file in source.files if file.bounds is None or touch(file.bounds, ground))
-    beside = [(file.path, "does not touch the LST grid") for file in source.files if file not in here]
-    if not here:
-        return [], beside
-    used = source.model_copy(update={"files": here})
-    with _step(progress, used):
-        arrays = {"elevation": open_elevation([file.heights or file.path for file in here], target)}
-        return [Reading(arrays, (_record(used, arrays),))], beside
+    left: LeftOut = [(file.path, "does not touch the LST grid") for file in source.files if file not in here]
+    while here:
+        used = source.model_copy(update={"files": here})
+        tiles = [(file, tile) for file in here for tile in file.heights or inspect_elevation(file.path)]
+        try:
+            with _step(progress, used):
+                arrays = {"elevation": open_elevation([tile for _, tile in tiles], target)}
+                return [Reading(arrays, (_record(used, arrays),))], left
+        except GranuleError as error:
+            broken = {file.path for file, tile in tiles if str(error.where) in (tile.path, file.path)}
+            if not broken:
+                raise
+            left += [(path, error.what.rstrip(".")) for path in sorted(broken)]
+            here = tuple(file for file in here if file.path not in broken)
+        except SceneError as error:  # voids alone
+            return [], [*left, *((file.path, error.what.rstrip(".")) for file in here)]
+    return [], left
 
 
 def _read_weather(
     plan: Plan, box: GeoBox, times: Times | None, given: Collection[str], progress: Progress | None
-) -> Iterator[Reading]:
+) -> tuple[list[Reading], LeftOut]:
     """ERA5, then stations, at the overpass on the coarse grid: what is not given yet, from the first that has it."""
     known = set(given)
+    readings: list[Reading] = []
+    left: LeftOut = []
     for source in (plan.source("meteorology"), plan.source("stations")):
         if source is None or times is None:
             continue
         with _step(progress, source):
-            if source.role == "stations":
-                opened = [open_stations(path) for path in source.paths]
-            else:
-                opened = [open_era5(source.paths, around=box, time=times)]
+            opened = []
+            try:
+                if source.role == "stations":
+                    opened = [open_stations(path) for path in source.paths]
+                else:
+                    stated = {file.sums for file in source.files if file.sums is not None}
+                    if len(stated) > 1:
+                        what, todo = "ERA5 and ERA5-Land are given together", "Give one of them."
+                        raise ArgumentError(what, where=", ".join(source.paths), todo=todo)
+                    opened = [open_era5(source.paths, around=box, time=times, sums=next(iter(stated), None))]
+            except GranuleError as error:
+                if any(file.sums is not None for file in source.files):
+                    raise  # what a user states and the file contradicts is refused
+                left += [(path, error.what.rstrip(".")) for path in source.paths]
+                continue
+            left += [fault for weather in opened for fault in weather.attrs.get("left_out", [])]
             parts = [at_overpass(weather, box, times) for weather in opened]
             arrays: dict[str, xr.DataArray] = {}
             for part in parts:
                 arrays |= {str(n): a for n, a in part.data_vars.items() if str(n) not in known | arrays.keys()}
             known |= arrays.keys()
-            assumed = "; ".join(parts[0].attrs.get("assumed", []))
-            yield Reading(arrays, (_record(source, arrays, layers=tuple(arrays), assumed=assumed),))
+            assumed = "; ".join(note for part in parts for note in part.attrs.get("assumed", []))
+            readings.append(Reading(arrays, (_record(source, arrays, layers=tuple(arrays), assumed=assumed),)))
+    return readings, left
 
 
 def false_ndwi(auxiliary: Mapping[str, xr.DataArray]) -> dict[str, str]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import datetime as dt
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,6 +34,7 @@ from srdanet.prepare.survey import (
     survey,
     touch,
 )
+from srdanet.readers.tables import PLATFORMS, Product, product_of
 from srdanet.variables import BANDS, VIEW_HOURS, WEATHER, Platform
 
 
@@ -55,8 +56,17 @@ class Role:
     """What the scene lacks without it; nothing for what is needed, or stands in for another role."""
 
 
+LST_PRODUCTS = (
+    ("MOD11A1", "MYD11A1"),
+    ("MOD21A1D", "MOD21A1N", "MYD21A1D", "MYD21A1N"),
+    ("VNP21A1D", "VNP21A1N", "VJ121A1D", "VJ121A1N"),
+    ("MOD11A2", "MYD11A2"),
+)
+"""Products of LST by their making, the one to be preferred first; within one, by platform."""
+
 ROLES = (
-    Role("lst", "granule", ("lst",), ("lst", "qc", "view_time", "view_angle"), ("MOD11A1", "MYD11A1")),
+    Role("lst", "granule", ("lst",), ("lst", "qc", "view_time", "view_angle"),
+         tuple(name for names in LST_PRODUCTS for name in names)),
     Role(
         "reflectance_250m", "granule", BANDS[:2], (*BANDS[:2], "qc_250m"), ("MOD09GQ", "MYD09GQ"),
         absence="no vegetation detail finer than 500 m",
@@ -163,6 +173,15 @@ class Plan(Frozen):
         """What serves a role, or None."""
         return next((s for s in self.sources if s.role == role), None)
 
+    def without(self, paths: Collection[str]) -> Plan:
+        """The same plan without some files; a source that has none left is gone."""
+        kept = []
+        for source in self.sources:
+            files = tuple(file for file in source.files if file.path not in paths)
+            if files:
+                kept.append(source if files == source.files else source.model_copy(update={"files": files}))
+        return self.model_copy(update={"sources": tuple(kept)})
+
     @computed_field  # type: ignore[prop-decorator]
     @property
     def missing(self) -> dict[str, str]:
@@ -219,7 +238,7 @@ def plan(
         tile: The tile; may be left out where the LST files are of one.
         date: The day; may be left out where the LST files are of one. For a granule it is the UTC day in its name.
         day: Whether the daytime LST is wanted, or the night's.
-        platform: `terra` (MOD11A1) or `aqua` (MYD11A1); Terra where both are there.
+        platform: `terra`, `aqua`, `npp` or `noaa20`; the first of these where several are there.
         time: UTC of the overpass, for plain rasters, which do not say it.
 
     Raises:
@@ -246,18 +265,21 @@ def choose(
             date = dt.date.fromisoformat(date)
         except ValueError as error:
             raise ArgumentError(f"{date!r} is not a date", todo="Write it like 2020-07-15.") from error
-    if platform not in (None, "terra", "aqua"):
-        raise ArgumentError(f"platform {platform!r} is not terra or aqua", todo="Use one of them.")
+    if platform is not None and platform not in PLATFORMS.values():
+        raise ArgumentError(f"platform {platform!r} is not known", todo=f"Use {', '.join(PLATFORMS.values())}.")
     when = None if time is None else parse_utc(time)
     rasters = _rasters(files)
     lst = rasters.get("lst")
+    product: Product | None = None
     if lst is not None:
         date = date or (when.astype("datetime64[D]").item() if when is not None else lst.date)
     else:
-        tile, date, platform = _view_of_granules(files, tile, date, platform)
-        when = None
+        tile, date, product = _view_of_granules(files, tile, date, day, platform)
+        platform, when = product.platform, None
     overpass = when
-    if overpass is None and tile is not None and date is not None and platform is not None:
+    if product is not None and product.days > 1:
+        pass  # a mean of days has no overpass
+    elif overpass is None and tile is not None and date is not None and platform is not None:
         longitude = lonlat(tile.geobox(Level.KM1)[600:601, 600:601])[0].item()
         overpass = parse_utc(solar_to_utc(np.datetime64(date), VIEW_HOURS[platform, day], longitude))
     tiles = {file.tile for file in files if file.kind == "granule" and file.product not in ROLES[0].products}
@@ -269,6 +291,7 @@ def choose(
         tile=tile or (tiles.pop() if len(tiles) == 1 else None),
         ground=None if tile is None else bounds_of(tile.geobox(Level.KM1)),
         overpass=overpass,
+        product=product,
     )
     chosen = {role.name: _chosen(role, files, wanted) for role in ROLES}
     sources = [
@@ -295,11 +318,13 @@ class _Wanted:
     ground: Bounds | None
     """What the named tile covers."""
     overpass: np.datetime64 | None
-    """UTC as given, else the usual one of the platform at the middle of the tile."""
+    """UTC as given, else the usual one of the platform at the middle of the tile; None for a mean of days."""
+    product: Product | None = None
+    """Of the LST granule."""
 
     def prefers(self, product: str) -> bool:
         """Whether a product is of the platform that comes first, or of both."""
-        return not product.startswith("MOD" if self.platform == "aqua" else "MYD")
+        return not product.startswith("MYD" if self.platform in (None, "terra") else "MOD")
 
 
 def _rasters(files: Sequence[InputFile]) -> dict[str, InputFile]:
@@ -314,30 +339,44 @@ def _rasters(files: Sequence[InputFile]) -> dict[str, InputFile]:
 
 
 def _view_of_granules(
-    files: Sequence[InputFile], tile: Tile | None, date: dt.date | None, platform: Platform | None
-) -> tuple[Tile, dt.date, Platform]:
-    """The tile, date and platform of the LST, which its granules settle where nothing is said."""
+    files: Sequence[InputFile], tile: Tile | None, date: dt.date | None, day: bool, platform: Platform | None
+) -> tuple[Tile, dt.date, Product]:
+    """The tile, date and product of the LST, which its granules settle where nothing is said."""
     views = {
         (file.tile, file.date, file.product)
         for file in files
         if file.product in ROLES[0].products and file.tile is not None and file.date is not None
     }
     if not views:
-        todo = "Give a MOD11A1 or MYD11A1 granule, or a raster as lst=FILE."
+        todo = "Give a granule such as MOD11A1 or MYD11A1, or a raster as lst=FILE."
         what = "there is no land surface temperature among the files"
+        left = [f"{Path(file.path).name} ({file.reason})" for file in files if file.kind == "other"]
+        if left:
+            what += f"; left out {'; '.join(left[:3])}" + (f" and {len(left) - 3} more" if len(left) > 3 else "")
         raise ArgumentError(what, where=f"{len(files)} files", todo=todo)
-    products = {None: ROLES[0].products, "terra": ("MOD11A1",), "aqua": ("MYD11A1",)}[platform]
-    fit = {v for v in views if tile in (None, v[0]) and date in (None, v[1]) and v[2] in products}
+    known = {name: product_of(name) for _, _, name in views}
+    fit = {
+        view
+        for view in views
+        if tile in (None, view[0])
+        and date in (None, view[1])
+        and platform in (None, known[view[2]].platform)
+        and known[view[2]].part in ("", "day" if day else "night")
+    }
     choices = ", ".join(sorted(f"{tile} {date} ({product})" for tile, date, product in views))
     if not fit:
-        asked = " ".join(str(value) for value in (tile, date, platform) if value is not None)
+        parts = {known[name].part for _, _, name in views}
+        half = None if "" in parts else "the day" if day else "the night"
+        asked = " ".join(str(value) for value in (tile, date, platform, half) if value is not None)
         raise ArgumentError(f"there is no LST granule of {asked}", todo=f"Choose one of: {choices}.")
+    making = next(names for names in LST_PRODUCTS if any(view[2] in names for view in fit))
+    fit = {view for view in fit if view[2] in making}
     for what, values in (("tiles", {str(v[0]) for v in fit}), ("dates", {str(v[1]) for v in fit})):
         if len(values) > 1:
             todo = f"Name the one you want, of: {choices}."
             raise ArgumentError(f"the LST granules are of several {what}: {', '.join(sorted(values))}", todo=todo)
-    tile, date, product = min(fit)
-    return tile, date, "terra" if product == "MOD11A1" else "aqua"
+    found, on, product = min(fit, key=lambda view: making.index(view[2]))
+    return found, on, known[product]
 
 
 def _role_of(file: InputFile) -> Role | None:
@@ -370,6 +409,8 @@ def _misfit(file: InputFile, wanted: _Wanted) -> str:
             return "another tile"
         if role is None:
             return "a product that scenes do not use"
+        if role.name == "lst" and wanted.product is not None and file.product != wanted.product.short_name:
+            return _other_lst(product_of(file.product), wanted.product)
         if role.window is not None and abs(_distance(role, file, wanted)) > role.window:
             return f"more than {role.window} days away" if role.window else "another date"
         return ""
@@ -377,6 +418,8 @@ def _misfit(file: InputFile, wanted: _Wanted) -> str:
     outside = wanted.ground is not None and file.bounds is not None and not touch(file.bounds, wanted.ground)
     if file.kind == "elevation":
         return "does not touch the tile" if outside else ""
+    if wanted.product is not None and wanted.product.days > 1:
+        return f"the LST is a mean of {wanted.product.days} days, which has no overpass"
     if wanted.overpass is None:
         return "the time of the overpass is not known; give it"
     if outside:
@@ -385,6 +428,14 @@ def _misfit(file: InputFile, wanted: _Wanted) -> str:
         first, last, overpass = (t.astype("datetime64[m]") for t in (*file.span, wanted.overpass))
         return f"covers {first} to {last} UTC, the overpass is about {overpass}"
     return ""
+
+
+def _other_lst(product: Product, wanted: Product) -> str:
+    """Why a product of LST is left out where another one serves."""
+    if wanted.part and product.part and product.part != wanted.part:
+        return f"of the {product.part}"
+    same = any({product.short_name, wanted.short_name} <= set(names) for names in LST_PRODUCTS)
+    return "of the other platform" if same else f"{wanted.short_name} serves; give this one without it to use it"
 
 
 def _chosen(role: Role, files: Sequence[InputFile], wanted: _Wanted) -> tuple[InputFile, ...]:
@@ -437,6 +488,8 @@ def _source(role: Role, chosen: Mapping[str, tuple[InputFile, ...]], wanted: _Wa
     distance, note = _distance(role, file, wanted), ""
     if role.name == "lst":
         layers = tuple(f"{name}_{'day' if wanted.day else 'night'}" for name in layers)
+        days = product_of(file.product).days
+        note = f"a mean of {days} days from {file.date}" if days > 1 else note
     if role.name == "reflectance_500m" and chosen["reflectance_250m"]:
         layers = tuple(name for name in layers if name not in BANDS[:2])
     if wanted.platform is not None and not wanted.prefers(file.product):

@@ -1,8 +1,9 @@
 """What each file is: the first of three steps from files to a scene (survey, plan, build).
 
-Granules and plain rasters are identified by name alone, elevation by its header. Weather is opened for its hours and
-its extent: of NetCDF files only the coordinates are read, of GRIB files every band, of zip archives every member; a
-table of stations is read whole.
+Granules and plain rasters are identified by name alone, elevation by its name and header. Weather is opened for its
+hours and its extent: of NetCDF files only the coordinates are read, of GRIB files every band, of zip archives every
+member; a table of stations is read whole. An archive is what the files in it are. A file that is damaged or unknown
+costs itself only: it is named with its cause and left out.
 """
 
 from __future__ import annotations
@@ -23,7 +24,10 @@ from pydantic import BaseModel, ConfigDict, InstanceOf, PlainSerializer, Validat
 
 from srdanet.errors import ArgumentError, SrdanetError
 from srdanet.grid import Tile, lonlat
-from srdanet.readers.elevation import ElevationTile, inspect_elevation
+from srdanet.readers.accumulation import Sums
+from srdanet.readers.elevation import ARCHIVES, ElevationTile, heights_within, inspect_elevation, not_heights
+from srdanet.readers.elevation_names import BY_HAND, SUFFIXES, recognise
+from srdanet.readers.era5 import PRODUCTS as ERA5_PRODUCTS
 from srdanet.readers.era5 import read_fields
 from srdanet.readers.filenames import identify
 from srdanet.readers.meteorology import open_stations
@@ -37,8 +41,8 @@ Moment = Annotated[np.datetime64, PlainSerializer(str)]
 Bounds = tuple[float, float, float, float]
 """West, south, east, north (degrees)."""
 
-_GRANULE = re.compile(r"M[OYC]D\w+\.A\d{7}\.", re.IGNORECASE)
-_HEIGHTS = re.compile(r"(^|[^a-z0-9])(srtm|dem|dtm|elevation)|(?<![a-z0-9])[ns]\d{2}[ew]\d{3}(?![0-9])", re.IGNORECASE)
+_GRANULE = re.compile(r"(M[OYC]D|VNP|VJ[12])\w+\.A\d{7}\.", re.IGNORECASE)
+_GRANULE_ENDS = (".hdf", ".h5", ".he5")
 _DATE = re.compile(r"(?<!\d)((?:19|20)\d{2})(?:([-_]?)(\d{2})\2(\d{2})|(\d{3}))(?!\d)")
 _WEATHER = (".nc", ".nc4", ".grib", ".grb", ".grib2", ".grb2", ".zip")
 _BESIDE = (".xml", ".met", ".aux", ".txt", ".md", ".json", ".png", ".jpg", ".qml")
@@ -75,6 +79,8 @@ class RasterSpec(Frozen):
         Raises:
             ArgumentError: when an option is unknown, or its value is not a number.
         """
+        if _printable(text) != text:
+            raise ArgumentError("the name is not UTF-8", where=_printable(text), todo="Rename the file.")
         name, _, rest = text.partition("=")
         options: dict[str, Any] = {}
         while "," in rest:
@@ -107,11 +113,13 @@ class InputFile(Frozen):
     tile: TileName | None = None
     made: tuple[str, str] = ("", "")
     """Collection and production time of a granule: the greatest is the newest."""
+    sums: Sums | None = None
+    """Over what the radiation of a weather file is summed up, where the user states it."""
     bounds: Bounds | None = None
     span: tuple[Moment, Moment] | None = None
     """First and last time (UTC) of weather."""
-    heights: InstanceOf[ElevationTile] | None = None
-    """What a file of elevation says of itself, so that nobody inspects it again."""
+    heights: tuple[InstanceOf[ElevationTile], ...] = ()
+    """What a file of elevation, or the files in an archive, say of themselves, so that nobody inspects them again."""
     spec: RasterSpec | None = None
     reason: str = ""
     """Why it cannot serve, for `other`."""
@@ -121,20 +129,22 @@ def survey(files: Iterable[str | os.PathLike[str]]) -> tuple[InputFile, ...]:
     """Identify files.
 
     Args:
-        files: Files, folders (searched with all below them), or `NAME=FILE[:BAND][,key=value]` for plain rasters.
+        files: Files, folders (searched with all below them), `NAME=FILE[:BAND][,key=value]` for plain rasters, or
+            `era5=FILE` and `era5_land=FILE` for weather of which of the two is to be stated.
 
     Returns:
-        One entry per file or raster, in the order given, those of a folder by name. A file found in a folder that
-        is damaged or unknown becomes `other`, with the reason.
+        One entry per file or raster, in the order given, those of a folder by name. A file that is damaged, unknown or
+        badly named becomes `other`, with the reason.
 
     Raises:
         ArgumentError: when a path does not exist, or a specification cannot be read.
-        SrdanetError: when a file that was named itself (not found in a folder) cannot be identified.
     """
     entries: dict[tuple[str, RasterSpec | None], InputFile] = {}
     for given in [files] if isinstance(files, str | os.PathLike) else files:
         for file in _expand(os.fspath(given)):
-            entries.setdefault((os.path.realpath(file.path), file.spec), file)
+            known = entries.setdefault((os.path.realpath(file.path), file.spec), file)
+            if file.sums is not None and known.sums is None:  # found in a folder first, stated then
+                entries[os.path.realpath(file.path), file.spec] = file
     return tuple(entries.values())
 
 
@@ -176,24 +186,49 @@ def _expand(given: str) -> Iterable[InputFile]:
     path = Path(given)
     if path.is_dir():
         for file in sorted(path.rglob("*")):
-            if not file.is_file() or file.name.startswith(".") or file.suffix.lower() in _BESIDE:
-                continue
-            try:
-                yield _identify(file)
-            except SrdanetError as error:  # a folder may hold anything
-                yield InputFile(path=str(file), kind="other", reason=error.what)
+            if file.is_file() and not file.name.startswith(".") and file.suffix.lower() not in _BESIDE:
+                yield _identified(file)
     elif path.is_file():
-        yield _identify(path)
-    elif re.match(r"\s*\w+\s*=", given):
-        yield _plain_raster(RasterSpec.parse(given))
+        yield _identified(path)
+    elif re.match(r"\s*[\w-]+\s*=", given):
+        yield _named(RasterSpec.parse(given))
     else:
         todo = "Give files, folders, or NAME=FILE for a plain raster, such as lst=MODIS.tif."
-        raise ArgumentError("is not a file or a folder", where=given, todo=todo)
+        raise ArgumentError("is not a file or a folder", where=_printable(given), todo=todo)
 
 
-def _plain_raster(spec: RasterSpec) -> InputFile:
+def _printable(path: str) -> str:
+    """A path as UTF-8 can hold it: bytes that are none are written out."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
+
+
+def _identified(path: Path) -> InputFile:
+    """What a file is; `other`, with the cause, where it cannot be told."""
+    text = _printable(str(path))
+    if text != str(path):
+        return InputFile(
+            path=text, kind="other", reason="its name, or that of a folder above it, is not UTF-8; rename it"
+        )
+    try:
+        return _identify(path)
+    except SrdanetError as error:
+        return InputFile(path=text, kind="other", reason=error.what.rstrip("."))
+    except OSError as error:
+        return InputFile(path=text, kind="other", reason=f"cannot be read ({error.strerror or error})")
+    except Exception as error:  # files hold anything, and the libraries that read them raise anything
+        return InputFile(path=text, kind="other", reason=f"cannot be read ({type(error).__name__}: {error})")
+
+
+def _named(spec: RasterSpec) -> InputFile:
+    """A plain raster, or weather of a stated kind."""
     if not Path(spec.path).is_file():
-        raise ArgumentError("is not a file", where=spec.path, todo=f"Check the path given as {spec.name}=FILE.")
+        where = _printable(spec.path)
+        raise ArgumentError("is not a file", where=where, todo=f"Check the path given as {spec.name}=FILE.")
+    stated = ERA5_PRODUCTS.get(spec.name.replace("-", "_"))
+    if stated is not None:
+        product, sums = stated
+        bounds, span = _extent_of_weather(Path(spec.path))
+        return InputFile(path=spec.path, kind="meteorology", product=product, bounds=bounds, span=span, sums=sums)
     if spec.name not in RASTER_NAMES:
         reason = f"{spec.name!r} is not a quantity this package uses ({', '.join(RASTER_NAMES)})"
         return InputFile(path=spec.path, kind="other", spec=spec, reason=reason)
@@ -204,22 +239,31 @@ def _identify(path: Path) -> InputFile:
     name, text = path.name.lower(), str(path)
     if name.endswith(_BESIDE):
         return InputFile(path=text, kind="other", reason="goes with another file, or holds no data")
-    if name.endswith(".hdf") or _GRANULE.match(path.name):
+    if name.endswith(_GRANULE_ENDS) or _GRANULE.match(path.name):
         known = identify(path)
         made = (known.collection, known.produced)
         return InputFile(path=text, kind="granule", product=known.product, date=known.date, tile=known.tile, made=made)
-    if name.endswith((".hgt", ".hgt.zip")) or (name.endswith((".tif", ".tiff")) and _HEIGHTS.search(path.stem)):
-        tile = inspect_elevation(path)
-        bounds = bounds_of(GeoBox(tile.shape, tile.affine, tile.crs))
-        return InputFile(path=text, kind="elevation", product="heights", bounds=bounds, heights=tile)
+    heights = recognise(path.name)
+    ends = SUFFIXES if heights is None or heights.delivery == BY_HAND else (*SUFFIXES, *ARCHIVES, ".nc")
+    if heights is not None and heights.other and name.endswith(ends):
+        refusal = not_heights(path)
+        return InputFile(path=text, kind="other", reason=f"{refusal.what}. {refusal.todo}".rstrip("."))
+    raster = heights is not None and name.endswith(SUFFIXES)
+    if name.endswith((".hgt", ".hgt.gz")) or raster or (name.endswith(ARCHIVES) and heights_within(path)):
+        tiles = inspect_elevation(path)
+        west, south, east, north = zip(*(bounds_of(GeoBox(t.shape, t.affine, t.crs)) for t in tiles), strict=True)
+        bounds = (min(west), min(south), max(east), max(north))
+        return InputFile(path=text, kind="elevation", product="heights", bounds=bounds, heights=tiles)
     if name.endswith(_WEATHER):
-        bounds, span = _extent_of_weather(path)
-        return InputFile(path=text, kind="meteorology", product="ERA5", bounds=bounds, span=span)
+        extent, span = _extent_of_weather(path)
+        return InputFile(path=text, kind="meteorology", product="ERA5", bounds=extent, span=span)
     if name.endswith(".csv"):
         times = open_stations(path)["time"].values
         return InputFile(path=text, kind="stations", product="stations", span=(times.min(), times.max()))
     if name.endswith((".tif", ".tiff")):
         return InputFile(path=text, kind="other", reason="a plain raster; say what it holds, as NAME=FILE[:BAND]")
+    if name.endswith(ARCHIVES):
+        return InputFile(path=text, kind="other", reason="an archive without heights; unpack it")
     return InputFile(path=text, kind="other", reason="not a kind of file this package reads")
 
 

@@ -1,4 +1,4 @@
-"""SRTM elevation brought to a grid: `.hgt` and GeoTIFF tiles, joined without seams.
+"""Elevation brought to a grid: the usual deliveries (`elevation_names`), zipped or not, joined without seams.
 
 Each cell is the mean of points spread over its true (sheared) footprint, each read
 bilinearly between the elevation posts. Counting posts into cells would be simpler, but
@@ -11,8 +11,11 @@ Sources: SRTM Topography documentation 2.1 (LP DAAC), `.hgt` layout; EGM96 heigh
 
 from __future__ import annotations
 
+import gzip
 import re
+import tarfile
 import zipfile
+import zlib
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -28,11 +31,28 @@ from srdanet.arrays import Float32, Float64
 from srdanet.errors import ArgumentError, GranuleError, GridError, SceneError
 from srdanet.grid import METRES_PER_DEGREE, coordinates, windows
 from srdanet.readers import resampling
+from srdanet.readers.elevation_names import BY_HAND, GEOID, SUFFIXES, derived_word, recognise
 from srdanet.readers.resampling import NOWHERE, interpolate, interpolate_within
 from srdanet.variables import BY_NAME
 
 _SIDES = {2 * n * n: n for n in (1201, 3601)}
 _NAME = re.compile(r"[NS]\d{2}[EW]\d{3}(?=\.|_|$)", re.IGNORECASE)
+ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz")
+"""Ends of files that may hold files of heights."""
+METRES_PER_UNIT = {
+    "m": 1.0, "metre": 1.0, "meter": 1.0, "metres": 1.0, "meters": 1.0, "ft": 0.3048, "foot": 0.3048, "feet": 0.3048,
+    "us survey foot": 1200 / 3937, "us survey feet": 1200 / 3937, "us-ft": 1200 / 3937, "ftus": 1200 / 3937,
+    "dm": 0.1, "decimetre": 0.1, "decimeter": 0.1, "cm": 0.01, "centimetre": 0.01, "centimeter": 0.01, "km": 1000.0,
+}  # fmt: skip
+"""Units of height that a file may state, and what they are in metres."""
+GDAL = {"CPL_VSIL_GZIP_WRITE_PROPERTIES": "NO"}
+"""GDAL would leave an index beside a `.gz` file."""
+_GEOTIFF = "GTiff"
+_DRIVERS = {
+    ".hgt": "SRTMHGT", ".gz": "SRTMHGT", ".img": "HFA", ".bil": "EHdr", ".flt": "EHdr", ".dt1": "DTED", ".dt2": "DTED"
+}  # fmt: skip
+"""Formats of heights by the end of the name; all else is GeoTIFF. A text that lists other files, or a service, is not
+opened, whatever it is named."""
 Slices = tuple[slice, slice]
 _THREADS = 2
 """Blocks read at a time: most of the work is array arithmetic, which threads share."""
@@ -50,11 +70,18 @@ class ElevationTile:
     crs: CRS
     affine: Affine
     shape: tuple[int, int]
+    band: int = 1
+    scale: float = 1.0
+    """Metres that a step of the stored values stands for."""
+    offset: float = 0.0
+    """Metres at the stored value 0."""
+    datum: str = ""
+    """What its heights refer to, where that is not the EGM96 geoid; empty where nothing says it."""
 
     @property
     def name(self) -> str:
-        """The file's name; for a zip archive, that of the `.hgt` in it."""
-        return Path(self.path).name
+        """The file's name; for an archive, that of the file in it."""
+        return Path(self.path).name.removesuffix(".gz")
 
     @property
     def bounds(self) -> str:
@@ -63,55 +90,136 @@ class ElevationTile:
         return f"x {a.c:.6g} to {a.c + a.a * cols:.6g}, y {a.f + a.e * rows:.6g} to {a.f:.6g} ({str(self.crs)[:30]})"
 
 
-def inspect_elevation(path: str | Path) -> ElevationTile:
-    """Where a file of heights lies, without reading its heights.
+def inspect_elevation(path: str | Path) -> tuple[ElevationTile, ...]:
+    """Where the heights of a file lie, without reading them; of an archive, those of every file of heights in it.
 
     Raises:
-        GranuleError: when it is missing, damaged, misnamed, of the wrong size, or of several bands.
+        GranuleError: when it is missing, damaged, misnamed, of the wrong size, of several bands of which none is
+            named as heights, in an unknown unit, or holds something else than heights.
         GridError: when it has no CRS or is rotated.
     """
-    import rasterio
-
     path = Path(path)
     if not path.is_file():
         raise GranuleError("There is no such elevation file.", where=path)
-    target = _hgt_target(path) if path.name.lower().endswith((".hgt", ".hgt.zip")) else str(path)
+    named, archive = recognise(path.name), path.name.lower().endswith(ARCHIVES)
+    if named is not None and named.other and not (archive and named.delivery == BY_HAND):
+        raise not_heights(path)
+    if archive:
+        members = heights_within(path)
+        if not members:
+            todo = "Unpack it and give the file of heights."
+            raise GranuleError("The archive holds no file of heights.", where=path, todo=todo)
+        return tuple(_inspect(target, path, size) for target, size in members)
+    if path.name.lower().endswith(".gz"):
+        return (_inspect(f"/vsigzip/{path.resolve()}", path, None),)
+    return (_inspect(str(path), path, path.stat().st_size),)
+
+
+def not_heights(path: Path) -> GranuleError:
+    """The refusal of a file that goes with heights, or is derived from them, by its name."""
+    named = recognise(path.name)
+    if named is not None and named.other.startswith("'"):
+        what, todo = f"{named.other} in its name says that it is not heights", "Say what it holds, as NAME=FILE[:BAND]."
+    elif named is not None:
+        what, todo = f"{named.delivery}: {named.other}, not heights", "Give the file of heights beside it."
+    else:
+        what, todo = "its name does not say that it is heights", "Say what it holds, as NAME=FILE[:BAND]."
+    return GranuleError(what, where=path, todo=todo)
+
+
+def heights_within(path: Path) -> tuple[tuple[str, int], ...]:
+    """The files of heights in an archive, by their names: what rasterio opens, and the size in bytes.
+
+    Raises:
+        GranuleError: when the archive cannot be read, or a file of heights in it is protected by a password.
+    """
     try:
-        with rasterio.open(target) as file:
+        if zipfile.is_zipfile(path):
+            with zipfile.ZipFile(path) as archive:
+                found = [(i.filename, i.file_size, bool(i.flag_bits & 1)) for i in archive.infolist()]
+            root = f"/vsizip/{path.resolve()}"
+        elif path.name.lower().endswith(".zip"):
+            raise zipfile.BadZipFile("no zip archive")
+        else:
+            with tarfile.open(path) as packed:
+                found = [(i.name, i.size, False) for i in packed if i.isfile()]
+            root = f"/vsitar/{path.resolve()}"
+    except (zipfile.BadZipFile, tarfile.TarError, OSError, EOFError, NotImplementedError) as error:
+        what = f"The file is not a {'zip archive' if path.suffix.lower() == '.zip' else 'tar archive'}, or is cut off."
+        raise GranuleError(what, where=path, todo="Download it again.") from error
+    heights = []
+    for name, size, locked in sorted(found):
+        named = recognise(name)
+        if not name.lower().endswith(SUFFIXES) or (named is not None and named.other):
+            continue
+        if named is None and not name.lower().endswith(".hgt"):
+            continue
+        if locked:
+            raise GranuleError("The archive is protected by a password.", where=path, todo="Unpack it.")
+        heights.append((f"{root}/{name}", size))
+    return tuple(heights)
+
+
+def _inspect(target: str, path: Path, size: int | None) -> ElevationTile:
+    """One raster of heights: `target` is what rasterio opens, `path` the file that a message names."""
+    import rasterio
+
+    if target.lower().endswith((".hgt", ".hgt.gz")):
+        _check_hgt(Path(target).name, path, size)
+    driver = _DRIVERS.get(Path(target).suffix.lower(), _GEOTIFF)
+    try:
+        with rasterio.Env(**GDAL), rasterio.open(target, driver=driver) as file:
             affine, shape, crs, count = file.transform, file.shape, file.crs, file.count
-    except rasterio.errors.RasterioIOError as error:
-        todo = "Elevation is read from .hgt (or .hgt.zip) and GeoTIFF. Download the file again."
+            descriptions = [text or "" for text in file.descriptions]
+            band = _band(path, descriptions, count)
+            unit, scale, offset = file.units[band - 1], file.scales[band - 1], file.offsets[band - 1]
+    except rasterio.errors.RasterioError as error:
+        todo = "Elevation is read from .hgt and GeoTIFF, zipped or not. Download the file again."
         raise GranuleError(f"The file cannot be opened as elevation ({error}).", where=path, todo=todo) from error
-    if count != 1:
-        todo = "Give a file of heights, which has one band."
-        raise GranuleError(f"The file has {count} bands.", where=path, todo=todo)
+    metres = METRES_PER_UNIT.get((unit or "m").strip().lower())
+    if metres is None:
+        todo = f"Heights are read in {', '.join(METRES_PER_UNIT)}. Convert it, or give it as NAME=FILE,unit=UNIT."
+        raise GranuleError(f"The file is in {unit!r}.", where=path, todo=todo)
     if crs is None:
         raise GridError("The file has no CRS.", where=path, todo="Assign one, such as gdal_edit.py -a_srs EPSG:4326.")
     if affine.b or affine.d or affine.e > 0 or affine.a < 0:
         raise GridError("The raster is rotated or upside down.", where=path, todo="Warp it north up first (gdalwarp).")
-    return ElevationTile(target, CRS(crs.to_wkt()), affine, shape)
+    named = recognise(Path(target).name) or recognise(path.name)
+    datum = named.datum if named is not None and named.datum != GEOID else ""
+    return ElevationTile(target, CRS(crs.to_wkt()), affine, shape, band, scale * metres, offset * metres, datum)
 
 
-def _hgt_target(path: Path) -> str:
-    """What rasterio opens for a `.hgt` or `.hgt.zip`, after checking name and size."""
-    if _NAME.match(path.name) is None:
+def _band(path: Path, descriptions: Sequence[str], count: int) -> int:
+    """The band of heights: the only one, or the only one that is described as heights."""
+    about = [recognise(text) if text else None for text in descriptions]
+    heights = [i for i, named in enumerate(about, 1) if named is not None and not named.other]
+    if count == 1:
+        derived = derived_word(descriptions[0])
+        if derived and not heights:
+            todo = "Say what it holds, as NAME=FILE[:BAND]."
+            what = f"The file describes its band as {descriptions[0]!r}, which is not heights."
+            raise GranuleError(what, where=path, todo=todo)
+        return 1
+    if len(heights) != 1:
+        todo = "Give a file of heights, which has one band, or name the band: elevation=FILE:BAND."
+        raise GranuleError(f"The file has {count} bands.", where=path, todo=todo)
+    return heights[0]
+
+
+def _check_hgt(name: str, path: Path, size: int | None) -> None:
+    """Refuse a `.hgt` whose name does not say where it lies, or whose size is none of a tile."""
+    if _NAME.match(name) is None:
         todo = "A .hgt file does not say where it lies. Name it by its south-west corner."
         raise GranuleError("The file is not named like N44E005.hgt.", where=path, todo=todo)
-    target, size = str(path), path.stat().st_size
-    if path.suffix.lower() == ".zip":
+    if size is None:
         try:
-            with zipfile.ZipFile(path) as archive:
-                inner = [i for i in archive.infolist() if i.filename.lower().endswith(".hgt")]
-        except zipfile.BadZipFile as error:
-            what = "The file is not a zip archive, or is cut off."
-            raise GranuleError(what, where=path, todo="Download it again.") from error
-        if len(inner) != 1 or _NAME.match(inner[0].filename) is None:
-            raise GranuleError("The archive does not hold exactly one .hgt named like N44E005.hgt.", where=path)
-        target, size = f"/vsizip/{path.resolve()}/{inner[0].filename}", inner[0].file_size
+            with gzip.open(path) as packed:
+                size = sum(len(part) for part in iter(lambda: packed.read(1 << 20), b""))
+        except (OSError, EOFError, zlib.error) as error:
+            raise GranuleError("The file is not gzip, or is cut off.", where=path, todo="Download it again.") from error
     if size not in _SIDES:
         todo = "A tile has 3601 x 3601 (1 arc second) or 1201 x 1201 values of two bytes. Download it again."
         raise GranuleError(f"The file has {size} bytes; no SRTM tile has that size.", where=path, todo=todo)
-    return target
 
 
 @dataclass(frozen=True)
@@ -156,10 +264,10 @@ def open_elevation(
     """Mean height of every cell of a grid, from all the SRTM files that touch it.
 
     Args:
-        files: `.hgt`, `.hgt.zip` (1201 x 1201 or 3601 x 3601, named like N44E005) or GeoTIFF of
-            one band in any CRS, in metres; or what `inspect_elevation` says of them, which spares a second look.
-            Voids are the file's nodata value and whatever lies outside -500 to 9000 m (so -32768 and -32767
-            untagged too). Where files of different rasters overlap, the one given first wins.
+        files: `.hgt` (1201 x 1201 or 3601 x 3601, named like N44E005), or GeoTIFF in any CRS, in metres unless the
+            file states another unit; zip and tar archives of them; or what `inspect_elevation` says of them, which
+            spares a second look. Voids are the file's nodata value and whatever lies outside -500 to 9000 m (so
+            -32768 and -32767 untagged too). Where files of different rasters overlap, the one given first wins.
         geobox: The target grid.
 
     Returns:
@@ -173,7 +281,7 @@ def open_elevation(
         ArgumentError: when no file is given.
     """
     given = [files] if isinstance(files, str | Path | ElevationTile) else files
-    tiles = [file if isinstance(file, ElevationTile) else inspect_elevation(file) for file in given]
+    tiles = [t for f in given for t in ((f,) if isinstance(f, ElevationTile) else inspect_elevation(f))]
     if not tiles:
         raise ArgumentError("No elevation file is given.")
     lattices = _lattices(tiles)
@@ -197,12 +305,25 @@ def open_elevation(
         covered = "; ".join(f"{tile.name}: {tile.bounds}" for tile in tiles[:4])
         todo = "Give the tiles of this place."
         raise SceneError("No elevation file has a height on the grid.", where=covered, todo=todo)
-    other = sorted({tile.name for tile in tiles if not tile.path.lower().endswith(".hgt")})
-    assumed = [f"{', '.join(other)}: heights are metres above EGM96"] if other else []
     sources = [tile.name for tile in tiles if tile in used]
+    assumed = _assumed([tile for tile in tiles if tile in used])
     attrs: dict[str, object] = {"units": "m", "long_name": BY_NAME["elevation"].long_name, "regridded": "mean"}
     attrs |= {"sources": sources, "assumed": assumed}
     return xr.DataArray(out, dims=("y", "x"), coords=coordinates(geobox), attrs=attrs, name="elevation")
+
+
+def _assumed(tiles: Sequence[ElevationTile]) -> list[str]:
+    """What was taken for granted of the heights' datum, which no raster tells."""
+    untold = sorted({t.name for t in tiles if not t.datum and not t.path.lower().endswith((".hgt", ".hgt.gz"))})
+    assumed = [f"{_some(untold)}: heights are metres above EGM96"] if untold else []
+    for datum in sorted({tile.datum for tile in tiles if tile.datum}):
+        names = sorted({tile.name for tile in tiles if tile.datum == datum})
+        assumed.append(f"{_some(names)}: heights above the {datum} are taken for heights above EGM96")
+    return assumed
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
 
 
 @dataclass(frozen=True)
@@ -284,13 +405,15 @@ def _heights(tile: ElevationTile, part: Slices) -> Float32:
     """A part of one tile, m, voids NaN."""
     import rasterio
 
-    limits = BY_NAME["elevation"]
+    limits, driver = BY_NAME["elevation"], _DRIVERS.get(Path(tile.path).suffix.lower(), _GEOTIFF)
     try:
-        with rasterio.open(tile.path) as file:
-            raw = file.read(1, window=rasterio.windows.Window.from_slices(*part), masked=True)
+        with rasterio.Env(**GDAL), rasterio.open(tile.path, driver=driver) as file:
+            raw = file.read(tile.band, window=rasterio.windows.Window.from_slices(*part), masked=True)
     except rasterio.errors.RasterioIOError as error:
         todo = "Download the file again."
         raise GranuleError(f"The heights cannot be read ({error}).", where=tile.path, todo=todo) from error
     heights = np.asarray(raw.data, dtype=np.float32)
+    if (tile.scale, tile.offset) != (1.0, 0.0):
+        heights = heights * np.float32(tile.scale) + np.float32(tile.offset)
     known = ~np.ma.getmaskarray(raw) & (heights >= limits.low) & (heights <= limits.high)
     return np.where(known, heights, np.float32(np.nan))

@@ -12,8 +12,10 @@ Source: ERA5 single levels (Hersbach et al. 2020), 0.25 degrees, hourly.
 from __future__ import annotations
 
 import io
+import re
 import zipfile
-from collections.abc import Callable, Iterator, Sequence
+import zlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -24,32 +26,52 @@ from odc.geo.geobox import GeoBox
 
 from srdanet.arrays import Float64
 from srdanet.errors import ArgumentError, GranuleError
+from srdanet.readers.accumulation import Sums, sums_of
 from srdanet.readers.resampling import corners
 from srdanet.variables import BY_NAME
 
 Crop = Callable[[xr.DataArray], xr.DataArray]
 """Cuts an image stack down before its values are read."""
 
-_UNITS = {
-    "t2m": ("K", "kelvin"),
-    "d2m": ("K", "kelvin"),
-    "u10": ("m s**-1", "m s-1", "m/s", "m s^-1"),
-    "v10": ("m s**-1", "m s-1", "m/s", "m s^-1"),
-    "si10": ("m s**-1", "m s-1", "m/s", "m s^-1"),
-    "ssrd": ("J m**-2", "J m-2", "J/m^2", "J m^-2", "W*s/m^2", "W s m**-2"),
-    "swvl1": ("m**3 m**-3", "m3 m-3", "m^3/m^3", "m^3 m^-3"),
-}
+_SPEEDS = {**dict.fromkeys(("m s**-1", "m s-1", "m/s", "m s^-1", "m.s-1"), (1.0, 0.0)),
+           **dict.fromkeys(("km h**-1", "km h-1", "km/h", "kph"), (1 / 3.6, 0.0)),
+           **dict.fromkeys(("kt", "kts", "knot", "knots"), (1852 / 3600, 0.0))}  # fmt: skip
+_TEMPERATURES = {**dict.fromkeys(("K", "kelvin", "Kelvin", "degK"), (1.0, 0.0)),
+                 **dict.fromkeys(("C", "degC", "°C", "celsius", "Celsius", "deg C", "degree_Celsius",
+                                  "degrees_Celsius"), (1.0, 273.15)),
+                 **dict.fromkeys(("F", "degF", "°F", "fahrenheit", "Fahrenheit"), (5 / 9, 459.67 * 5 / 9))}  # fmt: skip
+_UNITS: dict[str, dict[str, tuple[float, float]]] = {
+    "t2m": _TEMPERATURES,
+    "d2m": _TEMPERATURES,
+    "u10": _SPEEDS,
+    "v10": _SPEEDS,
+    "si10": _SPEEDS,
+    "ssrd": {**dict.fromkeys(("J m**-2", "J m-2", "J/m^2", "J/m2", "J m^-2", "W*s/m^2", "W s m**-2"), (1.0, 0.0)),
+             **dict.fromkeys(("kJ m**-2", "kJ m-2", "kJ/m^2", "kJ/m2"), (1e3, 0.0)),
+             **dict.fromkeys(("MJ m**-2", "MJ m-2", "MJ/m^2", "MJ/m2"), (1e6, 0.0))},
+    "swvl1": {**dict.fromkeys(("m**3 m**-3", "m3 m-3", "m^3/m^3", "m3/m3", "m^3 m^-3"), (1.0, 0.0)),
+              **dict.fromkeys(("%", "percent"), (0.01, 0.0))},
+}  # fmt: skip
+"""ERA5's variables, the units in which they are read, and what makes K, m s-1, J m-2 and m3 m-3 of them."""
+PRODUCTS: dict[str, tuple[str, Sums]] = {"era5": ("ERA5", "hour"), "era5_land": ("ERA5-Land", "day")}
+"""What a user may state, `era5=FILE`: the product, and over what its radiation is summed up."""
+_STATED = re.compile(r"era5[-_ ]?(land|single)", re.IGNORECASE)
+_EITHER = (
+    "the radiation (ssrd) may be the energy of each hour (ERA5) or since 00 UTC (ERA5-Land); the hours there fit both"
+)
 _HOUR = np.timedelta64(3600, "s")
 _MARGIN = np.timedelta64(7 * 3600, "s")
-_LAND_STEP = 0.2
-"""Grid step (degrees) below which a file is ERA5-Land, whose `ssrd` runs on from 00 UTC."""
 _GRIB_NAMES = {"2T": "t2m", "2D": "d2m", "10U": "u10", "10V": "v10", "SSRD": "ssrd", "SWVL1": "swvl1"}
 _AXES = ("time", "latitude", "longitude")
 _AGAIN = "Download it again."
 
 
 def open_era5(
-    paths: str | Path | Sequence[str | Path], *, around: GeoBox | None = None, time: ArrayLike | None = None
+    paths: str | Path | Sequence[str | Path],
+    *,
+    around: GeoBox | None = None,
+    time: ArrayLike | None = None,
+    sums: Sums | None = None,
 ) -> xr.Dataset:
     """Read ERA5 files of any layout into one set of hours.
 
@@ -57,17 +79,20 @@ def open_era5(
         paths: NetCDF (old or new layout), zip of NetCDF, or GRIB. Variables and days may be spread over files.
         around: Read only what surrounds this grid.
         time: Read only the hours around these moments (UTC, any shape).
+        sums: Over what the radiation is summed up: the `hour` before each stamp, as in ERA5, or the `day` from 00 UTC,
+            as in ERA5-Land. None to go by the sums themselves.
 
     Returns:
         (time, latitude, longitude) float32 with those of t2m K, d2m K, wind m s-1, ssrd W m-2
         (mean over the hour that ends at `time`), swvl1 m3 m-3 that the files hold; latitude and
         longitude ascending, longitude from -180 to 180 (0 to 360 where the area crosses 180). NaN = missing.
-        `attrs["assumed"]` lists what was decided for the reader.
+        `attrs["assumed"]` lists what was decided for the reader, `attrs["left_out"]` the files and variables that
+        cannot be read or hold impossible values, with the cause: they cost themselves only.
 
     Raises:
-        GranuleError: when a file is damaged, a unit is unknown, values are impossible, or no
-            hour is near `time` or no point near `around`.
-        ArgumentError: when no file is given.
+        GranuleError: when nothing is left (the cause is the first), no hour is near `time` or no point near `around`,
+            or the radiation's sums contradict what is stated of them.
+        ArgumentError: when no file is given, or the radiation's sums do not tell over what they are.
     """
     given = [Path(p) for p in ([paths] if isinstance(paths, str | Path) else paths)]
     if not given:
@@ -75,30 +100,47 @@ def open_era5(
     fields: dict[str, list[xr.DataArray]] = {}
     extents: set[str] = set()
     notes: dict[str, None] = {}
+    faults: list[GranuleError] = []
 
     def crop(image: xr.DataArray) -> xr.DataArray:
         extents.add(extent(image))
-        return _near_time(_near_place(image, around), time)
+        near = _near_place(image, around)
+        return near if image.name == "ssrd" else _near_time(near, time)  # all hours tell over what it is summed up
 
     for path in given:
-        for image in read_fields(path, crop):
+        try:
+            images = list(read_fields(path, crop))
+        except GranuleError as error:
+            faults.append(error)
+            continue
+        for image in images:
             name, unit = str(image.name), str(image.attrs.get("units", "")).strip()
             if not image.size:
                 continue
             if not unit:
-                notes[f"{path.name}: {name} has no unit; taken as {_UNITS[name][0]}"] = None
+                notes[f"{path.name}: {name} has no unit; taken as {next(iter(_UNITS[name]))}"] = None
             elif unit not in _UNITS[name]:
-                todo = f"Convert it to {_UNITS[name][0]}."
-                raise GranuleError(f"{name} is in {unit!r}, which this package does not read.", where=path, todo=todo)
-            fields.setdefault(name, []).append(image)
-    if not fields:
+                todo = f"Convert it to {next(iter(_UNITS[name]))}."
+                faults.append(GranuleError(f"{name} is in {unit!r}, which this package does not read.", where=path,
+                                           todo=todo))  # fmt: skip
+                continue
+            scale, offset = _UNITS[name][unit] if unit else (1.0, 0.0)
+            converted = image if (scale, offset) == (1.0, 0.0) else image.astype(np.float64) * scale + offset
+            fields.setdefault(name, []).append(converted.assign_attrs(image.attrs))
+    joined = {name: _joined(name, parts) for name, parts in fields.items()}
+    if "ssrd" in joined:
+        decided, note = _decide_sums(joined["ssrd"], _near_time(joined["ssrd"], time), given, sums)
+        if note:
+            notes[note] = None
+        joined["ssrd"] = _near_time(_hourly(joined["ssrd"]) if decided == "day" else joined["ssrd"], time)
+    joined = {name: image for name, image in joined.items() if image.size}
+    if not joined:
+        if faults:
+            raise faults[0]
         todo = "Ask the Climate Data Store for this date and area, a degree larger on each side."
         where = "; ".join(sorted(extents)[:4])
         raise GranuleError("The files hold no hour near the time and place asked for.", where=where, todo=todo)
-    joined = {name: _joined(name, parts) for name, parts in fields.items()}
     out = xr.merge(_quantities(joined), join="outer", compat="override", combine_attrs="drop")
-    if "ssrd" in joined and _is_land(joined["ssrd"]):
-        notes["a grid finer than 0.2 degrees is taken as ERA5-Land: ssrd runs on from 00 UTC"] = None
     for name in map(str, out.data_vars):
         known = BY_NAME[name]
         out[name].attrs = {"units": known.unit, "long_name": known.long_name}
@@ -106,8 +148,41 @@ def open_era5(
         if ((values < known.low) | (values > known.high)).any():
             limits = f"{np.nanmin(values):.6g} to {np.nanmax(values):.6g} {known.unit}"
             what = f"{name} runs from {limits}, beyond what is possible."
-            raise GranuleError(what, where=given[0], todo="Check the unit.")
-    return out.assign_attrs(assumed=list(notes), sources=[p.name for p in given])
+            faults.append(GranuleError(what, where=given[0], todo="Check the unit."))
+            out = out.drop_vars(name)
+    if not out.data_vars:
+        raise faults[0]
+    left = [(Path(str(fault.where)).name, fault.what.rstrip(".")) for fault in faults]
+    return out.assign_attrs(assumed=list(notes), sources=[p.name for p in given], left_out=left)
+
+
+def _decide_sums(
+    energy: xr.DataArray, near: xr.DataArray, paths: Sequence[Path], stated: Sums | None
+) -> tuple[Sums, str]:
+    """Over what radiation is summed up, and what to note of it."""
+    where = ", ".join(path.name for path in paths[:4])
+    todo = "State which it is: era5=FILE or era5_land=FILE."
+    said: Sums | None = stated or energy.attrs.get("sums")
+    try:
+        found = sums_of(energy.sortby("time"))
+    except ValueError as error:
+        raise GranuleError(f"The radiation (ssrd) is of no kind known: {error}.", where=where, todo=todo) from error
+    if found is not None and stated is not None and found != stated:
+        kinds = {sums: product for product, sums in PRODUCTS.values()}
+        what = f"The radiation (ssrd) is stated to be {kinds[stated]}'s, but its sums are those of {kinds[found]}."
+        raise GranuleError(what, where=where, todo="Check which of the two the file holds.")
+    kind = found or said
+    if kind is None and not bool((near > 0).any()):
+        kind = "hour"  # night: both are nothing
+    if kind is None:
+        raise ArgumentError(_EITHER, where=where, todo=todo)
+    if found is not None and said is not None and found != said:
+        kinds = {"hour": "are of each hour, as in ERA5", "day": "run on from 00 UTC, as in ERA5-Land"}
+        return found, f"{where} is named or described as the other kind, but its sums of ssrd {kinds[found]}"
+    how = "by its sums" if found else "as stated" if stated else "by the name of the file or what it says of itself"
+    return kind, f"ssrd runs on from 00 UTC, as in ERA5-Land ({how})" if kind == "day" else (
+        "" if found or stated or said is None else f"ssrd is of each hour, as in ERA5 ({how})"
+    )
 
 
 def extent(image: xr.DataArray) -> str:
@@ -182,7 +257,7 @@ def _quantities(fields: dict[str, xr.DataArray]) -> list[xr.DataArray]:
     elif "si10" in fields:
         out.append(fields["si10"].astype(np.float32).rename("wind"))
     if "ssrd" in fields:
-        power = _hourly(fields["ssrd"]) / 3600.0
+        power = fields["ssrd"] / 3600.0
         out.append(power.where(~((power < 0) & (power > -1)), 0.0).astype(np.float32).rename("ssrd"))
     if "swvl1" in fields:
         water = fields["swvl1"]
@@ -192,14 +267,8 @@ def _quantities(fields: dict[str, xr.DataArray]) -> list[xr.DataArray]:
     return out
 
 
-def _is_land(image: xr.DataArray) -> bool:
-    return 0 < step_of(image["latitude"].values) < _LAND_STEP
-
-
 def _hourly(energy: xr.DataArray) -> xr.DataArray:
-    """Energy of each hour; ERA5-Land sums up from 00 UTC, so that the hour before is taken off."""
-    if not _is_land(energy):
-        return energy
+    """Energy of each hour from sums since 00 UTC: the hour before is taken off."""
     before = energy.assign_coords(time=energy["time"].values + _HOUR).reindex(time=energy["time"])
     starts = energy["time"].dt.hour == 1
     return energy - before.where(~starts, 0.0)
@@ -215,16 +284,32 @@ def read_fields(path: Path, crop: Crop) -> Iterator[xr.DataArray]:
         raise GranuleError("There is no such file of weather data.", where=path)
     with path.open("rb") as file:
         magic = file.read(4)
-    if magic != b"PK\x03\x04":
+    if magic[:2] != b"PK":
         yield from _decode(path, magic, str(path), crop)
         return
     try:
         with zipfile.ZipFile(path) as archive:
-            for member in archive.namelist():
-                data = archive.read(member)
-                yield from _decode(data, data[:4], f"{path}!{member}", crop)
-    except zipfile.BadZipFile as error:
-        raise GranuleError("The zip archive is damaged.", where=path, todo=_AGAIN) from error
+            members = [member for member in archive.infolist() if not member.is_dir()]
+            if any(member.flag_bits & 1 for member in members):
+                raise GranuleError("The zip archive is protected by a password.", where=path, todo="Unpack it.")
+            weather = 0
+            for member in members:
+                with archive.open(member) as opened:
+                    head = opened.read(4)
+                if not _is_weather(head):
+                    continue
+                weather += 1
+                yield from _decode(archive.read(member), head, f"{path}!{member.filename}", crop)
+            if not weather:
+                names = ", ".join(member.filename for member in members[:3]) or "nothing"
+                what = f"The zip archive holds neither heights nor weather ({names})."
+                raise GranuleError(what, where=path, todo="Unpack it and give the files.")
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, OSError) as error:
+        raise GranuleError(f"The zip archive is damaged ({error}).", where=path, todo=_AGAIN) from error
+
+
+def _is_weather(magic: bytes) -> bool:
+    return magic in (b"GRIB", b"\x89HDF") or magic[:3] == b"CDF"
 
 
 def _decode(source: Path | bytes, magic: bytes, where: str, crop: Crop) -> list[xr.DataArray]:
@@ -244,11 +329,27 @@ def _read_netcdf(source: Path | bytes, engine: str, where: str, crop: Crop) -> I
     opened = io.BytesIO(source) if isinstance(source, bytes) else source
     try:
         with xr.open_dataset(opened, engine=engine, decode_timedelta=False) as file:
+            said = _said(f"{Path(where).name} {file.attrs}")
             for name in file.data_vars:
                 if str(name) in _UNITS:
-                    yield crop(_standard(file[name], f"{where} ({name})")).load()
+                    image = crop(_standard(file[name], f"{where} ({name})")).load()
+                    yield image.assign_attrs(image.attrs | {"sums": said})
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise GranuleError(f"The file cannot be read as NetCDF ({error}).", where=where, todo=_AGAIN) from error
+
+
+def _said(text: str) -> Sums | None:
+    """Over what radiation is summed up, by the product that a file's name or attributes state."""
+    found = {match.lower() for match in _STATED.findall(text)}
+    return {"land": "day", "single": "hour"}[found.pop()] if len(found) == 1 else None  # type: ignore[return-value]
+
+
+def _said_by_start(tags: Mapping[str, str]) -> Sums | None:
+    """The same by the start of the forecast that a GRIB message is of: 00 UTC in ERA5-Land, 06 or 18 UTC in ERA5."""
+    start, ahead = tags.get("GRIB_REF_TIME", "").split(), tags.get("GRIB_FORECAST_SECONDS", "").split()
+    if not start or not ahead or int(ahead[0]) <= 0:
+        return None
+    return "day" if int(start[0]) % 86400 == 0 else "hour"
 
 
 def _standard(image: xr.DataArray, where: str) -> xr.DataArray:
@@ -303,13 +404,14 @@ def _read_grib(source: Path | bytes, where: str, crop: Crop) -> Iterator[xr.Data
                         continue
                     time = np.datetime64(int(tags["GRIB_VALID_TIME"].split()[0]), "s").astype("datetime64[ns]")
                     values = file.read(band, masked=True).filled(np.nan)[None]
-                    attrs = {"units": tags.get("GRIB_UNIT", "").strip("[]")}
+                    attrs = {"units": tags.get("GRIB_UNIT", "").strip("[]"), "sums": _said_by_start(tags)}
                     image = xr.DataArray(values, [[time], latitude, longitude], _AXES, name, attrs)
                     images.setdefault(name, []).append(crop(image.sortby("latitude")))
     except rasterio.errors.RasterioError as error:
         raise GranuleError(f"The file cannot be read as GRIB ({error}).", where=where, todo=_AGAIN) from error
     for name, parts in images.items():
         whole = xr.concat(parts, "time").sortby("time")
+        whole.attrs["sums"] = _said(Path(where).name) or whole.attrs["sums"]
         times = whole["time"].values
         twice = times[1:][times[1:] == times[:-1]]
         if twice.size:

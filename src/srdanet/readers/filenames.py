@@ -10,11 +10,11 @@ from pathlib import Path
 
 from srdanet.errors import ArgumentError, GranuleError, ProductError
 from srdanet.grid import Tile
-from srdanet.readers.tables import COLLECTIONS, PRODUCTS
+from srdanet.readers.tables import PRODUCTS
 
 _NAME = re.compile(
     r"(?P<product>[A-Z0-9]+)\.A(?P<year>\d{4})(?P<doy>\d{3})\.(?P<tile>h\d\dv\d\d)\.(?P<collection>\d{3})"
-    r"\.(?P<produced>\d{13})(?:[._-]\w+| ?\(\d+\))*?\.hdf",
+    r"\.(?P<produced>\d{13})(?:[._-]\w+| ?\(\d+\))*?\.(?:hdf|h5|he5)",
     re.IGNORECASE,
 )
 
@@ -35,7 +35,8 @@ class GranuleName:
 
     def __str__(self) -> str:
         stem = f"{self.product}.A{self.date:%Y%j}.{self.tile}.{self.collection}"
-        return f"{stem}.{self.produced}.hdf" if self.produced else stem
+        end = "hdf" if self.product.startswith("M") else "h5"
+        return f"{stem}.{self.produced}.{end}" if self.produced else stem
 
 
 def identify(path: str | Path) -> GranuleName:
@@ -56,9 +57,10 @@ def identify(path: str | Path) -> GranuleName:
     product, collection = match["product"].upper(), match["collection"]
     if product not in PRODUCTS:
         raise ProductError(f"Product {product} is not known.", where=path, todo=f"Known: {', '.join(PRODUCTS)}.")
-    if collection not in COLLECTIONS:
-        todo = f"Download collection {COLLECTIONS[-1]}."
-        known = " and ".join(COLLECTIONS)
+    collections = PRODUCTS[product].collections
+    if collection not in collections:
+        todo = f"Download collection {collections[-1]}."
+        known = " and ".join(collections)
         raise ProductError(f"Collection {collection} is not known, only {known}.", where=path, todo=todo)
     year, day = int(match["year"]), int(match["doy"])
     days = 365 + calendar.isleap(year)

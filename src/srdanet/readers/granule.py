@@ -32,6 +32,7 @@ some were made with a cell size cut to nine digits."""
 _LATTICE_TOLERANCE = 1e-3
 """Share of a cell by which a cut granule may miss the lattice of its tile and still be set on it."""
 _AGAIN = "Download it again."
+_C_TYPES = {"int8": "SCHAR", "uint8": "UCHAR", "int16": "SHORT", "uint16": "USHORT", "int32": "INT", "uint32": "UINT"}
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ class Granule:
     date: dt.date
     """Day of acquisition (first day of a period; the day of interest of MCD43A3)."""
     collection: str
-    """"006" or "061"."""
+    """Three digits, such as "061"; "002" of VIIRS."""
     name: str
     """Name of the file."""
     sha256: str
@@ -64,7 +65,7 @@ def open_granule(
     checksum: str | None = None,
     timeout: float = hdf4.TIMEOUT,
 ) -> Granule:
-    """Read a MODIS granule (HDF4-EOS, sinusoidal tile).
+    """Read a MODIS granule (HDF4-EOS) or one of VIIRS (HDF-EOS5), on a sinusoidal tile.
 
     Args:
         path: The file. A file renamed by hand is identified by its metadata.
@@ -114,7 +115,7 @@ def _identity(path: Path, description: hdf4.Description, beside: str | None) -> 
     except GranuleError:  # renamed by hand: the metadata may still tell
         named = None
     text = description.text("CoreMetadata") or description.text("OldCoreMetadata")
-    core = odl.parse(text, path) if text else odl.Block("")
+    core = odl.parse(text, path) if text else _inventory(description.attributes)
     local = core.value("LOCALGRANULEID")
     inside = _inside(path, str(local), core) if local else None
     known = {"The name": named, "the metadata": inside, "the .met beside it": identify(beside) if beside else None}
@@ -130,6 +131,11 @@ def _identity(path: Path, description: hdf4.Description, beside: str | None) -> 
                 todo = "The file is mislabelled. Download it again under its own name."
                 raise GranuleError(what, where=path, todo=todo)
     return name
+
+
+def _inventory(attributes: Mapping[str, Any]) -> odl.Block:
+    """File attributes (LocalGranuleID, ShortName, ...) in the form of inventory metadata."""
+    return odl.Block("", blocks=[odl.Block(key.upper(), {"VALUE": value}) for key, value in attributes.items()])
 
 
 def _inside(path: Path, local: str, core: odl.Block) -> GranuleName:
@@ -178,7 +184,7 @@ def _places(
             raise GranuleError(what, where=path, todo=_AGAIN)
         box, whole = _geobox(grid, tile, row.level, path)
         shape, dtype = description.fields[row.sds]
-        if shape != grid.shape or dtype != row.dtype or grid.fields[row.sds] != f"DFNT_{row.dtype.upper()}":
+        if shape != grid.shape or dtype != row.dtype or grid.fields[row.sds] not in _spellings(row.dtype):
             found = f"{shape} {dtype}, StructMetadata says {grid.shape} {grid.fields[row.sds]}"
             todo = f"It should be {row.dtype}. The file is damaged or of another make. {_AGAIN}"
             raise GranuleError(f"{row.sds} is {found}.", where=path, todo=todo)
@@ -186,6 +192,11 @@ def _places(
     if not places:
         raise GranuleError(f"The file holds no layer of {product.short_name}.", where=path)
     return places
+
+
+def _spellings(dtype: str) -> tuple[str, ...]:
+    """How StructMetadata names a type: HDF-EOS2 (`DFNT_UINT8`), or HDF-EOS5 in the words of C or of sizes."""
+    return f"DFNT_{dtype.upper()}", f"H5T_NATIVE_{_C_TYPES[dtype]}", f"H5T_NATIVE_{dtype.upper()}"
 
 
 @dataclass(frozen=True)
@@ -209,14 +220,14 @@ def _grid(block: odl.Block, path: Path) -> _Grid:
         right, bottom = _floats(values["LowerRightMtrs"], 2)[:2]
         rows, cols = values["YDim"], values["XDim"]
         radius, *rest = _floats(values["ProjParams"], 8)
-        name, projection = str(values["GridName"]), values["Projection"]
+        name, projection = str(values["GridName"]), str(values["Projection"]).removeprefix("HE5_")
         if not (isinstance(rows, int) and isinstance(cols, int) and rows > 0 and cols > 0):
             raise ValueError(f"{rows!r} x {cols!r} is not a number of cells")
     except (KeyError, TypeError, ValueError) as error:
         what = f"StructMetadata describes its grid badly: {error!r}."
         raise GranuleError(what, where=path, todo=_AGAIN) from error
     central_meridian, false_easting, false_northing = rest[3], rest[5], rest[6]
-    origin = values.get("GridOrigin", "")
+    origin = str(values.get("GridOrigin", "")).removeprefix("HE5_")
     strange = central_meridian or false_easting or false_northing or origin not in ("", "HDFE_GD_UL")
     if projection != "GCTP_SNSOID" or abs(radius - SPHERE_RADIUS) > 1e-3 or strange:
         said = f"{projection}, radius {radius:.3f} m"
@@ -269,6 +280,8 @@ def _geobox(grid: _Grid, tile: Tile, level: Level, path: Path) -> tuple[GeoBox, 
 
 def _packing(path: Path, row: Layer, attributes: Mapping[str, Any]) -> tuple[int | None, tuple[int, int]]:
     """Fill value and valid range of a layer: the table's; what the file says otherwise is refused."""
+    if "_Fillvalue" in attributes:  # as the specification of VNP21A1D spells it
+        attributes = {"_FillValue": attributes["_Fillvalue"], **attributes}
 
     def refuse(key: str, table: object) -> GranuleError:
         what = f"{row.sds} says {key} {attributes[key]!r}, the product table {table}."
@@ -276,7 +289,7 @@ def _packing(path: Path, row: Layer, attributes: Mapping[str, Any]) -> tuple[int
 
     def number(key: str) -> float | None:
         value = attributes.get(key)
-        if value is None or (isinstance(value, str) and value.strip("\0 ") in ("", "NA")):
+        if value is None or (isinstance(value, str) and value.strip("\0 ").upper() in ("", "NA", "N/A")):
             return None
         return float(value) if isinstance(value, (int, float)) else math.nan
 
@@ -295,6 +308,8 @@ def _packing(path: Path, row: Layer, attributes: Mapping[str, Any]) -> tuple[int
         if offset is not None and not math.isclose(offset, row.offset, abs_tol=1e-6):
             raise refuse("add_offset", row.offset)
     ranges = {row.valid, *row.other_valid}
+    if row.any_valid and isinstance(valid, list) and len(valid) == 2 and all(isinstance(v, int) for v in valid):
+        ranges.add(tuple(valid))
     if valid is not None and (not isinstance(valid, list) or tuple(valid) not in ranges):
         raise refuse("valid_range", row.valid)
     return row.fill, tuple(valid) if valid is not None else row.valid

@@ -1,4 +1,4 @@
-"""HDF4 files read in a child process, which may die without harm.
+"""HDF4 files, and HDF-EOS5 files (which are HDF5), read in a child process, which may die without harm.
 
 The HDF4 library crashes on some damaged files, or never comes back. So a persistent
 child (`hdf4_worker.py`) reads; it is started at the first file, used for all, and started
@@ -18,7 +18,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
@@ -32,8 +32,11 @@ TIMEOUT = 120.0
 _AGAIN = "Download it again."
 _LONGEST = 1 << 26
 _MAGIC = b"\x0e\x03\x13\x01"
+_MAGIC_5 = b"\x89HDF\r\n\x1a\n"
+_ENDS_5 = (".h5", ".he5")
+"""Ends of the names of HDF-EOS5 granules (VIIRS)."""
 _OTHERS = (
-    (b"\x89HDF\r\n\x1a\n", "an HDF5 file, not HDF4", "Download this product as HDF4 (.hdf) from the provider."),
+    (_MAGIC_5, "an HDF5 file, not HDF4", "Download this product as HDF4 (.hdf) from the provider."),
     (b"CDF", "a NetCDF file, not HDF4", "Open it as a raster."),
     (b"II*\0", "a TIFF file, not HDF4", "Open it as a raster."),
     (b"MM\0*", "a TIFF file, not HDF4", "Open it as a raster."),
@@ -50,6 +53,8 @@ class Description:
     """Scientific data set to shape and numpy type."""
     texts: Mapping[str, str]
     """The metadata texts, by attribute (`StructMetadata.0`, ...)."""
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+    """The attributes of the whole file, where it keeps its inventory in them (VIIRS)."""
 
     def text(self, stem: str) -> str:
         """A metadata text, its parts (`.0`, `.1`, ...) joined; empty where absent."""
@@ -59,7 +64,7 @@ class Description:
 
 
 def check_magic(path: Path) -> None:
-    """Refuse at once what is not an HDF4 file by its first bytes.
+    """Refuse at once what is not an HDF4 file, or HDF5 file of that name, by its first bytes.
 
     Raises:
         GranuleError: when it is absent, not a file, empty, unreadable or of another format.
@@ -76,7 +81,7 @@ def check_magic(path: Path) -> None:
         raise GranuleError(f"The file cannot be read: {error.strerror}.", where=path) from error
     if not head:
         raise GranuleError("The file is empty.", where=path, todo=f"The download failed. {_AGAIN}")
-    if head.startswith(_MAGIC):
+    if head.startswith(_MAGIC) or (head.startswith(_MAGIC_5) and path.suffix.lower() in _ENDS_5):
         return
     for magic, what, todo in _OTHERS:
         if head.startswith(magic):
@@ -96,7 +101,7 @@ def describe(path: Path, timeout: float = TIMEOUT) -> Description:
     check_magic(path)
     reply, _ = _request({"do": "describe", "path": str(path)}, path, timeout, {})
     fields = {name: (tuple(shape), dtype) for name, (shape, dtype) in reply["fields"].items()}
-    return Description(fields, reply["texts"])
+    return Description(fields, reply["texts"], reply.get("attributes", {}))
 
 
 def read(
@@ -238,7 +243,8 @@ def _request(
             _reader = None
             reader.end()
     if "error" in reply:
-        what = f"The file cannot be read as HDF4: {reply['error']}."
+        kind = "HDF5" if path.suffix.lower() in _ENDS_5 else "HDF4"
+        what = f"The file cannot be read as {kind}: {reply['error']}."
         raise GranuleError(what, where=path, todo=f"It is damaged. {_AGAIN}")
     return reply, arrays
 

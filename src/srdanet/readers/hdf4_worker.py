@@ -1,4 +1,4 @@
-"""The process that touches HDF4 files, so that a damaged file can crash it and nothing else.
+"""The process that touches HDF4 and HDF-EOS5 files, so that a damaged file can crash it and nothing else.
 
 Run as a script by `hdf4.py`, never imported by the package: it imports nothing of
 the package, so that it starts fast and knows nothing. Messages are a length (8 bytes,
@@ -49,6 +49,9 @@ def main() -> None:
 
 def _answer(sd: Any, request: dict[str, Any]) -> tuple[dict[str, Any], list[Any]]:
     """Describe the file, or read some of its fields."""
+    with open(request["path"], "rb") as opened:
+        if opened.read(8) == b"\x89HDF\r\n\x1a\n":
+            return _answer_5(request)
     file = sd(request["path"])
     try:
         if request["do"] == "describe":
@@ -80,6 +83,47 @@ def _read(file: Any, wanted: dict[str, list[Any]]) -> tuple[dict[str, Any], list
             raise ValueError(f"{name} was read as {array.shape} of {array.dtype}")
         arrays.append(array)
     return {"attributes": attributes}, arrays
+
+
+def _answer_5(request: dict[str, Any]) -> tuple[dict[str, Any], list[Any]]:
+    """The same of an HDF-EOS5 file: fields in `HDFEOS/GRIDS/*/Data Fields`, texts in `HDFEOS INFORMATION`."""
+    import h5py
+    import numpy as np
+
+    with h5py.File(request["path"], "r") as file:
+        grids = file["HDFEOS/GRIDS"]
+        held = {name: field for grid in grids.values() for name, field in grid.get("Data Fields", {}).items()}
+        if request["do"] == "describe":
+            fields = {
+                name: [list(field.shape), field.dtype.name] for name, field in held.items() if hasattr(field, "dtype")
+            }
+            texts = {name: _plain(text[()]) for name, text in file["HDFEOS INFORMATION"].items()}
+            places = [file, file.get("HDFEOS/ADDITIONAL/FILE_ATTRIBUTES")]
+            said = {key: _plain(value) for place in places if place is not None for key, value in place.attrs.items()}
+            return {"fields": fields, "texts": texts, "attributes": said}, []
+        attributes: dict[str, Any] = {}
+        arrays = []
+        for name, (shape, dtype) in request["fields"].items():
+            field = held[name]
+            if field.external or field.is_virtual or field.file.filename != file.filename:
+                raise ValueError(f"{name} lies in another file")
+            if list(field.shape) != shape or field.dtype.name != dtype:
+                raise ValueError(f"{name} is {list(field.shape)} of type {field.dtype.name}, not {shape} of {dtype}")
+            attributes[name] = {key: _plain(value) for key, value in field.attrs.items()}
+            arrays.append(np.ascontiguousarray(field[()]).astype(dtype, copy=False))
+        return {"attributes": attributes}, arrays
+
+
+def _plain(value: Any) -> Any:
+    """An HDF5 attribute or text as JSON can hold it."""
+    value = value.tolist() if hasattr(value, "tolist") else value
+    if isinstance(value, list) and len(value) == 1:
+        value = value[0]
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    if isinstance(value, bytes):
+        return value.decode("latin-1")
+    return value if isinstance(value, int | float | str) else str(value)
 
 
 def _send(pipe: BinaryIO, message: dict[str, Any]) -> None:

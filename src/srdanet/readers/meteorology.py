@@ -8,7 +8,9 @@ file with a header and one row per station and moment:
 
 `time` is ISO 8601 in UTC (an offset such as +08:00 is honoured), longitude and latitude
 are WGS 84 degrees; of the rest any subset, in K, K, m s-1, W m-2 (at the moment), m3 m-3.
-An empty field is missing. Other columns are ignored. Rows of one place are one station.
+An empty field is missing, and so are the usual codes (-9999, ...). Other columns are ignored. Rows of one place are
+one station. The small negative radiation that pyranometers read at night is 0. A row or value that cannot be right
+costs itself; where half of them are, the fault is the column's or the table's (another unit, another layout).
 """
 
 from __future__ import annotations
@@ -39,8 +41,14 @@ _FARTHEST_KM = 200.0
 _NEAREST_KM = 0.5
 """Distances below this count as this, so that a station's own cell is finite and exact to 1e-3."""
 
-_Row = tuple[np.datetime64, tuple[float, float], list[float]]
-"""Moment (UTC), place (longitude, latitude), values."""
+_MISSING = (-9999.0, -9999.9, -99999.0, -999.0, -999.9, -99.9, -8888.0, -6999.0, 9999.0, 99999.0)
+"""What loggers write for a missing value; impossible in any of the columns."""
+_NO_NUMBER = ("", "na", "n/a", "nan", "null", "none", "-", "--", "m", "missing")
+_DARK = -20.0
+"""W m-2 that a pyranometer may read at night: it loses heat to the sky."""
+
+_Row = tuple[int, np.datetime64, tuple[float, float], list[float | str]]
+"""Line, moment (UTC), place (longitude, latitude), values; a text where a value cannot be right, which says why."""
 
 
 def open_stations(path: str | Path) -> xr.Dataset:
@@ -48,35 +56,54 @@ def open_stations(path: str | Path) -> xr.Dataset:
 
     Returns:
         (station, time) float32 with coordinates `longitude`, `latitude` (station) and the columns
-        present; NaN = missing; times are the union of all stations' times.
+        present; NaN = missing; times are the union of all stations' times. `attrs["assumed"]` names what was taken for
+        missing, `attrs["left_out"]` columns of which half cannot be right.
 
     Raises:
-        GranuleError: when the file is missing, a column is, or a row cannot be read or holds an
-            impossible value (the message names the line).
+        GranuleError: when the file is missing, a column is, half of the rows cannot be read, or no column is left
+            (the message names the first line).
     """
     path = Path(path)
     if not path.is_file():
         raise GranuleError("There is no such station table.", where=path)
     try:
-        names, rows = _table(path)
+        names, rows, notes = _table(path)
     except (UnicodeDecodeError, csv.Error) as error:
         what = f"The file is not a table in UTF-8 ({error})."
         raise GranuleError(what, where=path, todo="Save it as CSV in UTF-8.") from error
     if not rows:
         raise GranuleError("The table holds no rows.", where=path)
-    places = sorted({r[1] for r in rows})
-    times = np.unique(np.array([r[0] for r in rows]))
-    data = np.full((len(names), len(places), times.size), np.nan, dtype=np.float32)
-    for moment, place, values in rows:
-        data[:, places.index(place), int(np.searchsorted(times, moment))] = values
+    places = sorted({row[2] for row in rows})
+    times = np.unique(np.array([row[1] for row in rows]))
     lon, lat = zip(*places, strict=True)
     coords = {"time": times, "longitude": ("station", list(lon)), "latitude": ("station", list(lat))}
-    variables = {n: (("station", "time"), v, {"units": BY_NAME[n].unit}) for n, v in zip(names, data, strict=True)}
-    return xr.Dataset(variables, coords=coords, attrs={"assumed": [], "sources": [path.name]})
+    variables: dict[str, tuple[tuple[str, str], Floats, dict[str, str]]] = {}
+    left_out: list[tuple[int, str, str]] = []
+    for i, name in enumerate(names):
+        bad = [(row[0], text) for row in rows if isinstance(text := row[3][i], str)]
+        if bad:
+            line, text = bad[0]
+            if 2 * len(bad) >= sum(isinstance(row[3][i], str) or not np.isnan(row[3][i]) for row in rows):
+                left_out.append((line, name, text))
+                continue
+            notes.append(f"{path.name}, line {line}: {text}; it counts as missing" + _more(len(bad)))
+        values = np.full((len(places), times.size), np.nan, dtype=np.float32)
+        for _, moment, place, fields in rows:
+            field = fields[i]
+            values[places.index(place), int(np.searchsorted(times, moment))] = (
+                np.nan if isinstance(field, str) else field
+            )
+        variables[name] = (("station", "time"), values, {"units": BY_NAME[name].unit})
+    if not variables:
+        line, _, text = left_out[0]
+        todo = "Temperatures are read in K. Leave missing fields empty."
+        raise GranuleError(f"{text}.", where=f"{path}, line {line}", todo=todo)
+    left = [(f"{name} of {path.name}", f"line {line}: {text}") for line, name, text in left_out]
+    return xr.Dataset(variables, coords=coords, attrs={"assumed": notes, "sources": [path.name], "left_out": left})
 
 
-def _table(path: Path) -> tuple[list[str], list[_Row]]:
-    """The columns that the file has of `WEATHER`, and its rows."""
+def _table(path: Path) -> tuple[list[str], list[_Row], list[str]]:
+    """The columns that the file has of `WEATHER`, its rows, and what to note of rows that cannot be read."""
     with path.open(encoding="utf-8-sig", newline="") as file:
         reader = csv.DictReader(file, skipinitialspace=True)
         header = [h.strip() for h in reader.fieldnames or []]
@@ -85,14 +112,31 @@ def _table(path: Path) -> tuple[list[str], list[_Row]]:
         if not {"time", "longitude", "latitude"} <= set(header) or not names:
             todo = f"It needs time, longitude, latitude and some of {', '.join(WEATHER)}."
             raise GranuleError(f"The columns are {', '.join(header) or 'none'}.", where=path, todo=todo)
-        return names, [_row(line, names, f"{path}, line {reader.line_num}") for line in reader]
+        rows: list[_Row] = []
+        faults: list[GranuleError] = []
+        for line in reader:
+            try:
+                rows.append(_row(line, names, path, reader.line_num))
+            except GranuleError as error:
+                faults.append(error)
+    if faults and len(faults) >= len(rows):
+        raise faults[0]
+    notes = []
+    if faults:
+        place = str(faults[0].where).rpartition(", ")[2]
+        notes = [f"{path.name}, {place}: {faults[0].what.rstrip('.')}; the row is left out" + _more(len(faults))]
+    return names, rows, notes
 
 
-def _row(line: dict[str, str], names: list[str], where: str) -> _Row:
+def _more(count: int) -> str:
+    return f" ({count - 1} more like it)" if count > 1 else ""
+
+
+def _row(line: dict[str, str], names: list[str], path: Path, number: int) -> _Row:
+    where = f"{path}, line {number}"
     try:
         moment = datetime.datetime.fromisoformat((line["time"] or "").strip())
         place = float(line["longitude"]), float(line["latitude"])
-        values = [float(line[n]) if (line[n] or "").strip() else np.nan for n in names]
     except (ValueError, TypeError) as error:
         todo = "Write times like 2020-07-15T03:30."
         raise GranuleError(f"The row cannot be read ({error}).", where=where, todo=todo) from error
@@ -100,12 +144,23 @@ def _row(line: dict[str, str], names: list[str], where: str) -> _Row:
         moment = moment.astimezone(datetime.UTC).replace(tzinfo=None)
     if not (-180 <= place[0] <= 360 and -90 <= place[1] <= 90):
         raise GranuleError(f"Longitude {place[0]:g}, latitude {place[1]:g} is not a place on Earth.", where=where)
-    for name, value in zip(names, values, strict=True):
-        known = BY_NAME[name]
-        if value < known.low or value > known.high:
-            what = f"{name} = {value:g} is impossible in {known.unit}."
-            raise GranuleError(what, where=where, todo="Temperatures are read in K. Leave missing fields empty.")
-    return np.datetime64(moment, "ns"), place, values
+    return number, np.datetime64(moment, "ns"), place, [_value(name, line[name] or "") for name in names]
+
+
+def _value(name: str, text: str) -> float | str:
+    """A field as a number, NaN = missing; what is wrong with it where it cannot be right."""
+    known, text = BY_NAME[name], text.strip()
+    if text.lower() in _NO_NUMBER:
+        return np.nan
+    try:
+        value = float(text)
+    except ValueError:
+        return f"{name} = {text!r} is not a number"
+    if value in _MISSING:
+        return np.nan
+    if name == "ssrd" and _DARK <= value < 0:
+        return 0.0
+    return f"{name} = {value:g} is impossible in {known.unit}" if not known.low <= value <= known.high else value
 
 
 def at_overpass(met: xr.Dataset, geobox: GeoBox, time_utc: ArrayLike | xr.DataArray) -> xr.Dataset:

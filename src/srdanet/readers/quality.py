@@ -1,7 +1,8 @@
 """Quality words: which bits mean what, as tables, and what to keep.
 
 Sources: MODIS Land-Surface Temperature products user
-guide, collection 6 (Wan 2013), table 13; MODIS surface reflectance user guide
+guide, collection 6 (Wan 2013), table 13; `QA_Legend` in granules of MYD21A1D 6.1, and the file specification of
+VNP21A1D (LAADS); MODIS surface reflectance user guide
 1.4 (Vermote, Roger, Ray 2015), tables 10, 13, 16, the same as in the `QA index`
 attribute of the files; MCD43 user guide, collection 6.1.
 """
@@ -67,6 +68,21 @@ QC_LST: Table = (
     BitField("lst_error", 6, 7, ("1_K_or_less", "2_K_or_less", "3_K_or_less", "above_3_K")),
 )
 """`QC_Day` and `QC_Night` of MOD11 (8 bits)."""
+
+QC_LST21: Table = (
+    BitField("mandatory", 0, 1, ("good", "examine", "not_produced_cloud", "not_produced_other")),
+    BitField("data_quality", 2, 3, ("good", "missing", "fairly_calibrated", "poorly_calibrated")),
+    BitField("cloud", 4, 5, ("clear", "thin_cirrus", "within_2_cells_of_cloud", "cloudy")),
+    BitField("iterations", 6, 7, ("7_or_more", "6", "5", "below_5")),
+    BitField("opacity", 8, 9, ("0.3_or_more", "0.2_to_0.3", "0.1_to_0.2", "below_0.1")),
+    BitField("emissivity_contrast", 10, 11, ("above_0.15", "0.1_to_0.15", "0.03_to_0.1", "below_0.03")),
+    BitField("emissivity_error", 12, 13, ("above_0.02", "0.02_or_less", "0.015_or_less", "0.01_or_less")),
+    BitField("lst_error", 14, 15, ("above_2_K", "2_K_or_less", "1.5_K_or_less", "1_K_or_less")),
+)
+"""`QC` of MOD21A1 and of VIIRS' VNP21A1 and VJ121A1 (16 bits)."""
+
+_BOUNDS = {"1_K_or_less": 1.0, "1.5_K_or_less": 1.5, "2_K_or_less": 2.0, "3_K_or_less": 3.0}
+"""Upper bound (K) of the classes of LST error; the others have none."""
 
 _WATER = (
     "shallow_ocean",
@@ -159,10 +175,16 @@ def cf_attributes(table: Table, dtype: str | np.dtype[np.generic]) -> dict[str, 
     return {**arrays, "flag_meanings": " ".join(meanings)}
 
 
-def lst_error(qc: ArrayLike) -> NDArray[np.float32]:
-    """Upper bound of the LST error (K) of each `QC_Day` / `QC_Night` word: 1, 2, 3 or inf; NaN where not produced."""
-    fields = decode(QC_LST, qc)
-    bounds = np.array([1, 2, 3, np.inf], dtype=np.float32)[fields["lst_error"]]
+def lst_error(qc: ArrayLike, table: Table = QC_LST) -> NDArray[np.float32]:
+    """Upper bound of the LST error (K) of each quality word: 1, 1.5, 2, 3 or inf; NaN where none was produced.
+
+    Args:
+        qc: Words of `QC_Day` or `QC_Night` or, with `table=QC_LST21`, of `QC` (uint16).
+        table: `QC_LST` or `QC_LST21`.
+    """
+    fields = decode(table, qc)
+    meanings = next(field.meanings for field in table if field.name == "lst_error")
+    bounds = np.array([_BOUNDS.get(meaning, np.inf) for meaning in meanings], dtype=np.float32)[fields["lst_error"]]
     return np.where(fields["mandatory"] < 2, bounds, np.float32(np.nan)).astype(np.float32)
 
 
@@ -177,7 +199,7 @@ class Screening:
     lst_error_max: float = 2.0
     """Largest LST error (K) to keep: 1, 2, 3, or inf for all that was produced."""
     cloud: bool = True
-    """Drop cloudy and partly cloudy reflectance."""
+    """Drop cloudy and partly cloudy reflectance, and LST whose own words call it cloudy (MOD21, VIIRS)."""
     adjacent: bool = True
     """Drop reflectance next to a cloud."""
     shadow: bool = True
@@ -202,9 +224,11 @@ class Screening:
         if not set(self.band_quality) <= set(range(16)):
             raise ArgumentError(f"band_quality {self.band_quality} is not within 0 to 15.")
 
-    def keep_lst(self, qc: ArrayLike) -> Mask:
-        """Where LST was produced and its error is small enough, by the words of `QC_Day` or `QC_Night`."""
-        keep: Mask = lst_error(qc) <= np.float32(self.lst_error_max)
+    def keep_lst(self, qc: ArrayLike, table: Table = QC_LST) -> Mask:
+        """Where LST was produced, its error is small enough, and its words do not call it cloudy; as `lst_error`."""
+        keep: Mask = lst_error(qc, table) <= np.float32(self.lst_error_max)
+        if self.cloud and any(field.name == "cloud" for field in table):
+            keep &= decode(table, qc)["cloud"] != 3
         return keep
 
     def keep_reflectance(self, state: ArrayLike) -> Mask:

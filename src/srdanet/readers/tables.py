@@ -15,10 +15,14 @@ from typing import Literal
 from srdanet.errors import ProductError
 from srdanet.grid import Level
 from srdanet.readers import quality
-from srdanet.variables import BANDS
+from srdanet.variables import BANDS, Platform
 
 COLLECTIONS = ("006", "061")
-"""Collections the tables describe; the later one is to be preferred."""
+"""Collections of MODIS that the tables describe; the later one is to be preferred."""
+VIIRS_COLLECTIONS = ("001", "002")
+"""The same of VIIRS."""
+PLATFORMS: dict[str, Platform] = {"MOD": "terra", "MYD": "aqua", "VNP": "npp", "VJ1": "noaa20"}
+"""Platforms by the beginning of a product's name; MCD is of two."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +57,8 @@ class Layer:
     """Other spellings of `valid_range` in real files."""
     bits: quality.Table = ()
     """The fields of a bit field."""
+    any_valid: bool = False
+    """Whether the `valid_range` that the file states is taken, whatever it is: no real file was at hand."""
 
     @property
     def scale_spellings(self) -> tuple[float, ...]:
@@ -69,6 +75,16 @@ class Product:
     layers: tuple[Layer, ...]
     days: int = 1
     """Days a granule stands for."""
+    collections: tuple[str, ...] = COLLECTIONS
+    part: Literal["day", "night", ""] = ""
+    """What a granule holds of a day, where it is not all."""
+    solar_hours: bool = True
+    """Whether view times are known to be local solar hours; else the granule must tell."""
+
+    @property
+    def platform(self) -> Platform | None:
+        """Whose product it is; None for one of two platforms."""
+        return PLATFORMS.get(self.short_name[:3])
 
     def layer(self, name: str) -> Layer:
         """The layer of that name.
@@ -107,6 +123,30 @@ def _lst(grid: str, level: Level, size: str, *, view_scale: float = 0.1) -> tupl
     for band in (31, 32):
         rows.append(Layer(f"emissivity_{band}", f"Emis_{band}", grid, level, "quantity", "uint8", "1", 0.002, 0.49, 0,
                           (1, 255), f"emissivity in band {band}"))  # fmt: skip
+    return tuple(rows)
+
+
+def _lst21(grid: str, part: Literal["day", "night"], bands: tuple[int, ...]) -> tuple[Layer, ...]:
+    """MOD21A1 and VIIRS' successors: one half of a day, with 16 bits of quality.
+
+    Layers, packing and bits: `QA_Legend` and attributes of MYD21A1D 6.1; LAADS file specification of VNP21A1D.
+    """
+    said = f"{part}time land surface temperature"
+    level = Level.KM1
+    rows = [
+        Layer(f"lst_{part}", "LST_1KM", grid, level, "quantity", "uint16", "K", 0.02, 0.0, 0, (7500, 65535), said),
+        Layer(f"qc_{part}", "QC", grid, level, "bits", "uint16", valid=(0, 65535),
+              long_name=f"quality of {said} and emissivity", bits=quality.QC_LST21, written_unit="n/a"),
+        Layer(f"view_time_{part}", "View_Time", grid, level, "quantity", "uint8", "h", 0.1, 0.0, 255, (0, 240),
+              f"time of {said}", written_unit="hrs", any_valid=True),
+        Layer(f"view_angle_{part}", "View_Angle", grid, level, "quantity", "uint8", "degree", 1.0, -65.0, 255,
+              (0, 130), f"view zenith angle of {said}", written_unit="deg", any_valid=True),
+    ]  # fmt: skip
+    rows += [
+        Layer(f"emissivity_{band}", f"Emis_{band}", grid, level, "quantity", "uint8", "1", 0.002, 0.49, 0, (1, 255),
+              f"emissivity in band {band}", written_unit="n/a", any_valid=True)
+        for band in bands
+    ]  # fmt: skip
     return tuple(rows)
 
 
@@ -150,6 +190,7 @@ def _vegetation(grid: str, level: Level, size: str) -> tuple[Layer, ...]:
 
 
 _LST = "MODIS_Grid_Daily_1km_LST"
+_LST8, _LST21, _VIIRS21 = "MODIS_Grid_8Day_1km_LST", "MODIS_Grid_Daily_1km_LST21", "VIIRS_Grid_Daily_1km_LST21"
 _GA_1KM, _GA_500M, _A1 = "MODIS_Grid_1km_2D", "MODIS_Grid_500m_2D", "MOD_Grid_500m_Surface_Reflectance"
 _BRDF, _LAI = "MOD_Grid_BRDF", "MOD_Grid_MOD15A2H"
 _STATE, _QC = "state of the reflectance data", "quality of the reflectance by band"
@@ -160,6 +201,7 @@ def _albedo(name: str, sds: str, said: str) -> Layer:
                  written_unit="reflectance, no units", other_valid=((0, 32767),))  # fmt: skip
 
 
+_PARTS: tuple[tuple[str, Literal["day", "night"]], ...] = (("D", "day"), ("N", "night"))
 _ROWS: tuple[Product, ...] = (
     Product("MOD11A1", "Daily land surface temperature and emissivity, 1 km",
             _lst(_LST, Level.KM1, "1km") + tuple(
@@ -167,6 +209,17 @@ _ROWS: tuple[Product, ...] = (
                       (1, 65535), f"share of the cell seen clear by {when}, summed over observations")
                 for when in ("day", "night")
             )),
+    Product("MOD11A2", "8-day land surface temperature and emissivity, 1 km",
+            _lst(_LST8, Level.KM1, "1km") + tuple(
+                Layer(f"clear_{when}", f"Clear_sky_{when}s", _LST8, Level.KM1, "bits", "uint8", fill=0, valid=(1, 255),
+                      long_name=f"{when}s that were clear, a bit each", written_unit="none")
+                for when in ("day", "night")
+            ), 8),
+    *(Product(f"MOD21A1{end}", f"Daily {part}time land surface temperature and emissivity (TES), 1 km",
+              _lst21(_LST21, part, (29, 31, 32)), part=part, solar_hours=False) for end, part in _PARTS),
+    *(Product(f"{viirs}21A1{end}", f"Daily {part}time land surface temperature and emissivity of VIIRS, 1 km",
+              _lst21(_VIIRS21, part, (14, 15, 16)), collections=VIIRS_COLLECTIONS, part=part, solar_hours=False)
+      for viirs in ("VNP", "VJ1") for end, part in _PARTS),
     Product("MOD11B1", "Daily land surface temperature and emissivity, 6 km",
             _lst("MODIS_Grid_Daily_6km_LST", Level.KM6, "6km", view_scale=0.2)),
     Product("MOD11B2", "8-day land surface temperature and emissivity, 6 km",
@@ -221,7 +274,7 @@ PRODUCTS: dict[str, Product] = {
     for product in _ROWS
     for row in (product, replace(product, short_name=product.short_name.replace("MOD", "MYD", 1)))
 }
-"""Every product this package reads, by short name; MOD is Terra, MYD is Aqua, MCD is both."""
+"""Every product this package reads, by short name; MOD is Terra, MYD Aqua, MCD both, VNP S-NPP, VJ1 NOAA-20."""
 
 
 def product_of(short_name: str) -> Product:
