@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 from srdanet.errors import ArgumentError, GranuleError, ProductError
 from srdanet.grid import Tile
 from srdanet.prepare import InputFile, Plan, RasterSpec, choose, plan, survey
-from srdanet.prepare.survey import bounds_of, date_in, touch
+from srdanet.prepare.survey import bounds_of, touch
+from srdanet.readers.dates import date_in
 
 DAY, TILE = dt.date(2020, 7, 15), Tile(18, 4)
 

@@ -425,6 +425,9 @@ def coordinates(geobox: GeoBox) -> dict[str, xr.DataArray]:
     for axis, start, step, count in (("y", a.f, a.e, height), ("x", a.c, a.a, width)):
         values = start + step * (np.arange(count) + 0.5)
         about = {"units": "m", "standard_name": f"projection_{axis}_coordinate", "axis": axis.upper()}
+        if geobox.crs is not None and geobox.crs.geographic:
+            name, side = ("latitude", "north") if axis == "y" else ("longitude", "east")
+            about |= {"units": f"degrees_{side}", "standard_name": name}
         coords[axis] = xr.DataArray(values, dims=(axis,), attrs=about)
     attrs = dict(geobox.crs.proj.to_cf()) if geobox.crs is not None else {}
     attrs["spatial_ref"] = attrs.get("crs_wkt", "")

@@ -29,6 +29,8 @@ class Stated(Generic[T]):
     """Who says it, as a person would name it: `the attribute units`, `its name`, `the time asked for`."""
     values: tuple[T, ...]
     """What it says: one value, or several of which it leaves the choice (the images of a stack over time)."""
+    key: str = ""
+    """What tells statements of one kind apart for programs, such as the key of an attribute."""
 
     def __str__(self) -> str:
         shown = [show(value) for value in self.values]
@@ -70,8 +72,11 @@ def settle(
             continue
         pairs = (merge(a, b) for a in agreed.values for b in stated.values)
         merged = tuple(dict.fromkeys(value for value in pairs if value is not None))
+        if not merged and len(stated.values) > 1:
+            span = f"{show(stated.values[0])} to {show(stated.values[-1])}"
+            raise ArgumentError(f"{agreed}, but {stated.origin} covers {span} without it", where=where, todo=todo)
         if not merged:
-            raise ArgumentError(f"{what} is contradicted: {agreed}, {stated}.", where=where, todo=todo)
+            raise ArgumentError(f"{what} is contradicted: {agreed}, but {stated}", where=where, todo=todo)
         agreed = Stated(f"{agreed.origin} with {stated.origin}" if len(agreed.values) > 1 else agreed.origin, merged)
     return () if agreed is None else agreed.values
 
@@ -82,7 +87,11 @@ def same_number(a: float, b: float) -> float | None:
 
 
 def settle_time(
-    statements: Sequence[Stated[np.datetime64]], *, where: object = None, longitude: float | None = None
+    statements: Sequence[Stated[np.datetime64]],
+    *,
+    where: object = None,
+    longitude: float | None = None,
+    within: np.timedelta64 = SAME_VIEW,
 ) -> np.datetime64 | None:
     """The day (`datetime64[D]`) or the moment (`datetime64[s]`) of an image, UTC; None where nobody says it.
 
@@ -93,6 +102,7 @@ def settle_time(
         statements: The user's first.
         where: The file, for messages.
         longitude: Of the image's centre, degrees.
+        within: How far two moments of one image may lie apart; of several images that near, the nearest counts.
 
     Raises:
         ArgumentError: when two contradict each other, or several images fit.
@@ -100,7 +110,7 @@ def settle_time(
 
     def merge(a: np.datetime64, b: np.datetime64) -> np.datetime64 | None:
         if _is_moment(a) and _is_moment(b):
-            return a if abs(a - b) <= SAME_VIEW else None
+            return b if abs(a - b) <= within else None
         if not _is_moment(a) and not _is_moment(b):
             return a if a == b else None
         day, moment = (b, a) if _is_moment(a) else (a, b)
@@ -111,12 +121,15 @@ def settle_time(
         solar = moment + np.timedelta64(round(240 * ((longitude + 180) % 360 - 180)), "s")
         return moment if solar.astype("datetime64[D]") == day else None
 
-    todo = "Correct the one that is wrong, or choose the file of the other time."
+    todo = "Correct the one that is wrong, or choose the file of that time."
     fits = settle("the time of the image", statements, merge, where=where, todo=todo)
     if len(fits) > 1:
         for day in (s.values[0] for s in statements if len(s.values) == 1 and not _is_moment(s.values[0])):
             # At a date's edge the day of UTC goes before that of local solar time.
             fits = tuple(f for f in fits if f.astype("datetime64[D]") == day) or fits
+    asked = next((s.values[0] for s in statements if len(s.values) == 1 and _is_moment(s.values[0])), None)
+    if len(fits) > 1 and asked is not None:
+        fits = tuple(sorted(fits, key=lambda fit: abs(fit - asked)))[:1]
     if len(fits) > 1:
         days = {fit.astype("datetime64[D]") for fit in fits}
         if len(days) == 1:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 US_FOOT = 1200 / 3937
 """Metres in a US survey foot."""
@@ -23,6 +23,8 @@ class Unit:
     own: str
     scale: float = 1.0
     offset: float = 0.0
+    counted: bool = field(default=False, compare=False)
+    """Whether a factor was written with it (`0.1 degC`), which makes values counts of it."""
 
 
 _SPELLINGS: Mapping[Unit, str] = {
@@ -97,7 +99,7 @@ def unit_of(text: object, own: str) -> Unit | None:
             factor = 1 / factor
         inner = _BY_SPELLING.get((own, match["unit"].strip("_")))
         if inner is not None:
-            return replace(inner, scale=inner.scale * factor)
+            return replace(inner, scale=inner.scale * factor, counted=factor != 1)
     return None
 
 

@@ -149,7 +149,7 @@ def root_grid(plan: Plan) -> tuple[GeoBox, Tile | None]:
         if plan.tile is None:
             raise ArgumentError("the plan has no tile", todo="Name it, such as h18v04.")
         return plan.tile.geobox(Level.KM1), plan.tile
-    box = _coarse_grid(_open(source, source.date))[0]
+    box = _coarse_grid(_open(source, plan))[0]
     return box, tile_of(box)
 
 
@@ -171,7 +171,7 @@ def _read_lst(plan: Plan, screening: Screening, progress: Progress | None) -> Re
         if source.spec is None:
             reading = _lst_of_granule(source, screening)
         else:
-            reading = _lst_of_rasters(source, others, screening)
+            reading = _lst_of_rasters(source, others, plan, screening)
     if not np.isfinite(reading.arrays["lst"].values).any():
         dropped = (reading.records[0].dropped or {}).get("lst_error", 0)
         what = f"no {'day' if plan.day else 'night'} LST is left ({dropped} cells were dropped by their error class)"
@@ -190,21 +190,21 @@ def _lst_of_granule(source: Source, screening: Screening) -> Reading:
     return Reading(arrays, (_record(source, {"lst": lst}, granule, dropped={"lst_error": dropped}),))
 
 
-def _lst_of_rasters(source: Source, others: Sequence[Source], screening: Screening) -> Reading:
+def _lst_of_rasters(source: Source, others: Sequence[Source], plan: Plan, screening: Screening) -> Reading:
     """The coarse variables from plain rasters; the LST's own cells are the coarse grid.
 
     An LST in degrees, or of cells that are not square, is brought to a grid in metres that `suggest_grid` chooses:
     the MODIS lattice takes the nearest value, any other the area mean. Other coarse variables take the nearest value.
     With a `qc` raster the LST is screened as in a granule.
     """
-    lst = _open(source, source.date)
+    lst = _open(source, plan)
     box, own = _coarse_grid(lst)
     how: Literal["as it is", "nearest", "mean"] = "as it is"
     if not own:
         how = "nearest" if same_crs(box.crs, SINUSOIDAL) else "mean"
         lst = to_grid(lst, box, how)
     lst = lst.assign_coords(coordinates(box))
-    arrays = {other.layers[0]: to_grid(_open(other, source.date), box, "nearest") for other in others}
+    arrays = {other.layers[0]: to_grid(_open(other, plan), box, "nearest") for other in others}
     records = [_record(other, {name: arrays[name] for name in other.layers}) for other in others]
     dropped = {}
     if "qc" in arrays:
@@ -259,7 +259,7 @@ def _read_rasters(plan: Plan, box: GeoBox, progress: Progress | None) -> Iterato
     for source in plan.sources:
         if source.spec is not None and source.spec.name not in LST_VARIABLES:
             with _step(progress, source):
-                image, how = nest(_open(source, plan.date), box)
+                image, how = nest(_open(source, plan), box)
                 arrays = {source.spec.name: image}
                 yield Reading(arrays, (_record(source, arrays, regridded=how),))
 
@@ -333,21 +333,21 @@ def nest(image: xr.DataArray, coarse: GeoBox) -> tuple[xr.DataArray, str]:
     return regridded, f"{how} to {cell_size(target):.6g} m"
 
 
-def _open(source: Source, date: dt.date | None) -> xr.DataArray:
-    """A plain raster; of a NetCDF stack over time the image of `date`."""
+def _open(source: Source, plan: Plan) -> xr.DataArray:
+    """A plain raster; of a NetCDF stack over time the image of the plan's time."""
     spec = source.spec
     if spec is None:
         raise ArgumentError("is not a plain raster", where=source.paths[0], todo="Give it as NAME=FILE.")
-    netcdf = Path(spec.path).suffix.lower() in (".nc", ".nc4", ".cdf")
-    band: int | str | None = int(spec.band) if spec.band and spec.band.isdigit() else spec.band
-    return open_raster(
+    image = open_raster(
         spec.path,
         name=spec.name,
-        band=None if netcdf else band,
-        variable=spec.band if netcdf else None,
-        date=date,
+        band=int(spec.band) if spec.band and spec.band.isdigit() else spec.band,
+        date=plan.date,
+        time=plan.time,
         **spec.model_dump(include={"crs", "nodata", "scale", "offset", "unit"}),
     )
+    image.attrs.pop("time", None)
+    return image
 
 
 def _bands(source: Source, granule: Granule, state: xr.DataArray | None, screening: Screening) -> Reading:

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from pydantic import Field, computed_field
 
-from srdanet.arrays import parse_utc
+from srdanet.arrays import has_hour, parse_utc, read_time
 from srdanet.errors import ArgumentError
 from srdanet.grid import Level, Tile, lonlat
 from srdanet.predictors.solar import solar_to_utc
@@ -34,7 +34,9 @@ from srdanet.prepare.survey import (
     survey,
     touch,
 )
-from srdanet.variables import BANDS, VIEW_HOURS, WEATHER, Platform
+from srdanet.readers.dates import image_time
+from srdanet.statements import Stated, settle_time
+from srdanet.variables import BANDS, LST_VARIABLES, VIEW_HOURS, WEATHER, Platform
 
 
 @dataclass(frozen=True)
@@ -154,7 +156,7 @@ class Plan(Frozen):
     day: bool
     platform: Platform | None = None
     time: Moment | None = None
-    """UTC of the overpass where the caller gave it; a granule's own view time goes before."""
+    """UTC of the overpass where the caller or a raster gives it with its hour; a granule's own view times go before."""
     sources: tuple[Source, ...]
     ignored: tuple[tuple[str, str], ...] = ()
     """(file, reason) of what is left out."""
@@ -220,7 +222,7 @@ def plan(
         date: The day; may be left out where the LST files are of one. For a granule it is the UTC day in its name.
         day: Whether the daytime LST is wanted, or the night's.
         platform: `terra` (MOD11A1) or `aqua` (MYD11A1); Terra where both are there.
-        time: UTC of the overpass, for plain rasters, which do not say it.
+        time: UTC of the overpass, where plain rasters do not say it; a date alone is a date.
 
     Raises:
         ArgumentError: when there is no LST, or several tiles or dates and none is named, when two rasters have one
@@ -241,21 +243,24 @@ def choose(
 ) -> Plan:
     """Same as `plan`, from what a survey returns; opens nothing."""
     tile = Tile.parse(tile) if isinstance(tile, str) else tile
-    if isinstance(date, str):
-        try:
-            date = dt.date.fromisoformat(date)
-        except ValueError as error:
-            raise ArgumentError(f"{date!r} is not a date", todo="Write it like 2020-07-15.") from error
+    if date is not None:
+        date = read_time(date).astype("datetime64[D]").item()
     if platform not in (None, "terra", "aqua"):
         raise ArgumentError(f"platform {platform!r} is not terra or aqua", todo="Use one of them.")
-    when = None if time is None else parse_utc(time)
+    asked = [] if date is None else [Stated("the date asked for", (read_time(date),))]
+    asked += [] if time is None else [Stated("the time asked for", (read_time(time),))]
     rasters = _rasters(files)
     lst = rasters.get("lst")
     if lst is not None:
-        date = date or (when.astype("datetime64[D]").item() if when is not None else lst.date)
+        seen = _time_of_rasters([file for name, file in rasters.items() if name in LST_VARIABLES], asked)
     else:
         tile, date, platform = _view_of_granules(files, tile, date, platform)
-        when = None
+        longitude = lonlat(tile.geobox(Level.KM1)[600:601, 600:601])[0].item()
+        granule = Stated("the name of the granule", (np.datetime64(date),))
+        seen = settle_time([*asked, granule], where="LST", longitude=longitude)
+    if date is None and seen is not None:
+        date = seen.astype("datetime64[D]").item()
+    when = seen if has_hour(seen) else None
     overpass = when
     if overpass is None and tile is not None and date is not None and platform is not None:
         longitude = lonlat(tile.geobox(Level.KM1)[600:601, 600:601])[0].item()
@@ -300,6 +305,21 @@ class _Wanted:
     def prefers(self, product: str) -> bool:
         """Whether a product is of the platform that comes first, or of both."""
         return not product.startswith("MOD" if self.platform == "aqua" else "MYD")
+
+
+def _time_of_rasters(
+    files: Sequence[InputFile], asked: Sequence[Stated[np.datetime64]]
+) -> np.datetime64 | None:
+    """The time of plain rasters that belong to one view, the LST among them, by what is asked and what they say."""
+    seen: np.datetime64 | None = None
+    known = list(asked)
+    for file in files:
+        name = file.spec.name if file.spec is not None else ""
+        found, _ = image_time(name, known, file.times, where=Path(file.path), longitude=file.longitude)
+        if found is not None and (seen is None or not has_hour(seen)):
+            seen = found
+            known = [*asked, Stated(f"{name} of {Path(file.path).name}", (found,))]
+    return seen
 
 
 def _rasters(files: Sequence[InputFile]) -> dict[str, InputFile]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,8 @@ import xarray as xr
 
 from srdanet.arrays import read_time
 from srdanet.errors import ArgumentError, GranuleError
-from srdanet.statements import Stated, moments
+from srdanet.statements import Stated, moments, settle_time, show
+from srdanet.variables import LST_VARIABLES, WEATHER
 
 _YEAR = r"(?P<year>19[5-9]\d|20\d{2})"
 _OF_YEAR = r"(?P<doy>\d{3})"
@@ -64,6 +65,8 @@ _WRITTEN = "tifftag_datetime"
 """By the standard the time at which the file was made, which many use for that of the image."""
 _CALENDARS = ("", "standard", "gregorian", "proleptic_gregorian", "julian", "none")
 """AppEEARS counts real days though it says "julian"."""
+_STRICT = (*LST_VARIABLES, "lst_day", "lst_night")
+"""Images that must be of the time asked for."""
 _TIME_NAMES = ("time", "t", "date", "datetime", "valid_time", "acquisition_time", "observation_time", "overpass_time")
 
 
@@ -124,13 +127,58 @@ def attribute_times(attributes: Mapping[str, Any]) -> tuple[list[Stated[np.datet
         elif any(end is not None and end - time.astype("datetime64[s]") > np.timedelta64(1, "D") for end in ends):
             notes.append(f"the attribute {name} begins a period of several days and says no day of the image")
         else:
-            found.append(Stated(f"its attribute {name}", (time,)))
+            found.append(Stated(f"its attribute {name}", (time,), key))
     return found, notes
+
+
+def image_time(
+    name: str,
+    asked: Sequence[Stated[np.datetime64]],
+    found: Sequence[Stated[np.datetime64]],
+    *,
+    where: Path,
+    longitude: float | None = None,
+) -> tuple[np.datetime64 | None, list[str]]:
+    """The time of an image, by what is asked for and what its file says, and what was assumed.
+
+    LST and what belongs to it must be of the time asked for, weather within an hour. Any other image may be of another
+    day, but of a stack over time the day asked for is taken.
+
+    Args:
+        name: What the image is.
+        asked: What the caller says.
+        found: What the file says.
+        where: The file, for messages.
+        longitude: Of its centre, degrees.
+
+    Raises:
+        ArgumentError: when two contradict each other, or several images fit.
+    """
+    notes = []
+    firm = [stated for stated in found if not is_written(stated)]
+    for stated in (stated for stated in found if is_written(stated)):
+        others = [other.values[0] for other in (*asked, *firm) if len(other.values) == 1]
+        day = stated.values[0].astype("datetime64[D]")
+        if any(day > other.astype("datetime64[D]") for other in others):
+            notes.append(f"{stated}: taken for the time at which the file was written")
+        else:
+            firm.append(stated)
+            notes += [] if others else [f"{stated}: taken for the time of the image"]
+    if firm and not asked and all(stated.origin == "its name" for stated in firm):
+        notes.append(f"its name says {show(firm[0].values[0])}: taken for the time of the image")
+    stack = any(len(stated.values) > 1 for stated in firm)
+    if name in _STRICT:
+        return settle_time([*asked, *firm], where=where, longitude=longitude), notes
+    if name in WEATHER:
+        return settle_time([*asked, *firm], where=where, longitude=longitude, within=np.timedelta64(1, "h")), notes
+    if stack:
+        return settle_time([*asked, *firm], where=where, longitude=longitude), notes
+    return (firm[0].values[0] if firm else None), notes
 
 
 def is_written(stated: Stated[np.datetime64]) -> bool:
     """Whether a statement is of the kind that may say when the file was made, and not when the image was."""
-    return stated.origin.lower().endswith(_WRITTEN)
+    return stated.key == _WRITTEN
 
 
 def _read(value: object) -> np.datetime64 | None:
