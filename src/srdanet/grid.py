@@ -42,6 +42,8 @@ GRID_LEFT, GRID_TOP = -20015109.354, 10007554.677
 METRES_PER_DEGREE = SPHERE_RADIUS * math.pi / 180
 """Of latitude; of longitude at the equator."""
 
+_TRUE = 0.1
+"""How far (relative) map metres may differ from ground metres: slope and detail are off by as much."""
 _TOLERANCE = 1e-3
 """Share of a fine cell by which two grids may miss each other and still count as nested."""
 
@@ -161,6 +163,28 @@ def cell_size(geobox: GeoBox) -> float:
         todo = "Resample it onto square cells."
         raise GridError(f"cells are not square ({a.a} x {-a.e})", where=tuple(a)[:6], todo=todo)
     return float(a.a)
+
+
+def ground_scale(geobox: GeoBox) -> float:
+    """Metres on the ground in a metre of the map, at the centre: about 1, but 0.5 in web mercator at 60 degrees.
+
+    NaN where the centre lies off the globe.
+    """
+    row, col = (n // 2 for n in geobox.shape)
+    corners = [geobox.affine * (col + i, row + j) for i, j in ((0, 0), (1, 0), (1, 1), (0, 1))]
+    if geobox.crs is None:
+        raise GridError("the grid has no CRS, so its cells have no size on the ground")
+    lon, lat = _to_lonlat(geobox.crs).transform(*zip(*corners, strict=True))
+    if not (np.isfinite(lon).all() and np.isfinite(lat).all()):
+        return math.nan
+    geod = geobox.crs.proj.get_geod()
+    area = abs(geod.polygon_area_perimeter(lon, lat)[0]) if geod is not None else math.nan
+    return math.sqrt(area / abs(geobox.affine.a * geobox.affine.e))
+
+
+def true_to_ground(geobox: GeoBox) -> bool:
+    """Whether the map's metres are those of the ground, to a tenth; unknown counts as yes."""
+    return not abs(ground_scale(geobox) - 1) > _TRUE
 
 
 def refine(geobox: GeoBox, factor: int) -> GeoBox:

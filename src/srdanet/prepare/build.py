@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 
 from srdanet.arrays import Mask, Progress
-from srdanet.errors import ArgumentError, GridError, SceneError
+from srdanet.errors import ArgumentError, GridError, SceneError, spelled
 from srdanet.grid import (
     METRES_PER_DEGREE,
     SINUSOIDAL,
@@ -33,6 +33,7 @@ from srdanet.grid import (
     refine,
     same_crs,
     tile_of,
+    true_to_ground,
 )
 from srdanet.predictors.solar import solar_to_utc
 from srdanet.prepare.plan import InputRecord, Plan, Source
@@ -60,6 +61,10 @@ _NEARLY = 0.75
 _NOT_GAO = -0.5
 """Correlation of an NDWI with NDVI below which it is not Gao's."""
 _NOT_PRODUCED = 255
+_VIEW = np.timedelta64(1800, "s")
+"""How far a time may lie from the view times of all cells."""
+_DAYLIGHT, _POLAR = (6.0, 18.0), 60.0
+"""Local solar hours (h) of views by day, at latitudes (degrees) below the second."""
 
 Times = NDArray[np.datetime64]
 
@@ -131,6 +136,8 @@ def prepare(
         "missing": what.missing,
         "left_out": [[Path(path).name, reason] for path, reason in (*what.ignored, *beside, *rejected.items())],
     }
+    if what.assumed:
+        provenance["assumed"] = list(what.assumed)
     kept = {name: array for name, array in auxiliary.items() if name not in rejected}
     # The median over cells with LST; without any hour, midnight of the date.
     date = None if what.date is None else np.datetime64(what.date)
@@ -217,11 +224,15 @@ def _lst_of_rasters(source: Source, others: Sequence[Source], plan: Plan, screen
 
 
 def _coarse_grid(lst: xr.DataArray) -> tuple[GeoBox, bool]:
-    """The coarse grid of a plain LST raster, and whether it is the raster's own."""
+    """The coarse grid of a plain LST raster, and whether it is the raster's own.
+
+    Its own is not taken where the cells are copies of coarser ones, or the map's metres are not those of the ground.
+    """
     try:
         box = geobox_of(lst, name="lst", degrees=True)
-        if box.crs is not None and box.crs.projected and cell_size(box) > 0:
-            return box, True
+        square = box.crs is not None and box.crs.projected and cell_size(box) > 0
+        if square and true_to_ground(box) and (found := suggest_grid(lst)) == box:
+            return found, True
     except GridError:
         pass  # its cells are not square: it is brought to a grid of square ones
     return suggest_grid(lst), False
@@ -242,8 +253,33 @@ def _view_times(plan: Plan, coarse: xr.Dataset, box: GeoBox) -> Times | None:
         known = ~np.isnat(times)
         seen = known & np.isfinite(coarse["lst"].values)
         if seen.any():
+            _check_view(plan, times[seen], coarse["view_time"].values[seen], lonlat(box)[1])
             return np.where(known, times, _median(times[seen]))
     return None if plan.time is None else np.full(box.shape, plan.time)
+
+
+def _check_view(plan: Plan, times: Times, hours: NDArray[Any], latitude: NDArray[Any]) -> None:
+    """Refuse view times that contradict the time given, or day and night.
+
+    Args:
+        plan: With the time (UTC) and the part of the day.
+        times: View times, UTC.
+        hours: The same in local solar time.
+        latitude: Degrees; towards the poles a view by day may be at any hour.
+    """
+    todo = "Correct the one that is wrong."
+    if plan.time is not None:
+        day = np.timedelta64(24 * 3600, "s")
+        gap = (times - plan.time + day // 2) % day - day // 2
+        if np.abs(gap).min() > _VIEW:
+            first, last = (str(t.astype("datetime64[m]"))[11:] for t in (times.min(), times.max()))
+            what = f"the time is contradicted: {plan.time} is given, but the view times say {first} to {last} UTC"
+            raise ArgumentError(what, where="view_time", todo=todo)
+    hour = float(np.median(hours))
+    if np.nanmax(np.abs(latitude)) < _POLAR and plan.day != (_DAYLIGHT[0] <= hour <= _DAYLIGHT[1]):
+        part = "day" if plan.day else "night"
+        what = f"the view times say {hour:.1f} h local solar time, which is not by {part}"
+        raise ArgumentError(what, where="view_time", todo=f"Check {spelled('day')} and scale=.")
 
 
 def _median(times: Times) -> np.datetime64:

@@ -160,6 +160,8 @@ class Plan(Frozen):
     sources: tuple[Source, ...]
     ignored: tuple[tuple[str, str], ...] = ()
     """(file, reason) of what is left out."""
+    assumed: tuple[str, ...] = ()
+    """What nobody says of the time and was taken for granted."""
 
     def source(self, role: str) -> Source | None:
         """What serves a role, or None."""
@@ -198,6 +200,7 @@ class Plan(Frozen):
             *("  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in rows),
             *(f"missing {role}: {text}" for role, text in self.missing.items()),
             *(f"left out {Path(path).name}: {reason}" for path, reason in self.ignored),
+            *(f"assumed: {text}" for text in self.assumed),
         ]
 
 
@@ -250,9 +253,10 @@ def choose(
     asked = [] if date is None else [Stated("the date asked for", (read_time(date),))]
     asked += [] if time is None else [Stated("the time asked for", (read_time(time),))]
     rasters = _rasters(files)
+    assumed: list[str] = []
     lst = rasters.get("lst")
     if lst is not None:
-        seen = _time_of_rasters([file for name, file in rasters.items() if name in LST_VARIABLES], asked)
+        seen, assumed = _time_of_rasters([file for name, file in rasters.items() if name in LST_VARIABLES], asked)
     else:
         tile, date, platform = _view_of_granules(files, tile, date, platform)
         longitude = lonlat(tile.geobox(Level.KM1)[600:601, 600:601])[0].item()
@@ -283,7 +287,10 @@ def choose(
     sources.sort(key=lambda source: source.role != "lst")
     used = {*rasters.values(), *(file for served in chosen.values() for file in served)}
     ignored = tuple((file.path, _reason(file, wanted, chosen)) for file in files if file not in used)
-    return Plan(tile=tile, date=date, day=day, platform=platform, time=when, sources=tuple(sources), ignored=ignored)
+    return Plan(
+        tile=tile, date=date, day=day, platform=platform, time=when, sources=tuple(sources), ignored=ignored,
+        assumed=tuple(assumed),
+    )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -309,17 +316,22 @@ class _Wanted:
 
 def _time_of_rasters(
     files: Sequence[InputFile], asked: Sequence[Stated[np.datetime64]]
-) -> np.datetime64 | None:
-    """The time of plain rasters that belong to one view, the LST among them, by what is asked and what they say."""
+) -> tuple[np.datetime64 | None, list[str]]:
+    """The time of plain rasters of one view, by what is asked and what they say; and what was assumed."""
     seen: np.datetime64 | None = None
+    assumed = []
     known = list(asked)
     for file in files:
         name = file.spec.name if file.spec is not None else ""
-        found, _ = image_time(name, known, file.times, where=Path(file.path), longitude=file.longitude)
+        said = file.times or (() if file.date is None else (Stated("its date", (np.datetime64(file.date),)),))
+        found, notes = image_time(name, known, said, where=Path(file.path), longitude=file.longitude)
+        assumed += [f"{name}: {note}" for note in notes]
         if found is not None and (seen is None or not has_hour(seen)):
             seen = found
             known = [*asked, Stated(f"{name} of {Path(file.path).name}", (found,))]
-    return seen
+    if seen is None:
+        assumed.append("the date of the LST is not known: the result takes no account of season and sun")
+    return seen, assumed
 
 
 def _rasters(files: Sequence[InputFile]) -> dict[str, InputFile]:

@@ -31,8 +31,10 @@ from srdanet.grid import (
     Tile,
     coordinates,
     geobox_of,
+    ground_scale,
     lonlat,
     same_crs,
+    true_to_ground,
 )
 from srdanet.readers.dates import attribute_times, coordinate_times, image_time
 from srdanet.readers.images import AGAIN, Lattice, Stored, find_image, image_variables, of_name, open_netcdf, read_netcdf
@@ -44,6 +46,10 @@ from srdanet.variables import BY_NAME
 _NETCDF = (b"\x89HDF", b"CDF\x01", b"CDF\x02", b"CDF\x05")
 _NEAR = 0.12
 """A cell this close (relative) to a MODIS level is taken for one."""
+_FEWEST_BLOCKS = 3
+"""Fewer changes of value along an axis tell nothing of its blocks."""
+_SAMPLE, _DISTINCT = 16384, 0.1
+"""Of so many cells, at least so many distinct values for each block that replication would leave."""
 _REPEATED = 1.5
 """Usual run of equal neighbours from which an image counts as replicated from a coarser one."""
 
@@ -301,25 +307,54 @@ def _band(path: Path, count: int, descriptions: tuple[str | None, ...], band: in
     return found[0]
 
 
+def replication(values: Floats) -> tuple[int, int, int] | None:
+    """How an image is replicated from a coarser one: n x n equal cells, and the first row and column of a whole block.
+
+    None where it is not: where values change between any neighbours, or along one axis never.
+
+    Args:
+        values: (rows, columns), NaN = missing.
+    """
+    phases, sizes = [], []
+    for lines in (values, values.T):
+        with np.errstate(invalid="ignore"):
+            changes = np.flatnonzero((np.abs(np.diff(lines, axis=0)) > 0).any(axis=1)) + 1
+        if changes.size < _FEWEST_BLOCKS:
+            return None
+        sizes.append(int(np.gcd.reduce(np.diff(changes))))
+        phases.append(int(changes[0]))
+    if sizes[0] != sizes[1] or sizes[0] < 2:
+        return None
+    return sizes[0], phases[0] % sizes[0], phases[1] % sizes[0]
+
+
 def _repeats(data: xr.DataArray) -> tuple[float, float]:
     """How many equal neighbours an image usually has in a row: (down, across), the median.
 
     1 for measured values. An image replicated n times by nearest neighbour has about
-    n across; down it may have fewer, where the coarse grid is sheared.
+    n across; down it may have fewer, where the coarse grid is sheared. Values rounded so
+    coarsely that neighbours agree by chance have few distinct values, and count as measured.
     """
     values = np.asarray(data.transpose("y", "x").values)
-    return _run(values.T), _run(values)
+    runs = _run(values.T), _run(values)
+    known = values[np.isfinite(values)][:_SAMPLE]
+    blocks = known.size / (runs[0] * runs[1])
+    return runs if np.unique(known).size >= _DISTINCT * blocks else (1.0, 1.0)
 
 
 def _run(lines: Floats) -> float:
-    """Median length of the runs of equal values along the rows of an image, missing ones left out."""
+    """Median length of the runs of equal values along the rows of an image, missing ones left out.
+
+    1 where it is as long as half a row: then the image does not vary along it.
+    """
     lengths = []
     for line in lines:
         starts = np.flatnonzero(np.concatenate([[True], (line[1:] != line[:-1]) & ~np.isnan(line[1:] + line[:-1])]))
         runs = np.diff(np.append(starts, line.size))
         lengths.append(runs[np.isfinite(line[starts])])
     every = np.concatenate(lengths)
-    return float(np.median(every)) if every.size else 1.0
+    median = float(np.median(every)) if every.size else 1.0
+    return median if median < lines.shape[1] / 2 else 1.0
 
 
 def suggest_grid(data: xr.DataArray, *, kind: Literal["auto", "modis", "utm"] = "auto") -> GeoBox:
@@ -348,16 +383,28 @@ def suggest_grid(data: xr.DataArray, *, kind: Literal["auto", "modis", "utm"] = 
     if kind not in ("auto", "modis", "utm"):
         raise ArgumentError(f"kind={kind!r} is not one of auto, modis, utm.")
     place = geobox_of(data, name=str(data.name or "raster"), degrees=True)
-    longitude, latitude = (float(np.nanmean(c)) for c in corners(place, CRS(4326)))
+    x, y = corners(place, CRS(4326))
+    longitude, latitude = float(np.nanmean(x)), float(np.nanmean(y))
     geographic = place.crs is not None and place.crs.geographic
-    metres = METRES_PER_DEGREE * np.array([1, np.cos(np.radians(latitude))]) if geographic else np.ones(2)
+    metres = METRES_PER_DEGREE * np.array([1, np.cos(np.radians(latitude))])
+    if not geographic:
+        metres = np.ones(2) if true_to_ground(place) else np.full(2, ground_scale(place))
     down, across = np.array([-place.affine.e, place.affine.a]) * metres
-    runs = _repeats(data)
-    if kind == "auto" and not geographic and max(runs) <= _REPEATED and abs(down / across - 1) < 1e-6:
-        return place
+    runs, blocks = _repeats(data), replication(np.asarray(data.transpose("y", "x").values))
+    if kind == "auto" and not geographic and abs(down / across - 1) < 1e-6 and metres[0] == 1:
+        if blocks is not None:
+            return _in_blocks(place, *blocks)
+        if min(runs) <= _REPEATED:
+            return place
+    if blocks is not None:
+        runs = (float(blocks[0]), float(blocks[0]))
     size = float(max(down * runs[0], across * runs[1]) if max(runs) > _REPEATED else max(down, across))
     levels = [level for level in (Level.KM1, Level.M500, Level.M250) if abs(size / level.metres - 1) < _NEAR]
-    if kind == "modis" or (kind == "auto" and levels):
+    # The sinusoidal map is cut at 180 degrees.
+    cut = np.floor((np.nanmin(x) + 180) / 360) != np.floor((np.nanmax(x) + 180 - 1e-9) / 360)
+    if cut and kind == "modis":
+        raise GridError("The image crosses 180 degrees, where the MODIS grid ends.", todo="Cut it there, or use UTM.")
+    if kind == "modis" or (kind == "auto" and levels and not cut):
         level = levels[0] if levels else min(Level, key=lambda lv: abs(np.log(size / lv.metres)))
         return _cover(place, SINUSOIDAL, level.metres, Tile(0, 0).corner)
     if abs(latitude) > 84:
@@ -365,6 +412,13 @@ def suggest_grid(data: xr.DataArray, *, kind: Literal["auto", "modis", "utm"] = 
     zone = int((longitude + 180) // 6) % 60 + 1
     digits = int(np.floor(np.log10(size))) - 1
     return _cover(place, CRS(32600 + zone + (100 if latitude < 0 else 0)), round(size, -digits), (0.0, 0.0))
+
+
+def _in_blocks(place: GeoBox, size: int, row: int, col: int) -> GeoBox:
+    """The grid of blocks of cells, the first whole one at a row and a column; it covers the whole image."""
+    up, left = -row % size, -col % size
+    shape = (-(-(place.shape[0] + up) // size), -(-(place.shape[1] + left) // size))
+    return GeoBox(shape, place.affine * Affine.translation(-left, -up) * Affine.scale(size), place.crs)
 
 
 def _cover(place: GeoBox, crs: CRS, size: float, origin: tuple[float, float]) -> GeoBox:
