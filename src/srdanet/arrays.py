@@ -67,7 +67,7 @@ def read_time(time: object) -> np.datetime64:
     if isinstance(time, str):
         return _read_text(time)
     if isinstance(time, dt.date):
-        if time != time:  # pandas.NaT  # noqa: PLR0124
+        if time != time:  # pandas.NaT
             raise ArgumentError("time is NaT", todo="Leave it out when it is unknown.")
         return _utc(time)
     if hasattr(time, "isoformat"):  # cftime

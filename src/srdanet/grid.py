@@ -367,7 +367,11 @@ def metric(crs: CRS) -> tuple[CRS, float, list[str]]:
         axis["unit"] = "metre"
     held.pop("id", None)
     held["name"] = f"{held.get('name', 'unnamed')} (in metres)"
-    return CRS(pyproj.CRS.from_json_dict(held).to_wkt()), metres, [f"the CRS counts in {axes[0].unit_name}: brought to metres"]
+    return (
+        CRS(pyproj.CRS.from_json_dict(held).to_wkt()),
+        metres,
+        [f"the CRS counts in {axes[0].unit_name}: brought to metres"],
+    )
 
 
 def _resolution(centres: NDArray[Any]) -> float:

@@ -57,7 +57,9 @@ def tif(path: Path, **tags: str) -> Path:
 
 FORMS = {
     "axis": lambda p: stack(p / "a.nc", np.array([AT], "M8[ns]")),
-    "axis in decimal days": lambda p: stack(p / "a.nc", [7501 + 10 / 24 + 40 / 1440], {"units": "days since 2000-01-01"}),
+    "axis in decimal days": lambda p: stack(
+        p / "a.nc", [7501 + 10 / 24 + 40 / 1440], {"units": "days since 2000-01-01"}
+    ),
     "axis in seconds": lambda p: stack(p / "a.nc", [1594809600], {"units": "seconds since 1970-01-01"}, dim="t"),
     "scalar coordinate": lambda p: single(p / "a.nc", scalar=np.datetime64(AT, "ns")),
     "attribute time": lambda p: single(p / "a.nc", time="2020-07-15T10:40:00Z"),
@@ -129,7 +131,9 @@ def test_companions_are_of_the_lsts_own_time(tmp_path: Path) -> None:
 
 def test_what_is_not_understood_is_refused_or_said(tmp_path: Path) -> None:
     with pytest.raises(GranuleError, match="'noleap'"):
-        open_raster(stack(tmp_path / "a.nc", [7501], {"units": "days since 2000-01-01", "calendar": "noleap"}), name="lst")
+        open_raster(
+            stack(tmp_path / "a.nc", [7501], {"units": "days since 2000-01-01", "calendar": "noleap"}), name="lst"
+        )
     with pytest.raises(GranuleError, match="'fortnights since"):
         open_raster(stack(tmp_path / "b.nc", [7], {"units": "fortnights since 2000-01-01"}), name="lst")
     noted = open_raster(single(tmp_path / "c.nc", time="in summer"), name="lst").attrs["assumed"]
@@ -153,9 +157,11 @@ def test_a_day_of_local_solar_time_agrees() -> None:
     "time",
     [
         "2020-07-15T10:40", "2020-07-15 10:40:00", "2020-07-15T10:40Z", "2020-07-15T12:40+02:00", "20200715T104000",
-        "2020-07-15T10:40:00.000000000", "2020:07:15 10:40:00", AT, np.datetime64(AT, "ns"), pd.Timestamp("2020-07-15T10:40"),
-        dt.datetime(2020, 7, 15, 10, 40), dt.datetime(2020, 7, 15, 10, 40, tzinfo=dt.UTC),
-        dt.datetime(2020, 7, 15, 12, 40, tzinfo=dt.timezone(dt.timedelta(hours=2))), np.array([AT]), xr.DataArray(AT),
+        "2020-07-15T10:40:00.000000000", "2020:07:15 10:40:00", AT, np.datetime64(AT, "ns"),
+        pd.Timestamp("2020-07-15T10:40"), dt.datetime(2020, 7, 15, 10, 40),
+        dt.datetime(2020, 7, 15, 10, 40, tzinfo=dt.UTC),
+        dt.datetime(2020, 7, 15, 12, 40, tzinfo=dt.timezone(dt.timedelta(hours=2))), np.array([AT]),
+        xr.DataArray(AT),
     ],
 )  # fmt: skip
 def test_times_are_read_in_every_form(time: object, recwarn: pytest.WarningsRecorder) -> None:
@@ -163,7 +169,9 @@ def test_times_are_read_in_every_form(time: object, recwarn: pytest.WarningsReco
     assert not [w for w in recwarn if "timezone" in str(w.message)]
 
 
-@pytest.mark.parametrize("day", ["2020-07-15", "20200715", "2020197", dt.date(2020, 7, 15), dt.datetime(2020, 7, 15), DAY])
+@pytest.mark.parametrize(
+    "day", ["2020-07-15", "20200715", "2020197", dt.date(2020, 7, 15), dt.datetime(2020, 7, 15), DAY]
+)
 def test_days_are_days(day: object) -> None:
     assert (read_time(day), read_time(day).dtype) == (DAY, np.dtype("M8[D]"))
 

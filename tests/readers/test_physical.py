@@ -108,7 +108,9 @@ def test_a_scale_is_said_once(tmp_path: Path) -> None:
     counts = np.round(KELVIN / 0.02).astype("u2")
     path = tif(tmp_path / "a.tif", counts, scale=0.02)
     assert np.allclose(open_raster(path, name="lst", scale=0.02), KELVIN, atol=0.02)
-    with pytest.raises(ArgumentError, match="the scale is contradicted: scale= says 0.01, but the file's scale says 0.02"):
+    with pytest.raises(
+        ArgumentError, match=r"the scale is contradicted: scale= says 0\.01, but the file's scale says 0\.02"
+    ):
         open_raster(path, name="lst", scale=0.01)
     metres = tif(tmp_path / "b.tif", KELVIN, scale=0.3048)
     with pytest.raises(ArgumentError, match="may be elevation as they are or times"):
@@ -183,7 +185,8 @@ def test_counts_of_companions_are_told_from_values(
         open_raster(path, name=name)
     assert np.allclose(open_raster(path, name=name, **keys), np.resize(np.array(values), (6, 7)), atol=1e-5)
     physical = np.resize(np.array(values) + 0.25, (6, 7)).astype("f4")
-    assert np.allclose(open_raster(tif(tmp_path / "b.tif", np.clip(physical, -66, 66)), name=name), np.clip(physical, -66, 66))
+    physical = np.clip(physical, -66, 66)
+    assert np.allclose(open_raster(tif(tmp_path / "b.tif", physical), name=name), physical)
 
 
 def test_view_times_fit_the_time_and_the_part_of_the_day(tmp_path: Path) -> None:
@@ -231,7 +234,8 @@ def test_layers_of_other_legends_are_known_by_name(tmp_path: Path) -> None:
 def test_axes_in_every_unit_of_length(unit: str, metres: float, crs: str, turned: bool, tmp_path: Path) -> None:
     y, x = (200000 - 1000 * (np.arange(6) + 0.5)) / metres, (500000 + 1000 * (np.arange(7) + 0.5)) / metres
     about = {"units": unit} if unit else {}
-    data = xr.Dataset({"lst": (("y", "x"), KELVIN, {"units": "K", "crs": crs})}, {"y": ("y", y, about), "x": ("x", x, about)})
+    coords = {"y": ("y", y, about), "x": ("x", x, about)}
+    data = xr.Dataset({"lst": (("y", "x"), KELVIN, {"units": "K", "crs": crs})}, coords)
     data = data.isel(y=slice(None, None, -1)) if turned else data
     data.to_netcdf(tmp_path / "a.nc", engine="h5netcdf")
     got = open_raster(tmp_path / "a.nc", name="lst")
@@ -243,8 +247,10 @@ def test_axes_in_every_unit_of_length(unit: str, metres: float, crs: str, turned
 
 @pytest.mark.parametrize(("unit", "crs"), [("furlong", "EPSG:32631"), ("degrees", "EPSG:32631"), ("m", "EPSG:2264")])
 def test_units_of_axes_that_are_unknown_or_contradict_are_refused(unit: str, crs: str, tmp_path: Path) -> None:
-    coords = {"y": ("y", 2e5 - 1000.0 * np.arange(6), {"units": unit}), "x": ("x", 5e5 + 1000.0 * np.arange(7), {"units": unit})}
-    xr.Dataset({"lst": (("y", "x"), KELVIN, {"units": "K", "crs": crs})}, coords).to_netcdf(tmp_path / "a.nc", engine="h5netcdf")
+    about = {"units": unit}
+    coords = {"y": ("y", 2e5 - 1000.0 * np.arange(6), about), "x": ("x", 5e5 + 1000.0 * np.arange(7), about)}
+    data = xr.Dataset({"lst": (("y", "x"), KELVIN, {"units": "K", "crs": crs})}, coords)
+    data.to_netcdf(tmp_path / "a.nc", engine="h5netcdf")
     with pytest.raises(GridError, match=f"'{unit}'"):
         open_raster(tmp_path / "a.nc", name="lst")
 
@@ -293,7 +299,7 @@ def test_metres_of_the_map_that_are_not_of_the_ground(tmp_path: Path) -> None:
     place = Affine(2000, 0, 1e6, 0, -2000, 8.4e6)  # 60 degrees north: 1 km on the ground
     scene = prepare([f"lst={tif(tmp_path / 'a.tif', values, crs='EPSG:3857', transform=place)}"])
     assert scene.geobox.affine.a == pytest.approx(1000, rel=0.1)
-    assert not scene.geobox.crs.epsg == 3857
+    assert scene.geobox.crs.epsg != 3857
 
 
 # What users write.
@@ -345,19 +351,23 @@ def test_scenes_refuse_what_the_reader_refuses() -> None:
         Scene.from_arrays(lst, array(KELVIN / 400, "ndvii"))
     with pytest.raises(ArgumentError, match="contradicted"):
         Scene.from_arrays(lst.assign_coords(time=np.datetime64("2020-07-14", "ns")), time="2020-07-15T10:40")
-    assert str(Scene.from_arrays(lst.assign_coords(time=np.datetime64("2020-07-15T10:40", "ns"))).time)[:16] == "2020-07-15T10:40"
+    stated = Scene.from_arrays(lst.assign_coords(time=np.datetime64("2020-07-15T10:40", "ns")))
+    assert stated.time == np.datetime64("2020-07-15T10:40")
     feet = Scene.from_arrays(lst, array(KELVIN, "elevation", units="ft"))
     assert np.allclose(feet.variable("elevation").values, KELVIN * 0.3048)
     with pytest.raises(ArgumentError, match="'fathom'"):
         Scene.from_arrays(lst, array(KELVIN, "elevation", units="fathom"))
-    turned = Scene.from_arrays(array(KELVIN - 273.15, "lst", units="degC").isel(y=slice(None, None, -1)).expand_dims("band"))
+    celsius = array(KELVIN - 273.15, "lst", units="degC")
+    turned = Scene.from_arrays(celsius.isel(y=slice(None, None, -1)).expand_dims("band"))
     assert np.allclose(turned.lst["lst"].values, KELVIN, atol=1e-4)
+    big = {"y": 5e6 - 500.0 * np.arange(12), "x": 5e5 + 500.0 * np.arange(14)}
+    copies = xr.DataArray(KELVIN.repeat(2, 0).repeat(2, 1), big, ("y", "x"), "lst", about)
     with pytest.raises(GridError, match="2 x 2 times"):
-        big = {"y": 5e6 - 500.0 * np.arange(12), "x": 5e5 + 500.0 * np.arange(14)}
-        Scene.from_arrays(xr.DataArray(KELVIN.repeat(2, 0).repeat(2, 1), big, ("y", "x"), "lst", about))
+        Scene.from_arrays(copies)
+    north = {"y": 8.4e6 - 1000.0 * np.arange(6), "x": 1e6 + 1000.0 * np.arange(7)}
+    mercator = xr.DataArray(KELVIN, north, ("y", "x"), "lst", {"crs": "EPSG:3857"})
     with pytest.raises(GridError, match="on the ground"):
-        north = {"y": 8.4e6 - 1000.0 * np.arange(6), "x": 1e6 + 1000.0 * np.arange(7)}
-        Scene.from_arrays(xr.DataArray(KELVIN, north, ("y", "x"), "lst", {"crs": "EPSG:3857"}))
+        Scene.from_arrays(mercator)
 
 
 @pytest.mark.parametrize("left", [400000.0, 277987.63])

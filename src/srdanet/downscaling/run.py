@@ -112,7 +112,9 @@ def downscale(
     scene = Scene(coarse, predictors.datasets, overpass.time, overpass.day, boxes=boxes)
     run = Run.of(scene, RunPlan.of(root, factor=factor, to=to, block=block), model, conserve=conserve, adapt=adapt)
     result = deque(run, maxlen=1).pop()[1]
-    dropped = [f"{name}: {count} values out of range are taken as missing" for name, count in predictors.dropped.items()]
+    dropped = [
+        f"{name}: {count} values out of range are taken as missing" for name, count in predictors.dropped.items()
+    ]
     if assumed := [*notes, *predictors.notes, *dropped]:
         result.attrs["assumed"] = "; ".join(assumed)
         _LOG.warning("assumed %s", result.attrs["assumed"])

@@ -103,7 +103,9 @@ class RasterSpec(Frozen):
         except ValidationError as error:
             fault = error.errors()[0]
             todo = "Write decimals with a point, like 0.02."
-            raise ArgumentError(f"{fault['loc'][0]}={fault['input']!r} is not a number", where=text, todo=todo) from error
+            raise ArgumentError(
+                f"{fault['loc'][0]}={fault['input']!r} is not a number", where=text, todo=todo
+            ) from error
 
 
 class InputFile(Frozen):

@@ -212,7 +212,9 @@ def coordinate_times(path: Path, name: str, coordinate: xr.DataArray) -> tuple[n
     values = np.atleast_1d(coordinate.values)
     unit, calendar = str(coordinate.attrs.get("units", "")), str(coordinate.attrs.get("calendar", "")).lower()
     if calendar not in _CALENDARS:
-        raise GranuleError(f"The coordinate {name} counts in the calendar {calendar!r}, which has other days.", where=path)
+        raise GranuleError(
+            f"The coordinate {name} counts in the calendar {calendar!r}, which has other days.", where=path
+        )
     if values.dtype.kind in "M":
         return moments(list(values))
     if values.dtype.kind in "SUO":

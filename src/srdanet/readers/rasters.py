@@ -37,7 +37,16 @@ from srdanet.grid import (
     true_to_ground,
 )
 from srdanet.readers.dates import attribute_times, coordinate_times, image_time
-from srdanet.readers.images import AGAIN, Lattice, Stored, find_image, image_variables, of_name, open_netcdf, read_netcdf
+from srdanet.readers.images import (
+    AGAIN,
+    Lattice,
+    Stored,
+    find_image,
+    image_variables,
+    of_name,
+    open_netcdf,
+    read_netcdf,
+)
 from srdanet.readers.physical import physical
 from srdanet.readers.resampling import corners
 from srdanet.statements import Stated
@@ -175,7 +184,9 @@ def _longitude(place: GeoBox) -> float | None:
     return longitude if np.isfinite(longitude) else None
 
 
-def _place(path: Path, lattice: Lattice, stated: pyproj.CRS | None, given: str | int | None) -> tuple[GeoBox, list[str]]:
+def _place(
+    path: Path, lattice: Lattice, stated: pyproj.CRS | None, given: str | int | None
+) -> tuple[GeoBox, list[str]]:
     """The grid of an image, by the CRS that the caller or the file gives, and what was assumed."""
     if given is None:
         if stated is None:
@@ -197,12 +208,14 @@ def _place(path: Path, lattice: Lattice, stated: pyproj.CRS | None, given: str |
 
 
 def _may_replace(lattice: Lattice, stated: pyproj.CRS, given: CRS, path: Path) -> bool:
-    """Whether a given CRS may stand for the stated one: the same projection spelled otherwise, or that cannot be right."""
+    """Whether a given CRS may stand for the stated one: it is the same in other words, or that cannot be right."""
     if same_crs(given, CRS(stated.to_wkt())):
         return True
     a, b = stated.coordinate_operation, given.proj.coordinate_operation
     if a is not None and b is not None and a.method_name == b.method_name:
-        zones = [{p.name: p.value for p in op.params if "Longitude" in p.name or "longitude" in p.name} for op in (a, b)]
+        zones = [
+            {p.name: p.value for p in op.params if "Longitude" in p.name or "longitude" in p.name} for op in (a, b)
+        ]
         return list(zones[0].values()) == list(zones[1].values())
     if stated.is_geographic and given.proj.is_geographic:
         return True
@@ -288,6 +301,8 @@ def _gdal_times(path: Path, tags: Mapping[str, str]) -> tuple[tuple[Stated[np.da
         for held in [xr.DataArray(float(tags[f"NETCDF_DIM_{key}"]), attrs={"units": tags[f"{key}#units"]})]
         if (times := coordinate_times(path, key, held))
     ]
+    if tags.get("system", "").startswith("time_start="):  # GDAL takes the colon in Earth Engine's key for the sign
+        tags = {**tags, "system:time_start": tags["system"].partition("=")[2]}
     found, notes = attribute_times(tags)
     return (*axis, *found, *of_name(path)), tuple(notes)
 

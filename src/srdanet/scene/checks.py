@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import numpy as np
 import xarray as xr
@@ -35,6 +35,7 @@ from srdanet.variables import BY_NAME, LST_LIMITS, LST_VARIABLES, NO_CLASS
 
 Arrays = xr.DataArray | xr.Dataset
 """What a caller may hand over."""
+_Data = TypeVar("_Data", xr.DataArray, xr.Dataset)
 
 
 def named(
@@ -61,23 +62,27 @@ def finest_of_each(auxiliary: xr.Dataset | Iterable[xr.Dataset] | None) -> tuple
         ArgumentError: when a variable is not in the table of predictors.
     """
     given = () if auxiliary is None else (auxiliary,) if isinstance(auxiliary, xr.Dataset) else tuple(auxiliary)
+    given = tuple(conform("auxiliary", dataset) for dataset in given)
     sizes = [cell_size(geobox_of(dataset, name="auxiliary")) for dataset in given]
     owner: dict[str, int] = {}
     for i, dataset in enumerate(given):
-        for name, array in dataset.data_vars.items():
+        for name in dataset.data_vars:
             if name not in BY_NAME:
                 todo = f"{did_you_mean(str(name), BY_NAME)}Rename it or drop it. Known are {', '.join(BY_NAME)}."
                 raise ArgumentError(f"auxiliary variable {name!r} is unknown", todo=todo)
             if str(name) not in owner or sizes[i] < sizes[owner[str(name)]]:
                 owner[str(name)] = i
     chosen = (dataset[[n for n, k in owner.items() if k == i]] for i, dataset in enumerate(given))
-    return tuple(dataset.transpose("y", "x", ...) for dataset in chosen if dataset.data_vars)
+    return tuple(dataset for dataset in chosen if dataset.data_vars)
 
 
 def check_name(name: str, seen: set[str]) -> None:
     """Refuse a name that is not in the table, or given before."""
     if name not in BY_NAME:
-        raise SceneError(f"auxiliary variable {name!r} is unknown", todo=f"{did_you_mean(name, BY_NAME)}Choose from {', '.join(BY_NAME)}.")
+        raise SceneError(
+            f"auxiliary variable {name!r} is unknown",
+            todo=f"{did_you_mean(name, BY_NAME)}Choose from {', '.join(BY_NAME)}.",
+        )
     if name in seen:
         raise SceneError(f"{name} is given twice", todo="Give each variable once, on one grid.")
 
@@ -117,8 +122,8 @@ def on_grid(layers: Mapping[str, xr.DataArray | NDArray[Any]], geobox: GeoBox) -
     return plain(xr.Dataset(arrays, coords=coordinates(geobox)))
 
 
-def conform(name: str, array: xr.DataArray) -> xr.DataArray:
-    """An array as the rest of the package wants it: (y, x), rows from north to south, columns from west to east.
+def conform(name: str, array: _Data) -> _Data:
+    """Data as the rest of the package wants it: (y, x), rows from north to south, columns from west to east.
 
     Raises:
         GridError: when it has other dimensions, or several bands.
@@ -127,7 +132,7 @@ def conform(name: str, array: xr.DataArray) -> xr.DataArray:
         array = array.squeeze("band", drop=True)
     if set(array.dims) != {"y", "x"}:
         several = [f"{array.sizes[dim]} along {dim}" for dim in array.dims if dim not in ("y", "x")]
-        what = f"dimensions are {array.dims}, not (y, x)"
+        what = f"dimensions are {tuple(array.dims)}, not (y, x)"
         todo = f"Choose one image ({', '.join(several)}), for example with isel." if several else "Rename them."
         raise GridError(what, where=name, todo=todo)
     array = array.transpose("y", "x")
@@ -174,7 +179,9 @@ def time_of(lst: xr.DataArray | xr.Dataset, geobox: GeoBox, time: object) -> np.
     found += attribute_times({k: v for k, v in lst.attrs.items() if k != "date"})[0]
     row, col = (n // 2 for n in geobox.shape)
     longitude = float(lonlat(geobox[row : row + 1, col : col + 1])[0][0, 0])
-    seen, _ = image_time("lst", asked, found, where=Path("lst"), longitude=longitude if np.isfinite(longitude) else None)
+    seen, _ = image_time(
+        "lst", asked, found, where=Path("lst"), longitude=longitude if np.isfinite(longitude) else None
+    )
     return None if seen is None else seen.astype("datetime64[s]")
 
 
@@ -185,7 +192,7 @@ def check_ground(geobox: GeoBox, lst: xr.DataArray) -> None:
         raise GridError(what, where="lst", todo="Reproject it, for example to UTM.")
     blocks = replication(np.asarray(lst.transpose("y", "x").values))
     if blocks is not None:
-        n, row, col = blocks
+        n = blocks[0]
         what = f"every value stands {n} x {n} times: the image was replicated from a coarser one"
         raise GridError(what, where="lst", todo=f"Take one cell of each block, and its centre: coarsen(y={n}, x={n}).")
 
