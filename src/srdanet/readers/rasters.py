@@ -57,8 +57,8 @@ _NEAR = 0.12
 """A cell this close (relative) to a MODIS level is taken for one."""
 _FEWEST_BLOCKS = 3
 """Fewer changes of value along an axis tell nothing of its blocks."""
-_SAMPLE, _DISTINCT = 16384, 0.1
-"""Of so many cells, at least so many distinct values for each block that replication would leave."""
+_SAMPLE, _DISTINCT = 32, 0.5
+"""In a square of so many cells at the middle, at least so many distinct values for each block of copies."""
 _REPEATED = 1.5
 """Usual run of equal neighbours from which an image counts as replicated from a coarser one."""
 
@@ -352,7 +352,9 @@ def _repeats(data: xr.DataArray) -> tuple[float, float]:
     """
     values = np.asarray(data.transpose("y", "x").values)
     runs = _run(values.T), _run(values)
-    known = values[np.isfinite(values)][:_SAMPLE]
+    row, col = (max(0, (n - _SAMPLE) // 2) for n in values.shape)
+    known = values[row : row + _SAMPLE, col : col + _SAMPLE]
+    known = known[np.isfinite(known)]
     blocks = known.size / (runs[0] * runs[1])
     return runs if np.unique(known).size >= _DISTINCT * blocks else (1.0, 1.0)
 
