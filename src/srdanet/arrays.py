@@ -37,7 +37,8 @@ def parse_utc(time: object) -> np.datetime64:
     Raises:
         ArgumentError: when it cannot be read, or is NaT.
     """
-    return read_time(time).astype("datetime64[s]")
+    moment: np.datetime64 = read_time(time).astype("datetime64[s]")
+    return moment
 
 
 def read_time(time: object) -> np.datetime64:

@@ -47,11 +47,25 @@ def named(
     for one in [auxiliary] if isinstance(auxiliary, xr.DataArray | Mapping) else auxiliary:
         if isinstance(one, xr.DataArray):
             yield str(one.name), one
-        elif isinstance(one, Mapping):  # as a Dataset is
+        elif isinstance(one, xr.Dataset):
+            yield from arrays_of(one).items()
+        elif isinstance(one, Mapping):
             yield from ((str(name), array) for name, array in one.items())
         else:
             what = f"auxiliary data must be xarray arrays, not {type(one).__name__}"
             raise ArgumentError(what, todo="Give a DataArray, a Dataset, or a list of them.")
+
+
+def arrays_of(dataset: xr.Dataset) -> dict[str, xr.DataArray]:
+    """The variables of a dataset, each with the CRS that stands in the attributes of the whole."""
+    keys = ("crs_wkt", "spatial_ref", "crs")
+    whole = next((dataset.attrs[key] for key in keys if dataset.attrs.get(key)), None)
+    place = {} if whole is None else {"spatial_ref": xr.DataArray(0, attrs={"crs_wkt": whole})}
+    found = {}
+    for name, array in dataset.data_vars.items():
+        own = any(array.attrs.get(key) for key in (*keys, "grid_mapping")) or "spatial_ref" in array.coords
+        found[str(name)] = array if own else array.assign_coords(place)
+    return found
 
 
 def finest_of_each(auxiliary: xr.Dataset | Iterable[xr.Dataset] | None) -> tuple[xr.Dataset, ...]:
@@ -126,15 +140,18 @@ def conform(name: str, array: _Data) -> _Data:
     """Data as the rest of the package wants it: (y, x), rows from north to south, columns from west to east.
 
     Raises:
-        GridError: when it has other dimensions, or several bands.
+        GridError: when it has no rows and columns.
+        ArgumentError: when it has other dimensions besides, such as several bands or times.
     """
     if "band" in array.dims and array.sizes["band"] == 1:
         array = array.squeeze("band", drop=True)
-    if set(array.dims) != {"y", "x"}:
-        several = [f"{array.sizes[dim]} along {dim}" for dim in array.dims if dim not in ("y", "x")]
-        what = f"dimensions are {tuple(array.dims)}, not (y, x)"
-        todo = f"Choose one image ({', '.join(several)}), for example with isel." if several else "Rename them."
-        raise GridError(what, where=name, todo=todo)
+    others = [str(dim) for dim in array.dims if dim not in ("y", "x")]
+    if len(array.dims) - len(others) < 2:
+        raise GridError(f"dimensions are {tuple(array.dims)}, not (y, x)", where=name, todo="Rename them.")
+    if others:
+        what = f"{name} has dimensions {tuple(array.dims)}, not (y, x)"
+        todo = f"Select one {others[0]}: {name}.isel({others[0]}=0)."
+        raise ArgumentError(what, todo=todo)
     array = array.transpose("y", "x")
     for axis, ascending in (("y", False), ("x", True)):
         if axis in array.coords and array.sizes[axis] > 1:
@@ -242,9 +259,9 @@ def as_lst(name: str, array: xr.DataArray) -> tuple[xr.DataArray, int]:
     attrs = {"long_name": meaning, **array.attrs, "units": unit}
     if name == "lst":
         attrs.setdefault("standard_name", "surface_temperature")
+    count = 0
     if name != "qc":
-        array = _as_float(name, array)
-    array, count = _in_range(name, array, unit)
+        array, count = _in_range(name, _as_float(name, array), unit)
     return xr.DataArray(array.values, dims=array.dims, attrs=attrs), count
 
 
@@ -271,7 +288,7 @@ def _in_range(name: str, array: xr.DataArray, unit: str) -> tuple[xr.DataArray, 
     if judged.problem:
         known = values[np.isfinite(values)]
         what = judged.problem
-        if name not in ("land_cover", "qc", "view_time", "view_angle"):
+        if name not in ("view_time", "view_angle"):
             low, high = LST_LIMITS[name] if name in LST_LIMITS else (BY_NAME[name].low, BY_NAME[name].high)
             what = f"most values lie outside {low:g} to {high:g} {unit} (median {float(np.median(known)):.4g})"
         todo = "Give kelvin, not Celsius or counts." if name == "lst" else "Give physical units, NaN = missing."

@@ -27,6 +27,7 @@ from srdanet.scene import storage
 from srdanet.scene.checks import (
     Arrays,
     Predictors,
+    arrays_of,
     as_lst,
     check_ground,
     check_name,
@@ -128,7 +129,7 @@ class Scene:
         coarse = lst.to_dataset(name="lst") if isinstance(lst, xr.DataArray) else lst
         if "lst" not in coarse.data_vars:
             raise SceneError(_NO_LST)
-        held = {str(n): conform(str(n), array) for n, array in coarse.data_vars.items()}
+        held = {name: conform(name, array) for name, array in arrays_of(coarse).items()}
         geobox = geobox_of(held["lst"], name="lst")
         check_ground(geobox, held["lst"])
         when = time_of(lst, geobox, time)
