@@ -27,6 +27,7 @@ from srdanet.grid import (
     cell_size,
     coordinates,
     geobox_of,
+    ground_scale,
     lonlat,
     nesting,
     refine,
@@ -354,7 +355,8 @@ def nest(image: xr.DataArray, coarse: GeoBox) -> tuple[xr.DataArray, str]:
     if image.dtype.kind in "iu":
         image = image.where(image != NO_CLASS)
     geographic = place.crs is not None and place.crs.geographic
-    ratio = cell_size(coarse) / (abs(place.affine.e) * (METRES_PER_DEGREE if geographic else 1))
+    metres = METRES_PER_DEGREE if geographic else 1.0 if true_to_ground(place) else ground_scale(place)
+    ratio = cell_size(coarse) / (abs(place.affine.e) * metres)
     factor = next((f for f in (4, 2) if ratio >= _NEARLY * f), 1)
     target = refine(coarse, factor)
     finer = ratio >= _NEARLY * factor

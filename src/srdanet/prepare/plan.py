@@ -85,6 +85,8 @@ ROLES = (
 )  # fmt: skip
 """What a scene is made of besides plain rasters, in the order in which it is read."""
 
+_MOST_TOLD = 3
+"""Of so many files a message says why they cannot serve."""
 _BELT = np.timedelta64(72 * 60, "s")
 """How far an overpass lies from its usual hour at the middle of a tile: half of the time that a swath spans, 1.2 h.
 In the three granules at hand (0 to 40 degrees of latitude, day and night) all views lie within 1.1 h."""
@@ -355,7 +357,9 @@ def _view_of_granules(
         if file.product in ROLES[0].products and file.tile is not None and file.date is not None
     }
     if not views:
-        todo = "Give a MOD11A1 or MYD11A1 granule, or a raster as lst=FILE."
+        others = [f"{Path(file.path).name}: {file.reason}" for file in files if file.kind == "other"]
+        told = "".join(f"\n  {text}" for text in others[:_MOST_TOLD])
+        todo = f"Give a MOD11A1 or MYD11A1 granule, or a raster as lst=FILE.{told}"
         what = "there is no land surface temperature among the files"
         raise ArgumentError(what, where=f"{len(files)} files", todo=todo)
     products = {None: ROLES[0].products, "terra": ("MOD11A1",), "aqua": ("MYD11A1",)}[platform]

@@ -70,12 +70,6 @@ _STRICT = (*LST_VARIABLES, "lst_day", "lst_night")
 _TIME_NAMES = ("time", "t", "date", "datetime", "valid_time", "acquisition_time", "observation_time", "overpass_time")
 
 
-def date_in(name: str) -> dt.date | None:
-    """The date in a file name, such as 2017_04_09, 20170409, 2017099 or 2017_099; None without one, or with several."""
-    times = name_times(name)
-    return times[0].astype("datetime64[D]").item() if times else None
-
-
 def name_times(name: str) -> tuple[np.datetime64, ...]:
     """The day or the moment in a file name, in the forms of the usual tools; empty without one, or with several."""
     stem = re.sub(r"\.(tiff?|nc4?|hdf5?|h5|img|vrt|cdf)$", "", Path(name.replace("\\", "/")).name, flags=re.IGNORECASE)
