@@ -191,10 +191,13 @@ def _epoch(value: object) -> np.datetime64 | None:
 
 
 def is_time(name: str, coordinate: xr.DataArray) -> bool:
-    """Whether a coordinate, read without decoding, holds times."""
-    says = " since " in str(coordinate.attrs.get("units", ""))
+    """Whether a coordinate holds times of images: an axis in any way that says so, a scalar by its name.
+
+    A scalar may as well be the time of a forecast's start, or of processing.
+    """
     named = name.lower() in _TIME_NAMES or coordinate.attrs.get("standard_name") == "time"
-    return says or coordinate.dtype.kind in "M" or (named and coordinate.dtype.kind in "iufSUO")
+    counts = " since " in str(coordinate.attrs.get("units", "")) or coordinate.dtype.kind == "M"
+    return (named and coordinate.dtype.kind in "MiufSUO") or (counts and coordinate.ndim > 0)
 
 
 def coordinate_times(path: Path, name: str, coordinate: xr.DataArray) -> tuple[np.datetime64, ...]:

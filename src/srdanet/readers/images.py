@@ -198,7 +198,12 @@ def read_netcdf(path: Path, found: NetCDFImage, time: np.datetime64 | None) -> S
     fills = [np.ravel(_signed(np.asarray(attrs[key]), image.dtype, attrs)) for key in keys]
     whole = np.issubdtype(values.dtype, np.integer)
     packed = "scale_factor" in attrs or "add_offset" in attrs
-    scale, offset = (float(attrs.get("scale_factor", 1)), float(attrs.get("add_offset", 0))) if packed else (None, None)
+    try:
+        numbers = float(attrs.get("scale_factor", 1)), float(attrs.get("add_offset", 0))
+    except (TypeError, ValueError) as error:
+        what = f"scale_factor={attrs.get('scale_factor')!r}, add_offset={attrs.get('add_offset')!r}: not numbers."
+        raise GranuleError(what, where=path, todo="Correct the attributes.") from error
+    scale, offset = numbers if packed else (None, None)
     return Stored(
         values,
         found.lattice,
