@@ -358,7 +358,7 @@ def _view_of_granules(
     }
     if not views:
         others = [f"{Path(file.path).name}: {file.reason}" for file in files if file.kind == "other"]
-        told = "".join(f"\n  {text}" for text in others[:_MOST_TOLD])
+        told = f" Left out: {'; '.join(others[:_MOST_TOLD])}." if others else ""
         todo = f"Give a MOD11A1 or MYD11A1 granule, or a raster as lst=FILE.{told}"
         what = "there is no land surface temperature among the files"
         raise ArgumentError(what, where=f"{len(files)} files", todo=todo)
