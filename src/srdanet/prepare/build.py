@@ -126,7 +126,7 @@ def prepare(
     images += _read_weather(what, box, times, {name for image in images for name in image.arrays}, progress)
     auxiliary = {name: array.rename(name) for image in images for name, array in image.arrays.items()}
     rejected = false_ndwi(auxiliary)
-    provenance = {
+    provenance: dict[str, Any] = {
         "made_by": f"srdanet {version('srdanet')}",
         "date": what.date.isoformat() if what.date else None,
         "platform": what.platform,

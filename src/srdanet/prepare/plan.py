@@ -248,11 +248,10 @@ def choose(
 ) -> Plan:
     """Same as `plan`, from what a survey returns; opens nothing."""
     tile = Tile.parse(tile) if isinstance(tile, str) else tile
-    if date is not None:
-        date = read_time(date).astype("datetime64[D]").item()
+    wished: dt.date | None = None if date is None else read_time(date).astype("datetime64[D]").item()
     if platform not in (None, "terra", "aqua"):
         raise ArgumentError(f"platform {platform!r} is not terra or aqua", todo="Use one of them.")
-    asked = [] if date is None else [Stated("the date asked for", (read_time(date),))]
+    asked = [] if wished is None else [Stated("the date asked for", (np.datetime64(wished, "D"),))]
     asked += [] if time is None else [Stated("the time asked for", (read_time(time),))]
     rasters = _rasters(files)
     assumed: list[str] = []
@@ -260,20 +259,20 @@ def choose(
     if lst is not None:
         seen, assumed = _time_of_rasters([file for name, file in rasters.items() if name in LST_VARIABLES], asked)
     else:
-        tile, date, platform = _view_of_granules(files, tile, date, platform)
+        tile, wished, platform = _view_of_granules(files, tile, wished, platform)
         longitude = lonlat(tile.geobox(Level.KM1)[600:601, 600:601])[0].item()
-        granule = Stated("the name of the granule", (np.datetime64(date),))
+        granule: Stated[np.datetime64] = Stated("the name of the granule", (np.datetime64(wished, "D"),))
         seen = settle_time([*asked, granule], where="LST", longitude=longitude)
-    if date is None and seen is not None:
-        date = seen.astype("datetime64[D]").item()
+    if wished is None and seen is not None:
+        wished = seen.astype("datetime64[D]").item()
     when = seen if has_hour(seen) else None
     overpass = when
-    if overpass is None and tile is not None and date is not None and platform is not None:
+    if overpass is None and tile is not None and wished is not None and platform is not None:
         longitude = lonlat(tile.geobox(Level.KM1)[600:601, 600:601])[0].item()
-        overpass = parse_utc(solar_to_utc(np.datetime64(date), VIEW_HOURS[platform, day], longitude))
+        overpass = parse_utc(solar_to_utc(np.datetime64(wished), VIEW_HOURS[platform, day], longitude))
     tiles = {file.tile for file in files if file.kind == "granule" and file.product not in ROLES[0].products}
     wanted = _Wanted(
-        date,
+        wished,
         day,
         platform,
         given=frozenset(rasters),
@@ -290,7 +289,7 @@ def choose(
     used = {*rasters.values(), *(file for served in chosen.values() for file in served)}
     ignored = tuple((file.path, _reason(file, wanted, chosen)) for file in files if file not in used)
     return Plan(
-        tile=tile, date=date, day=day, platform=platform, time=when, sources=tuple(sources), ignored=ignored,
+        tile=tile, date=wished, day=day, platform=platform, time=when, sources=tuple(sources), ignored=ignored,
         assumed=tuple(assumed),
     )  # fmt: skip
 

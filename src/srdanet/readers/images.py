@@ -232,7 +232,7 @@ def _outside(values: NDArray[Any], stored: np.dtype[Any], attrs: Mapping[str, An
     """Where counts lie outside the valid range that the file states."""
     limits: Sequence[Any] = (attrs.get("valid_min"), attrs.get("valid_max"))
     if "valid_range" in attrs:
-        limits = np.asarray(attrs["valid_range"]).ravel()[:2]
+        limits = list(np.asarray(attrs["valid_range"]).ravel()[:2])
     outside = np.zeros(values.shape, dtype=bool)
     for limit, beyond in zip(limits, (np.less, np.greater), strict=True):
         if limit is not None:

@@ -134,7 +134,7 @@ class Scene:
         check_ground(geobox, held["lst"])
         when = time_of(lst, geobox, time)
         notes: list[str] = []
-        dropped = {}
+        dropped: dict[str, int] = {}
         for name, array in held.items():
             if name in LST_VARIABLES:
                 array, more = in_unit(name, array, LST_VARIABLES[name][0])
