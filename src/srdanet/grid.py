@@ -174,7 +174,8 @@ def ground_scale(geobox: GeoBox) -> float:
     corners = [geobox.affine * (col + i, row + j) for i, j in ((0, 0), (1, 0), (1, 1), (0, 1))]
     if geobox.crs is None:
         raise GridError("the grid has no CRS, so its cells have no size on the ground")
-    lon, lat = _to_lonlat(geobox.crs).transform(*zip(*corners, strict=True))
+    x, y = np.array(corners).T
+    lon, lat = _to_lonlat(geobox.crs).transform(x, y)
     if not (np.isfinite(lon).all() and np.isfinite(lat).all()):
         return math.nan
     geod = geobox.crs.proj.get_geod()
