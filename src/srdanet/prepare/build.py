@@ -276,7 +276,8 @@ def _check_view(plan: Plan, times: Times, hours: NDArray[Any], latitude: NDArray
             what = f"the time is contradicted: {plan.time} is given, but the view times say {first} to {last} UTC"
             raise ArgumentError(what, where="view_time", todo=todo)
     hour = float(np.median(hours))
-    if np.nanmax(np.abs(latitude)) < _POLAR and plan.day != (_DAYLIGHT[0] <= hour <= _DAYLIGHT[1]):
+    plain = _lst_source(plan).spec is not None  # a granule names its layers itself
+    if plain and np.nanmax(np.abs(latitude)) < _POLAR and plan.day != (_DAYLIGHT[0] <= hour <= _DAYLIGHT[1]):
         part = "day" if plan.day else "night"
         what = f"the view times say {hour:.1f} h local solar time, which is not by {part}"
         raise ArgumentError(what, where="view_time", todo=f"Check {spelled('day')} and scale=.")

@@ -17,7 +17,7 @@ import xarray as xr
 
 from srdanet.arrays import read_time
 from srdanet.errors import ArgumentError, GranuleError
-from srdanet.statements import Stated, moments, settle_time, show
+from srdanet.statements import Stated, agrees, moments, settle_time, show
 from srdanet.variables import LST_VARIABLES, WEATHER
 
 _YEAR = r"(?P<year>19[5-9]\d|20\d{2})"
@@ -61,6 +61,8 @@ _MOMENTS = (
 )  # fmt: skip
 """Keys of tags and attributes that say when an image was seen: of the day or the moment, and of the hour beside it."""
 _ENDS = ("rangeendingdate", "time_coverage_end", "end_datetime", "system:time_end")
+NAME = "name"
+"""The key of what a file's name says."""
 _WRITTEN = "tifftag_datetime"
 """By the standard the time at which the file was made, which many use for that of the image."""
 _CALENDARS = ("", "standard", "gregorian", "proleptic_gregorian", "julian", "none")
@@ -158,7 +160,12 @@ def image_time(
         else:
             firm.append(stated)
             notes += [] if others else [f"{stated}: taken for the time of the image"]
-    if firm and not asked and all(stated.origin == "its name" for stated in firm):
+    for stated in [stated for stated in firm if stated.key == NAME]:
+        # A name may as well hold the day of an export: what is asked for outright goes before it.
+        if any(not agrees(value, stated.values[0]) for other in asked for value in other.values):
+            firm.remove(stated)
+            notes.append(f"{stated}: {asked[0]}, which goes before")
+    if firm and not asked and all(stated.key == NAME for stated in firm):
         notes.append(f"its name says {show(firm[0].values[0])}: taken for the time of the image")
     stack = any(len(stated.values) > 1 for stated in firm)
     if name in _STRICT:

@@ -19,7 +19,7 @@ from pyproj.exceptions import CRSError
 from srdanet.arrays import Mask
 from srdanet.errors import ArgumentError, GranuleError, GridError, spelled
 from srdanet.grid import metric, placed
-from srdanet.readers.dates import attribute_times, coordinate_times, is_time, name_times
+from srdanet.readers.dates import NAME, attribute_times, coordinate_times, is_time, name_times
 from srdanet.statements import Stated, agrees
 
 AGAIN = "Download or export it again."
@@ -80,7 +80,7 @@ class Stored:
 def of_name(path: Path) -> tuple[Stated[np.datetime64], ...]:
     """What a file's name says of its time."""
     times = name_times(path.name)
-    return (Stated("its name", times),) if times else ()
+    return (Stated("its name", times, NAME),) if times else ()
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,7 @@ from srdanet.readers.rasters import replication
 from srdanet.scene.storage import plain
 from srdanet.statements import Stated
 from srdanet.units import states_unit, unit_of
-from srdanet.variables import BY_NAME, LST_LIMITS, LST_VARIABLES, NO_CLASS
+from srdanet.variables import BY_NAME, LST_LIMITS, LST_VARIABLES, NO_CLASS, UNUSED
 
 Arrays = xr.DataArray | xr.Dataset
 """What a caller may hand over."""
@@ -169,7 +169,7 @@ def in_unit(name: str, array: xr.DataArray, unit: str) -> tuple[xr.DataArray, li
         ArgumentError: when it states a unit that is not known.
     """
     stated = array.attrs.get("units", "")
-    if not states_unit(stated):
+    if not (unit and states_unit(stated)):
         return array, []
     known = unit_of(stated, unit)
     if known is None:
@@ -239,7 +239,7 @@ class Predictors:
         for name, given in auxiliary:
             check_name(name, seen)
             seen.add(name)
-            array, more = in_unit(name, conform(name, given), BY_NAME[name].unit)
+            array, more = in_unit(name, conform(name, given), "" if name in UNUSED else BY_NAME[name].unit)
             notes += more
             fine = geobox_of(array, name=name)
             key = (within(coarse, fine, name), (int(fine.shape[0]), int(fine.shape[1])))
