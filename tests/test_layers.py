@@ -17,8 +17,10 @@ TREES = {path: ast.parse(path.read_text(encoding="utf-8")) for path in sorted(SO
 
 ORDER = (
     "errors",
+    "units",
     "flags",
     "arrays",
+    "statements",
     "atomic",
     "variables",
     "grid",

@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 from srdanet.errors import ArgumentError
 from srdanet.grid import Tile
 from srdanet.prepare import InputFile, Plan, RasterSpec, choose, plan, survey
-from srdanet.prepare.survey import bounds_of, date_in, touch
+from srdanet.prepare.survey import bounds_of, touch
+from srdanet.readers.dates import name_times
 
 DAY, TILE = dt.date(2020, 7, 15), Tile(18, 4)
 
@@ -243,7 +244,7 @@ def test_a_bad_time_is_an_argument_error(time: str) -> None:
     ],
 )
 def test_dates_in_raster_names(name: str, date: dt.date | None) -> None:
-    assert date_in(name) == date
+    assert name_times(name) == (() if date is None else (np.datetime64(date),))
 
 
 def test_rasters_take_their_roles_and_their_date(tmp_path: Path) -> None:

@@ -366,7 +366,7 @@ def test_of_a_netcdf_stack_the_date_is_taken(tmp_path: Path) -> None:
     data = {"LST": (("time", "y", "x"), lst, about), "NDVI": (("time", "y", "x"), lst / 400, about | {"units": "1"})}
     xr.Dataset(data, coords).to_netcdf(tmp_path / "stack.nc", engine="h5netcdf")
     files = [f"lst={tmp_path}/stack.nc:LST", f"ndvi={tmp_path}/stack.nc:NDVI"]
-    with pytest.raises(ArgumentError, match="--date"):
+    with pytest.raises(ArgumentError, match="Give date="):
         prepare(files)
     scene = prepare(files, date="2020-07-15")
     np.testing.assert_array_equal(scene.lst["lst"].values, lst[1])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import re
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -28,20 +30,85 @@ def repeat(values: NDArray[_T], factor: int) -> NDArray[_T]:
 
 
 def parse_utc(time: object) -> np.datetime64:
-    """A UTC time to the second, from anything `numpy.datetime64` reads.
+    """A UTC time to the second, from any of the forms that `read_time` reads.
 
     A bare date becomes midnight, which everywhere in this package stands for "this date, hour unknown".
 
     Raises:
         ArgumentError: when it cannot be read, or is NaT.
     """
-    try:
-        moment: np.datetime64 = np.asarray(time, "datetime64[s]").reshape(1)[0]
-    except (ValueError, TypeError) as error:
-        raise ArgumentError(f"time {time!r} is not a UTC time", todo="Write it like 2020-07-15T10:40.") from error
-    if np.isnat(moment):
-        raise ArgumentError("time is NaT", todo="Leave it out when it is unknown.")
+    moment: np.datetime64 = read_time(time).astype("datetime64[s]")
     return moment
+
+
+def read_time(time: object) -> np.datetime64:
+    """A UTC day (`datetime64[D]`) or moment (`datetime64[s]`), from what people write or libraries hold.
+
+    Read are ISO 8601 texts (`2020-07-15`, `20200715`, `2020-07-15T10:40`, with `Z` or an offset, which is applied),
+    years with days (`2020197`), dates and datetimes (with a time zone: brought to UTC), `numpy.datetime64`, pandas and
+    cftime times, and arrays of one of these. Midnight counts as a day, unless a text says the hour.
+
+    Raises:
+        ArgumentError: when it is a number, a month or a year, cannot be read, or is NaT.
+    """
+    if hasattr(time, "shape") and hasattr(time, "dtype"):
+        array = np.asarray(time)
+        if array.size != 1:
+            raise ArgumentError(f"time holds {array.size} times, not one", todo="Choose one.")
+        time = array.reshape(1)[0] if array.dtype.kind in "M" else array.reshape(1)[0].item()
+    if isinstance(time, bool | np.bool_ | int | float | np.number):
+        todo = "Write it as text, like 2020-07-15T10:40."
+        raise ArgumentError(f"time {time!r} is a number, which says no unit and no epoch", todo=todo)
+    if isinstance(time, np.datetime64):
+        if np.isnat(time):
+            raise ArgumentError("time is NaT", todo="Leave it out when it is unknown.")
+        if np.datetime_data(time.dtype)[0] in "YMW":
+            raise ArgumentError(f"time {time} is not a day", todo="Write it like 2020-07-15T10:40.")
+        return _day_or_moment(time.astype("datetime64[s]"))
+    if isinstance(time, str):
+        return _read_text(time)
+    if isinstance(time, dt.date):
+        if time != time:  # pandas.NaT
+            raise ArgumentError("time is NaT", todo="Leave it out when it is unknown.")
+        return _utc(time)
+    if hasattr(time, "isoformat"):  # cftime
+        if getattr(time, "calendar", "standard") not in ("standard", "gregorian", "proleptic_gregorian", ""):
+            raise ArgumentError(f"time {time} is of another calendar", todo="Write it like 2020-07-15T10:40.")
+        return _day_or_moment(_read_text(str(time.isoformat())).astype("datetime64[s]"))
+    raise ArgumentError(f"time {time!r} is not a UTC time", todo="Write it like 2020-07-15T10:40.")
+
+
+def _read_text(text: str) -> np.datetime64:
+    form = text.strip().upper().removesuffix(" UTC")
+    try:
+        if re.fullmatch(r"\d{4}-?\d{3}", form):
+            return np.datetime64(dt.datetime.strptime(form.replace("-", ""), "%Y%j").date(), "D")
+        exif = re.fullmatch(r"(\d{4}):(\d\d):(\d\d)( .*)?", form)
+        form = "{}-{}-{}{}".format(*(part or "" for part in exif.groups())) if exif else form
+        if re.fullmatch(r"\d{4}(-\d\d)?|\d{6}", form):
+            raise ValueError("a month is no day")
+        if re.fullmatch(r"\d{4}-?\d\d-?\d\d", form):
+            return np.datetime64(dt.date.fromisoformat(form), "D")
+        # Python reads six digits of a second at most.
+        moment = dt.datetime.fromisoformat(re.sub(r"(\.\d{6})\d+", r"\1", form))
+    except ValueError as error:
+        raise ArgumentError(f"time {text!r} is not a UTC time", todo="Write it like 2020-07-15T10:40.") from error
+    if moment.tzinfo is not None:
+        moment = moment.astimezone(dt.UTC).replace(tzinfo=None)
+    return np.datetime64(moment, "s")
+
+
+def _utc(time: dt.date) -> np.datetime64:
+    if not isinstance(time, dt.datetime):
+        return np.datetime64(time, "D")
+    if time.tzinfo is not None:
+        time = time.astimezone(dt.UTC).replace(tzinfo=None)
+        return np.datetime64(time, "s")
+    return _day_or_moment(np.datetime64(time, "s"))
+
+
+def _day_or_moment(time: np.datetime64) -> np.datetime64:
+    return time if has_hour(time) else time.astype("datetime64[D]")
 
 
 def has_hour(time: np.datetime64 | None) -> bool:

@@ -14,8 +14,10 @@ from dataclasses import dataclass
 from enum import IntEnum
 from functools import cache, lru_cache
 from itertools import product
+from typing import Any
 
 import numpy as np
+import pyproj
 import xarray as xr
 from affine import Affine
 from numpy.typing import NDArray
@@ -27,6 +29,7 @@ from pyproj import Transformer
 from pyproj.exceptions import CRSError
 
 from srdanet.errors import ArgumentError, GridError
+from srdanet.units import states_unit, unit_of
 
 SPHERE_RADIUS = 6371007.181
 """Radius of the MODIS sphere (m). No EPSG or ESRI code describes this sphere."""
@@ -39,6 +42,8 @@ GRID_LEFT, GRID_TOP = -20015109.354, 10007554.677
 METRES_PER_DEGREE = SPHERE_RADIUS * math.pi / 180
 """Of latitude; of longitude at the equator."""
 
+_TRUE = 0.1
+"""How far (relative) map metres may differ from ground metres: slope and detail are off by as much."""
 _TOLERANCE = 1e-3
 """Share of a fine cell by which two grids may miss each other and still count as nested."""
 
@@ -160,6 +165,29 @@ def cell_size(geobox: GeoBox) -> float:
     return float(a.a)
 
 
+def ground_scale(geobox: GeoBox) -> float:
+    """Metres on the ground in a metre of the map, at the centre: about 1, but 0.5 in web mercator at 60 degrees.
+
+    NaN where the centre lies off the globe.
+    """
+    row, col = (n // 2 for n in geobox.shape)
+    corners = [geobox.affine * (col + i, row + j) for i, j in ((0, 0), (1, 0), (1, 1), (0, 1))]
+    if geobox.crs is None:
+        raise GridError("the grid has no CRS, so its cells have no size on the ground")
+    x, y = np.array(corners).T
+    lon, lat = _to_lonlat(geobox.crs).transform(x, y)
+    if not (np.isfinite(lon).all() and np.isfinite(lat).all()):
+        return math.nan
+    geod = geobox.crs.proj.get_geod()
+    area = abs(geod.polygon_area_perimeter(lon, lat)[0]) if geod is not None else math.nan
+    return math.sqrt(area / abs(geobox.affine.a * geobox.affine.e))
+
+
+def true_to_ground(geobox: GeoBox) -> bool:
+    """Whether the map's metres are those of the ground, to a tenth; unknown counts as yes."""
+    return not abs(ground_scale(geobox) - 1) > _TRUE
+
+
 def refine(geobox: GeoBox, factor: int) -> GeoBox:
     """The same ground with cells `factor` times finer."""
     return geobox.zoom_out(1 / factor)
@@ -269,21 +297,139 @@ def geobox_of(data: xr.DataArray | xr.Dataset, *, name: str = "lst", degrees: bo
     crs = _crs_of(data, name)
     if not (degrees or crs.projected):
         raise GridError("the CRS is in degrees, not in metres", where=name, todo="Reproject it first.")
-    (y0, dy), (x0, dx) = (_axis(np.asarray(data[axis].values, np.float64), f"{name}.{axis}") for axis in ("y", "x"))
-    if dy > 0 or dx < 0:
+    y, x = data["y"], data["x"]
+    geobox, _ = placed(y.values, x.values, crs, (y.attrs.get("units", ""), x.attrs.get("units", "")), name=name)
+    if geobox.affine.e > 0 or geobox.affine.a < 0:
         raise GridError("rows do not run north to south or columns west to east", where=name, todo="Sort them first.")
-    affine = Affine(dx, 0, x0 - dx / 2, 0, dy, y0 - dy / 2)
-    return GeoBox((data.sizes["y"], data.sizes["x"]), affine, crs)
+    return geobox
 
 
-def _axis(centres: NDArray[np.float64], name: str) -> tuple[float, float]:
-    """First centre and spacing of an evenly spaced axis."""
-    if len(centres) < 2:
+def placed(
+    y: NDArray[Any], x: NDArray[Any], crs: CRS, units: tuple[object, object] = ("", ""), *, name: object = "grid"
+) -> tuple[GeoBox, list[str]]:
+    """The grid of cell centres, in metres or degrees, and what was assumed to get there.
+
+    Axes that state another unit of length than metres are brought to metres, a CRS that counts in feet or kilometres
+    to its twin in metres; longitudes that jump by 360 degrees run on; coordinates rounded to single precision give
+    the grid that was rounded.
+
+    Args:
+        y: Centres of the rows, evenly spaced.
+        x: Centres of the columns.
+        crs: Their CRS.
+        units: What the axes state as their units, `y` first; empty where nothing.
+        name: What errors call it.
+
+    Raises:
+        GridError: when the centres are uneven or too few, or a stated unit is unknown or contradicts the CRS.
+    """
+    own = "degree" if crs.geographic else "m"
+    crs, metres, notes = metric(crs)
+    scales = []
+    for axis, stated in zip(("y", "x"), units, strict=True):
+        scale = metres
+        if states_unit(stated):
+            unit = unit_of(stated, own)
+            if unit is None:
+                what = f"the {axis} axis is in {stated!r}, and the CRS in {'degrees' if crs.geographic else 'metres'}"
+                raise GridError(what, where=name, todo=f"Give cell centres in {'degrees' if own == 'degree' else 'm'}.")
+            if metres != 1 and not math.isclose(unit.scale, metres, rel_tol=1e-7):
+                what = f"the {axis} axis is in {stated!r}, but the CRS counts units of {metres:.7g} m"
+                raise GridError(what, where=name, todo="Correct the one that is wrong.")
+            scale = unit.scale
+            if metres == 1 and scale != 1:
+                notes += [f"the axes are in {stated}: brought to {'degrees' if own == 'degree' else 'metres'}"]
+        scales.append(scale)
+    modis = same_crs(crs, SINUSOIDAL)
+    y0, dy = _axis(np.asarray(y), scales[0], f"{name}.y", GRID_TOP if modis else None)
+    x0, dx = _axis(np.asarray(x), scales[1], f"{name}.x", GRID_LEFT if modis else None, turns=crs.geographic)
+    if own == "m" and dy != 0 and abs(abs(dy) - abs(dx)) > 0:
+        # Rounded coordinates may give one spacing twice, each with its own error.
+        allowed = sum(_resolution(np.asarray(c)) * s / (c.size - 1) for c, s in zip((y, x), scales, strict=True))
+        if abs(abs(dy) - abs(dx)) <= allowed:
+            dy, dx = np.copysign(abs(dx) if x.size >= y.size else abs(dy), (dy, dx))
+    affine = Affine(float(dx), 0, float(x0 - dx / 2), 0, float(dy), float(y0 - dy / 2))
+    return GeoBox((y.size, x.size), affine, crs), list(dict.fromkeys(notes))
+
+
+def metric(crs: CRS) -> tuple[CRS, float, list[str]]:
+    """The same CRS counted in metres, the metres in its own unit, and a note where that is not one.
+
+    A CRS in degrees stays as it is.
+    """
+    axes = crs.proj.axis_info
+    metres = float(axes[0].unit_conversion_factor) if axes and crs.projected else 1.0
+    if metres in (0.0, 1.0):
+        return crs, 1.0, []
+    held = crs.proj.to_json_dict()
+    held = held.get("source_crs", held)
+    held = next((part for part in held.get("components", []) if part.get("type") == "ProjectedCRS"), held)
+    for axis in held["coordinate_system"]["axis"]:
+        axis["unit"] = "metre"
+    held.pop("id", None)
+    held["name"] = f"{held.get('name', 'unnamed')} (in metres)"
+    return (
+        CRS(pyproj.CRS.from_json_dict(held).to_wkt()),
+        metres,
+        [f"the CRS counts in {axes[0].unit_name}: brought to metres"],
+    )
+
+
+def _resolution(centres: NDArray[Any]) -> float:
+    """How far coordinates may lie from what was meant, where they went through single precision; else 0."""
+    if centres.dtype.kind != "f" or not np.isfinite(centres).all():
+        return 0.0
+    if centres.dtype.itemsize > 4 and (centres != centres.astype(np.float32)).any():
+        return 0.0
+    return float(np.spacing(np.float32(np.abs(centres).max())))
+
+
+def _axis(
+    stated: NDArray[Any], scale: float, name: str, modis: float | None, *, turns: bool = False
+) -> tuple[float, float]:
+    """First centre and spacing of an evenly spaced axis; single precision is undone towards the simplest numbers.
+
+    Args:
+        stated: Centres.
+        scale: Own units in one of theirs.
+        name: What errors call it.
+        modis: Where the MODIS lattice begins, if the axis is of its projection.
+        turns: Whether a jump by 360 is none.
+    """
+    if stated.size < 2:
         raise GridError("does not have at least two cells", where=name, todo="Give a larger grid.")
-    step = float(centres[-1] - centres[0]) / (len(centres) - 1)
-    if step == 0 or np.abs(np.diff(centres) - step).max() > 0.01 * abs(step):
+    centres = stated.astype(np.float64) * scale
+    if turns:
+        centres = np.unwrap(centres, period=360.0)
+    first, count = float(centres[0]), centres.size - 1
+    step = float(centres[-1] - first) / count
+    if not np.isfinite(step) or step == 0 or np.abs(np.diff(centres) - step).max() > 0.01 * abs(step):
         raise GridError("cells are not evenly spaced", where=name, todo="Resample them.")
-    return float(centres[0]), step
+    error = _resolution(stated) * scale
+    if error > 0:
+        if modis is not None:  # its cells are 1, 2 or 4 of the finest, and lie on its lattice
+            lattice = Level.M250.metres
+            multiple = round(step / lattice)
+            if multiple and abs(step - multiple * lattice) <= error / count:
+                origin = modis + multiple * lattice / 2
+                cells = round((first - origin) / lattice)
+                near = origin + cells * lattice
+                return (near if abs(near - first) <= error else first), multiple * lattice
+        step = _simplest(step, error / count)
+        middle = float(np.mean(centres - step * np.arange(count + 1)))
+        edge = _simplest(middle - step / 2, error / 2)
+        first = edge + step / 2
+    return first, step
+
+
+def _simplest(value: float, error: float) -> float:
+    """The number with the fewest decimals that lies within an error of a value; also tried as one over it."""
+    for digits in range(13):
+        if abs(round(value, digits) - value) <= error:
+            return round(value, digits)
+        if value and abs(value) < 1 and abs((turned := 1 / round(1 / value, digits)) - value) <= error:
+            return turned
+    return value
 
 
 def _crs_of(data: xr.DataArray | xr.Dataset, name: str) -> CRS:
@@ -308,6 +454,9 @@ def coordinates(geobox: GeoBox) -> dict[str, xr.Variable]:
     for axis, start, step, count in (("y", a.f, a.e, height), ("x", a.c, a.a, width)):
         values = start + step * (np.arange(count) + 0.5)
         about = {"units": "m", "standard_name": f"projection_{axis}_coordinate", "axis": axis.upper()}
+        if geobox.crs is not None and geobox.crs.geographic:
+            name, side = ("latitude", "north") if axis == "y" else ("longitude", "east")
+            about |= {"units": f"degrees_{side}", "standard_name": name}
         coords[axis] = xr.Variable((axis,), values, about)
     attrs = dict(_cf_of(geobox.crs)) if geobox.crs is not None else {}
     attrs["spatial_ref"] = attrs.get("crs_wkt", "")

@@ -80,6 +80,9 @@ BY_NAME: dict[str, Predictor] = {p.name: p for p in (*BASE, *DERIVED)}
 UNUSED = ("tvdi",)
 """Names that scenes stored by earlier versions may hold; nothing computes or uses them."""
 
+CLASS_FILLS = (0, 254, 255)
+"""Codes of land cover that stand for "no class" in IGBP products: water of older ones, unclassified, fill."""
+
 NO_CLASS = 255
 """The missing value of `land_cover`, the one variable that is not a float."""
 
@@ -91,6 +94,15 @@ LST_VARIABLES: Mapping[str, tuple[str, str]] = {
     "qc": ("1", "quality control word of the LST"),
 }
 """Variables a scene's coarse dataset may hold, with units and meaning."""
+
+LST_LIMITS: Mapping[str, tuple[float, float]] = {
+    "lst": LST_RANGE,
+    "lst_error": (0.0, float("inf")),
+    "view_angle": (-66.0, 66.0),
+    "view_time": (0.0, 24.0),
+    "qc": (0.0, 255.0),
+}
+"""What they may hold, in their units. MODIS looks up to 65 degrees to each side."""
 
 Platform = Literal["terra", "aqua", "npp", "noaa20"]
 

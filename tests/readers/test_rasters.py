@@ -15,7 +15,8 @@ from pyproj import CRS
 
 from srdanet.errors import ArgumentError, GranuleError, GridError
 from srdanet.grid import SINUSOIDAL, SPHERE_RADIUS, Level, Tile, geobox_of, same_crs
-from srdanet.readers.rasters import open_raster, suggest_grid, to_kelvin, true_crs
+from srdanet.readers.physical import to_kelvin
+from srdanet.readers.rasters import open_raster, suggest_grid, true_crs
 from srdanet.readers.resampling import to_grid
 
 DEGREES = Affine(0.01, 0, 5, 0, -0.01, 45)
@@ -114,13 +115,17 @@ def test_untagged_fills(tmp_path: Path) -> None:
     assert np.argwhere(np.isnan(got.values)).tolist() == [[3, 1]]
 
 
-def test_tagged_nodata_is_missing_and_can_be_overruled(tmp_path: Path) -> None:
+def test_missing_is_what_the_file_or_the_caller_says(tmp_path: Path) -> None:
     celsius = KELVIN - 273.15
     celsius[0, 1] = 0
     path = geotiff(tmp_path / "a.tif", celsius, nodata=0)
     assert np.argwhere(np.isnan(open_raster(path, name="lst").values)).tolist() == [[0, 1]]
-    kept = open_raster(path, name="lst", nodata=-9999)
+    celsius[2, 3] = 25
+    both = open_raster(geotiff(tmp_path / "c.tif", celsius, nodata=0), name="lst", nodata=25)
+    assert np.argwhere(np.isnan(both.values)).tolist() == [[0, 1], [2, 3]]
+    kept = open_raster(path, name="lst", nodata="none")
     assert kept.values[0, 1] == pytest.approx(273.15)
+    assert any("sets aside" in note for note in kept.attrs["assumed"])
     untagged = open_raster(geotiff(tmp_path / "b.tif", celsius), name="lst")
     assert any("taken as 0 degC" in note for note in untagged.attrs["assumed"])
 
@@ -195,11 +200,11 @@ def test_netcdf_from_south_to_north_is_turned(tmp_path: Path) -> None:
 def test_units_of_other_quantities_are_checked(tmp_path: Path) -> None:
     path = geotiff(tmp_path / "a.tif", np.linspace(100, 900, 56).reshape(7, 8))
     assert open_raster(path, name="elevation").attrs["units"] == "m"
-    with pytest.raises(ArgumentError, match="'ft'"):
-        open_raster(path, name="elevation", unit="ft")
+    with pytest.raises(ArgumentError, match="'fathom'"):
+        open_raster(path, name="elevation", unit="fathom")
     assert np.allclose(to_kelvin(np.array([1.5]), "°C"), 274.65)
     with pytest.raises(ArgumentError, match="not a unit of temperature"):
-        to_kelvin(np.array([1.5]), "degF")
+        to_kelvin(np.array([1.5]), "degRe")
 
 
 def test_bad_files_are_refused(tmp_path: Path) -> None:

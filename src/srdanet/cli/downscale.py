@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from srdanet.cli import options
-from srdanet.cli.prepare import SCENES, build, describe, facts, left_out
+from srdanet.cli.prepare import SCENES, assumed, build, describe, facts, left_out
 from srdanet.errors import ArgumentError
 
 if TYPE_CHECKING:
@@ -107,4 +107,4 @@ def _summary(product: Product) -> list[str]:
     lines.append(str(files.provenance))
     missing = record.auxiliary.missing
     lines += [f"without {' '.join(missing)}"] if missing else []
-    return [*lines, *left_out(record.scene)]
+    return [*lines, *assumed(record.scene), *left_out(record.scene)]

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from srdanet.errors import ArgumentError, ConfigError, SrdanetError
+from srdanet.errors import FLAGS, ArgumentError, ConfigError, SrdanetError
 
 if TYPE_CHECKING:
     from srdanet.arrays import Progress
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 _VERBOSITY = "srdanet.verbosity"
 _LEVELS = (logging.WARNING, logging.INFO, logging.DEBUG)
+
+_FLAGS = {"variable": "the variable as NAME=FILE:VARIABLE", "day": "--night"}
+"""How arguments are spelled on the command line, where it is not the flag of the same name."""
 
 Command = Callable[..., Any]
 
@@ -36,6 +39,7 @@ class Verbs(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the verb; errors become a message for people and an exit code."""
+        spelling = FLAGS.set(_FLAGS)
         try:
             return super().invoke(ctx)
         except (click.ClickException, click.Abort, click.exceptions.Exit):
@@ -53,6 +57,8 @@ class Verbs(click.Group):
         except Exception as error:
             message = f"unexpected {type(error).__name__}: {error}\n  This is a fault in srdanet; -vv shows where."
             _fail(ctx, message, 1)
+        finally:
+            FLAGS.reset(spelling)
 
 
 def _fail(ctx: click.Context, message: str, code: int) -> NoReturn:

@@ -71,8 +71,16 @@ def describe(scene: Scene) -> list[str]:
         f"{height} x {width} cells, {known['valid_share']:.1%} valid",
         f"auxiliary: {' '.join(known['present']) or 'none'}",
         f"missing: {' '.join(known['missing']) or 'nothing'}",
+        *assumed(scene.provenance),
         *left_out(scene.provenance),
     ]
+
+
+def assumed(provenance: Mapping[str, Any]) -> list[str]:
+    """What was taken for granted of the inputs, a line each."""
+    inputs = [(one.get("role", "").removeprefix("raster:"), one.get("assumed")) for one in provenance.get("inputs", [])]
+    lines = [f"assumed {role}: {text}" for role, text in inputs if text]
+    return [*lines, *(f"assumed: {text}" for text in provenance.get("assumed", []))]
 
 
 def left_out(provenance: Mapping[str, Any]) -> list[str]:

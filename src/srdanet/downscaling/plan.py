@@ -54,7 +54,8 @@ class RunPlan:
                 raise ArgumentError(f"to={to} m is not finer than the {cell:.0f} m of the LST", todo="Give less.")
             factor = 2 ** round(math.log2(cell / to))
             if abs(cell / factor - to) > _TOLERANCE * to:
-                raise ArgumentError(f"{cell:.0f} m cells do not halve to about {to} m", todo="Give factor=2, 4, ...")
+                todo = f"They halve to {cell / 2:.0f} m, {cell / 4:.0f} m and so on."
+                raise ArgumentError(f"{cell:.0f} m cells do not halve to about {to} m", todo=todo)
         factor = 4 if factor is None else factor
         if factor < 2 or factor & (factor - 1):
             raise ArgumentError(f"factor is {factor}", todo="Each step is x2: give 2, 4, 8, ...")

@@ -7,6 +7,7 @@ windows shows in the result.
 
 from __future__ import annotations
 
+import logging
 import tempfile
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -31,7 +32,18 @@ from srdanet.network.bundle import load_model
 from srdanet.predictors.overpass import Overpass
 from srdanet.predictors.stack import Fields, Stack
 from srdanet.scene import Scene
-from srdanet.scene.checks import finest_of_each, on_grid
+from srdanet.scene.checks import (
+    Predictors,
+    check_ground,
+    conform,
+    finest_of_each,
+    in_unit,
+    named,
+    on_grid,
+    time_of,
+)
+
+_LOG = logging.getLogger(__name__)
 
 Allocate = Callable[[tuple[int, int], Any], NDArray[Any]]
 Model = str | Path | StepModel
@@ -59,12 +71,13 @@ def downscale(
     """Land surface temperature on a finer grid, with its uncertainty and quality.
 
     Args:
-        lst: (y, x) coarse LST, K, NaN = missing; cell centres in metres and a CRS.
+        lst: (y, x) coarse LST, K, NaN = missing; cell centres in metres and a CRS. A unit, or a time (scalar
+            coordinate or attribute), that it states itself counts.
         auxiliary: Any of the variables of `srdanet.variables` on any grid that nests in `lst`'s (or several
             Datasets, each on its own). What can be derived is derived, what is absent is masked.
         factor: 2, 4, 8, ...: how many times finer; 4 when neither `factor` nor `to` is given.
         to: Nominal cell size of the result in metres (500, 250), instead of `factor`.
-        time: UTC time of the view (anything `numpy.datetime64` reads); a bare date means Terra's usual hour.
+        time: UTC time of the view (what `arrays.read_time` reads); a bare date means Terra's usual hour.
         day: True for a day view, False for a night view, None when unknown.
         noise: Standard deviation (K) of the error of `lst`: 0 when it is the exact mean of a finer field, about half a
             kelvin for a MODIS product; None when unknown. The result keeps to `lst` accordingly.
@@ -78,16 +91,30 @@ def downscale(
         (bits, CF flags), (y, x) on the finer grid; missing exactly where the coarse cell is.
 
     Raises:
-        GridError: when a grid is missing, in degrees, or does not nest.
-        ArgumentError: when an argument or a variable is of the wrong kind, or `lst` is not in kelvin.
+        GridError: when a grid is missing, in degrees, or does not nest, its metres are not those of the ground, or
+            `lst` is replicated from a coarser image.
+        ArgumentError: when an argument or a variable is of the wrong kind, `lst` is not in kelvin, or two statements
+            of one thing contradict each other.
+        SceneError: when values cannot be the variable they are named after.
         ModelError: when the model cannot be loaded.
     """
-    overpass = Overpass.of(time, day)
-    root = geobox_of(lst)
-    coarse = on_grid({"lst": kelvin(lst)}, root)
-    scene = Scene(coarse, finest_of_each(auxiliary), overpass.time, overpass.day, noise=noise)
+    image, notes = in_unit("lst", conform("lst", lst), "K")
+    root = geobox_of(image)
+    check_ground(root, image)
+    overpass = Overpass.of(time_of(lst, root, time), day)
+    predictors = Predictors.of(named(finest_of_each(auxiliary)), root)
+    coarse = on_grid({"lst": kelvin(image)}, root)
+    boxes = (root, *predictors.boxes)
+    scene = Scene(coarse, predictors.datasets, overpass.time, overpass.day, noise=noise, boxes=boxes)
     run = Run.of(scene, RunPlan.of(root, factor=factor, to=to, block=block), model, conserve=conserve)
-    return deque(run, maxlen=1).pop()[1]
+    result = deque(run, maxlen=1).pop()[1]
+    dropped = [
+        f"{name}: {count} values out of range are taken as missing" for name, count in predictors.dropped.items()
+    ]
+    if assumed := [*notes, *predictors.notes, *dropped]:
+        result.attrs["assumed"] = "; ".join(assumed)
+        _LOG.warning("assumed %s", result.attrs["assumed"])
+    return result
 
 
 def downscale_scene(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import math
 import os
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -19,7 +18,7 @@ from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 
 from srdanet.arrays import Mask, Progress
-from srdanet.errors import ArgumentError, GranuleError, GridError, ProductError, SceneError
+from srdanet.errors import ArgumentError, GranuleError, GridError, ProductError, SceneError, spelled
 from srdanet.grid import (
     METRES_PER_DEGREE,
     SINUSOIDAL,
@@ -28,11 +27,13 @@ from srdanet.grid import (
     cell_size,
     coordinates,
     geobox_of,
+    ground_scale,
     lonlat,
     nesting,
     refine,
     same_crs,
     tile_of,
+    true_to_ground,
 )
 from srdanet.predictors.solar import runs_with_the_sun, solar_to_utc
 from srdanet.prepare.plan import InputRecord, Plan, Source
@@ -65,6 +66,10 @@ _PLANTS, _FEWEST_PLANTS = 0.3, 100
 _HAZY = 0.85
 """Blue over green reflectance of plants above which they are seen through the atmosphere."""
 _NOT_PRODUCED = 255
+_VIEW = np.timedelta64(1800, "s")
+"""How far a time may lie from the view times of all cells."""
+_DAYLIGHT, _POLAR = (6.0, 18.0), 60.0
+"""Local solar hours (h) of views by day, at latitudes (degrees) below the second."""
 
 Times = NDArray[np.datetime64]
 LeftOut = list[tuple[str, str]]
@@ -132,7 +137,7 @@ def prepare(
     left = [*granules_left, *beside, *weather_left]
     auxiliary = {name: array.rename(name) for image in images for name, array in image.arrays.items()}
     rejected = false_ndwi(auxiliary) | hazy_bands(auxiliary)
-    provenance = {
+    provenance: dict[str, Any] = {
         "made_by": f"srdanet {version('srdanet')}",
         "date": what.date.isoformat() if what.date else None,
         "platform": what.platform,
@@ -142,6 +147,8 @@ def prepare(
         "missing": what.without({path for path, _ in left}).missing,
         "left_out": [[Path(path).name, reason] for path, reason in (*what.ignored, *left, *rejected.items())],
     }
+    if what.assumed:
+        provenance["assumed"] = list(what.assumed)
     kept = {name: array for name, array in auxiliary.items() if name not in rejected}
     # The median over cells with LST; without any hour, midnight of the date.
     date = None if what.date is None else np.datetime64(what.date)
@@ -161,7 +168,7 @@ def root_grid(plan: Plan) -> tuple[GeoBox, Tile | None]:
         if plan.tile is None:
             raise ArgumentError("the plan has no tile", todo="Name it, such as h18v04.")
         return plan.tile.geobox(Level.KM1), plan.tile
-    box = _coarse_grid(_open(source, source.date))[0]
+    box = _coarse_grid(_open(source, plan))[0]
     return box, tile_of(box)
 
 
@@ -183,7 +190,7 @@ def _read_lst(plan: Plan, screening: Screening, progress: Progress | None) -> Re
         if source.spec is None:
             reading = _lst_of_granule(source, screening)
         else:
-            reading = _lst_of_rasters(source, others, screening)
+            reading = _lst_of_rasters(source, others, plan, screening)
     if not np.isfinite(reading.arrays["lst"].values).any():
         dropped = (reading.records[0].dropped or {}).get("lst_error", 0)
         what = f"no {'day' if plan.day else 'night'} LST is left ({dropped} cells were dropped by their error class)"
@@ -215,21 +222,21 @@ def _lst_of_granule(source: Source, screening: Screening) -> Reading:
     return Reading(arrays, (_record(source, {"lst": lst}, granule, dropped={"lst_error": dropped}, **assumed),))
 
 
-def _lst_of_rasters(source: Source, others: Sequence[Source], screening: Screening) -> Reading:
+def _lst_of_rasters(source: Source, others: Sequence[Source], plan: Plan, screening: Screening) -> Reading:
     """The coarse variables from plain rasters; the LST's own cells are the coarse grid.
 
     An LST in degrees, or of cells that are not square, is brought to a grid in metres that `suggest_grid` chooses:
     the MODIS lattice takes the nearest value, any other the area mean. Other coarse variables take the nearest value.
     With a `qc` raster the LST is screened as in a granule.
     """
-    lst = _open(source, source.date)
+    lst = _open(source, plan)
     box, own = _coarse_grid(lst)
     how: Literal["as it is", "nearest", "mean"] = "as it is"
     if not own:
         how = "nearest" if same_crs(box.crs, SINUSOIDAL) else "mean"
         lst = to_grid(lst, box, how)
     lst = lst.assign_coords(coordinates(box))
-    arrays = {other.layers[0]: to_grid(_open(other, source.date), box, "nearest") for other in others}
+    arrays = {other.layers[0]: to_grid(_open(other, plan), box, "nearest") for other in others}
     records = [_record(other, {name: arrays[name] for name in other.layers}) for other in others]
     dropped = {}
     if "qc" in arrays:
@@ -242,11 +249,15 @@ def _lst_of_rasters(source: Source, others: Sequence[Source], screening: Screeni
 
 
 def _coarse_grid(lst: xr.DataArray) -> tuple[GeoBox, bool]:
-    """The coarse grid of a plain LST raster, and whether it is the raster's own."""
+    """The coarse grid of a plain LST raster, and whether it is the raster's own.
+
+    Its own is not taken where the cells are copies of coarser ones, or the map's metres are not those of the ground.
+    """
     try:
         box = geobox_of(lst, name="lst", degrees=True)
-        if box.crs is not None and box.crs.projected and cell_size(box) > 0:
-            return box, True
+        square = box.crs is not None and box.crs.projected and cell_size(box) > 0
+        if square and true_to_ground(box) and (found := suggest_grid(lst)) == box:
+            return found, True
     except GridError:
         pass  # its cells are not square: it is brought to a grid of square ones
     return suggest_grid(lst), False
@@ -267,8 +278,34 @@ def _view_times(plan: Plan, coarse: xr.Dataset, box: GeoBox) -> Times | None:
         known = ~np.isnat(times)
         seen = known & np.isfinite(coarse["lst"].values)
         if seen.any():
+            _check_view(plan, times[seen], coarse["view_time"].values[seen], lonlat(box)[1])
             return np.where(known, times, _median(times[seen]))
     return None if plan.time is None else np.full(box.shape, plan.time)
+
+
+def _check_view(plan: Plan, times: Times, hours: NDArray[Any], latitude: NDArray[Any]) -> None:
+    """Refuse view times that contradict the time given, or day and night.
+
+    Args:
+        plan: With the time (UTC) and the part of the day.
+        times: View times, UTC.
+        hours: The same in local solar time.
+        latitude: Degrees; towards the poles a view by day may be at any hour.
+    """
+    todo = "Correct the one that is wrong."
+    if plan.time is not None:
+        day = np.timedelta64(24 * 3600, "s")
+        gap = (times - plan.time + day // 2) % day - day // 2
+        if np.abs(gap).min() > _VIEW:
+            first, last = (str(t.astype("datetime64[m]"))[11:] for t in (times.min(), times.max()))
+            what = f"the time is contradicted: {plan.time} is given, but the view times say {first} to {last} UTC"
+            raise ArgumentError(what, where="view_time", todo=todo)
+    hour = float(np.median(hours))
+    plain = _lst_source(plan).spec is not None  # a granule names its layers itself
+    if plain and np.nanmax(np.abs(latitude)) < _POLAR and plan.day != (_DAYLIGHT[0] <= hour <= _DAYLIGHT[1]):
+        part = "day" if plan.day else "night"
+        what = f"the view times say {hour:.1f} h local solar time, which is not by {part}"
+        raise ArgumentError(what, where="view_time", todo=f"Check {spelled('day')} and scale=.")
 
 
 def _median(times: Times) -> np.datetime64:
@@ -284,7 +321,7 @@ def _read_rasters(plan: Plan, box: GeoBox, progress: Progress | None) -> Iterato
     for source in plan.sources:
         if source.spec is not None and source.spec.name not in LST_VARIABLES:
             with _step(progress, source):
-                image, how = nest(_open(source, plan.date), box)
+                image, how = nest(_open(source, plan), box)
                 arrays = {source.spec.name: image}
                 yield Reading(arrays, (_record(source, arrays, regridded=how),))
 
@@ -351,7 +388,8 @@ def nest(image: xr.DataArray, coarse: GeoBox) -> tuple[xr.DataArray, str]:
     if image.dtype.kind in "iu":
         image = image.where(image != NO_CLASS)
     geographic = place.crs is not None and place.crs.geographic
-    ratio = cell_size(coarse) / (abs(place.affine.e) * (METRES_PER_DEGREE if geographic else 1))
+    metres = METRES_PER_DEGREE if geographic else 1.0 if true_to_ground(place) else ground_scale(place)
+    ratio = cell_size(coarse) / (abs(place.affine.e) * metres)
     factor = next((f for f in (4, 2) if ratio >= _NEARLY * f), 1)
     target = refine(coarse, factor)
     finer = ratio >= _NEARLY * factor
@@ -365,21 +403,21 @@ def nest(image: xr.DataArray, coarse: GeoBox) -> tuple[xr.DataArray, str]:
     return regridded, f"{how} to {cell_size(target):.6g} m"
 
 
-def _open(source: Source, date: dt.date | None) -> xr.DataArray:
-    """A plain raster; of a NetCDF stack over time the image of `date`."""
+def _open(source: Source, plan: Plan) -> xr.DataArray:
+    """A plain raster; of a NetCDF stack over time the image of the plan's time."""
     spec = source.spec
     if spec is None:
         raise ArgumentError("is not a plain raster", where=source.paths[0], todo="Give it as NAME=FILE.")
-    netcdf = Path(spec.path).suffix.lower() in (".nc", ".nc4", ".cdf")
-    band: int | str | None = int(spec.band) if spec.band and spec.band.isdigit() else spec.band
-    return open_raster(
+    image = open_raster(
         spec.path,
         name=spec.name,
-        band=None if netcdf else band,
-        variable=spec.band if netcdf else None,
-        date=date,
+        band=int(spec.band) if spec.band and spec.band.isdigit() else spec.band,
+        date=plan.date,
+        time=plan.time,
         **spec.model_dump(include={"crs", "nodata", "scale", "offset", "unit"}),
     )
+    image.attrs.pop("time", None)
+    return image
 
 
 def _bands(source: Source, granule: Granule, state: xr.DataArray | None, screening: Screening) -> Reading:

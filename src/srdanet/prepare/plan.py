@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from pydantic import Field, computed_field
 
-from srdanet.arrays import parse_utc
+from srdanet.arrays import has_hour, parse_utc, read_time
 from srdanet.errors import ArgumentError
 from srdanet.grid import Level, Tile, lonlat
 from srdanet.predictors.solar import solar_to_utc
@@ -34,8 +34,10 @@ from srdanet.prepare.survey import (
     survey,
     touch,
 )
+from srdanet.readers.dates import image_time
 from srdanet.readers.tables import PLATFORMS, Product, product_of
-from srdanet.variables import BANDS, VIEW_HOURS, WEATHER, Platform
+from srdanet.statements import Stated, settle_time
+from srdanet.variables import BANDS, LST_VARIABLES, VIEW_HOURS, WEATHER, Platform
 
 
 @dataclass(frozen=True)
@@ -164,10 +166,12 @@ class Plan(Frozen):
     day: bool
     platform: Platform | None = None
     time: Moment | None = None
-    """UTC of the overpass where the caller gave it; a granule's own view time goes before."""
+    """UTC of the overpass where the caller or a raster gives it with its hour; a granule's own view times go before."""
     sources: tuple[Source, ...]
     ignored: tuple[tuple[str, str], ...] = ()
     """(file, reason) of what is left out."""
+    assumed: tuple[str, ...] = ()
+    """What nobody says of the time and was taken for granted."""
 
     def source(self, role: str) -> Source | None:
         """What serves a role, or None."""
@@ -215,6 +219,7 @@ class Plan(Frozen):
             *("  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in rows),
             *(f"missing {role}: {text}" for role, text in self.missing.items()),
             *(f"left out {Path(path).name}: {reason}" for path, reason in self.ignored),
+            *(f"assumed: {text}" for text in self.assumed),
         ]
 
 
@@ -239,7 +244,7 @@ def plan(
         date: The day; may be left out where the LST files are of one. For a granule it is the UTC day in its name.
         day: Whether the daytime LST is wanted, or the night's.
         platform: `terra`, `aqua`, `npp` or `noaa20`; the first of these where several are there.
-        time: UTC of the overpass, for plain rasters, which do not say it.
+        time: UTC of the overpass, where plain rasters do not say it; a date alone is a date.
 
     Raises:
         ArgumentError: when there is no LST, or several tiles or dates and none is named, when two rasters have one
@@ -260,31 +265,35 @@ def choose(
 ) -> Plan:
     """Same as `plan`, from what a survey returns; opens nothing."""
     tile = Tile.parse(tile) if isinstance(tile, str) else tile
-    if isinstance(date, str):
-        try:
-            date = dt.date.fromisoformat(date)
-        except ValueError as error:
-            raise ArgumentError(f"{date!r} is not a date", todo="Write it like 2020-07-15.") from error
+    wished: dt.date | None = None if date is None else read_time(date).astype("datetime64[D]").item()
     if platform is not None and platform not in PLATFORMS.values():
         raise ArgumentError(f"platform {platform!r} is not known", todo=f"Use {', '.join(PLATFORMS.values())}.")
-    when = None if time is None else parse_utc(time)
+    asked: list[Stated[np.datetime64]] = []
+    asked += [] if wished is None else [Stated("the date asked for", (np.datetime64(wished, "D"),))]
+    asked += [] if time is None else [Stated("the time asked for", (read_time(time),))]
     rasters = _rasters(files)
+    assumed: list[str] = []
     lst = rasters.get("lst")
     product: Product | None = None
     if lst is not None:
-        date = date or (when.astype("datetime64[D]").item() if when is not None else lst.date)
+        seen, assumed = _time_of_rasters([file for name, file in rasters.items() if name in LST_VARIABLES], asked)
     else:
-        tile, date, product = _view_of_granules(files, tile, date, day, platform)
-        platform, when = product.platform, None
-    overpass = when
-    if product is not None and product.days > 1:
-        pass  # a mean of days has no overpass
-    elif overpass is None and tile is not None and date is not None and platform is not None:
+        tile, wished, product = _view_of_granules(files, tile, wished, day, platform)
+        platform = product.platform
         longitude = lonlat(tile.geobox(Level.KM1)[600:601, 600:601])[0].item()
-        overpass = parse_utc(solar_to_utc(np.datetime64(date), VIEW_HOURS[platform, day], longitude))
+        granule: Stated[np.datetime64] = Stated("the name of the granule", (np.datetime64(wished, "D"),))
+        seen = settle_time([*asked, granule], where="LST", longitude=longitude)
+    if wished is None and seen is not None:
+        wished = seen.astype("datetime64[D]").item()
+    when = seen if has_hour(seen) else None
+    overpass = when
+    averaged = product is not None and product.days > 1  # a mean of days has no overpass
+    if overpass is None and not averaged and tile is not None and wished is not None and platform is not None:
+        longitude = lonlat(tile.geobox(Level.KM1)[600:601, 600:601])[0].item()
+        overpass = parse_utc(solar_to_utc(np.datetime64(wished), VIEW_HOURS[platform, day], longitude))
     tiles = {file.tile for file in files if file.kind == "granule" and file.product not in ROLES[0].products}
     wanted = _Wanted(
-        date,
+        wished,
         day,
         platform,
         given=frozenset(rasters),
@@ -301,7 +310,10 @@ def choose(
     sources.sort(key=lambda source: source.role != "lst")
     used = {*rasters.values(), *(file for served in chosen.values() for file in served)}
     ignored = tuple((file.path, _reason(file, wanted, chosen)) for file in files if file not in used)
-    return Plan(tile=tile, date=date, day=day, platform=platform, time=when, sources=tuple(sources), ignored=ignored)
+    return Plan(
+        tile=tile, date=wished, day=day, platform=platform, time=when, sources=tuple(sources), ignored=ignored,
+        assumed=tuple(assumed),
+    )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -325,6 +337,26 @@ class _Wanted:
     def prefers(self, product: str) -> bool:
         """Whether a product is of the platform that comes first, or of both."""
         return not product.startswith("MYD" if self.platform in (None, "terra") else "MOD")
+
+
+def _time_of_rasters(
+    files: Sequence[InputFile], asked: Sequence[Stated[np.datetime64]]
+) -> tuple[np.datetime64 | None, list[str]]:
+    """The time of plain rasters of one view, by what is asked and what they say; and what was assumed."""
+    seen: np.datetime64 | None = None
+    assumed = []
+    known = list(asked)
+    for file in files:
+        name = file.spec.name if file.spec is not None else ""
+        said = file.times or (() if file.date is None else (Stated("its date", (np.datetime64(file.date),)),))
+        found, notes = image_time(name, known, said, where=Path(file.path), longitude=file.longitude)
+        assumed += [f"{name}: {note}" for note in notes]
+        if found is not None and (seen is None or not has_hour(seen)):
+            seen = found
+            known = [*asked, Stated(f"{name} of {Path(file.path).name}", (found,))]
+    if seen is None:
+        assumed.append("the date of the LST is not known: the result takes no account of season and sun")
+    return seen, assumed
 
 
 def _rasters(files: Sequence[InputFile]) -> dict[str, InputFile]:

@@ -20,9 +20,9 @@ import xarray as xr
 from affine import Affine
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
-from pydantic import BaseModel, ConfigDict, InstanceOf, PlainSerializer, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, InstanceOf, PlainSerializer, ValidationError
 
-from srdanet.errors import ArgumentError, SrdanetError
+from srdanet.errors import ArgumentError, SrdanetError, did_you_mean
 from srdanet.grid import Tile, lonlat
 from srdanet.readers.accumulation import Sums
 from srdanet.readers.elevation import ARCHIVES, ElevationTile, heights_within, inspect_elevation, not_heights
@@ -31,6 +31,8 @@ from srdanet.readers.era5 import PRODUCTS as ERA5_PRODUCTS
 from srdanet.readers.era5 import read_fields
 from srdanet.readers.filenames import identify
 from srdanet.readers.meteorology import open_stations
+from srdanet.readers.rasters import netcdf_images, stated_times
+from srdanet.statements import Stated
 from srdanet.variables import BY_NAME, LST_VARIABLES, UNUSED
 
 Kind = Literal["granule", "elevation", "meteorology", "stations", "raster", "other"]
@@ -43,11 +45,12 @@ Bounds = tuple[float, float, float, float]
 
 _GRANULE = re.compile(r"(M[OYC]D|VNP|VJ[12])\w+\.A\d{7}\.", re.IGNORECASE)
 _GRANULE_ENDS = (".hdf", ".h5", ".he5")
-_DATE = re.compile(r"(?<!\d)((?:19|20)\d{2})(?:([-_]?)(\d{2})\2(\d{2})|(\d{3}))(?!\d)")
 _WEATHER = (".nc", ".nc4", ".grib", ".grb", ".grib2", ".grb2", ".zip")
 _BESIDE = (".xml", ".met", ".aux", ".txt", ".md", ".json", ".png", ".jpg", ".qml")
 _OPTIONS = ("crs", "nodata", "scale", "offset", "unit")
 # No model uses the dryness index; the table knows it only because scenes of earlier versions hold it.
+_NO_USE = (*UNUSED, "ndbi", "savi", "mndwi", "lai", "fapar", "emissivity")
+"""Quantities that people have and no model uses: they are left out, and the plan says so."""
 RASTER_NAMES = (*LST_VARIABLES, *(name for name in BY_NAME if name not in UNUSED))
 """What a plain raster may be named, in the order in which a plan lists them."""
 
@@ -67,7 +70,7 @@ class RasterSpec(Frozen):
     band: str | None = None
     """Band number from 1 or description; for NetCDF the variable."""
     crs: str | None = None
-    nodata: float | None = None
+    nodata: float | Literal["none"] | None = None
     scale: float | None = None
     offset: float | None = None
     unit: str | None = None
@@ -87,9 +90,15 @@ class RasterSpec(Frozen):
             head, _, tail = rest.rpartition(",")
             key, sign, value = tail.partition("=")
             if not sign:
+                before = head.rpartition(",")[2]
+                if "," in head and before.partition("=")[0] in _OPTIONS and not os.path.exists(rest):
+                    what = f"{before},{tail} is not a number"
+                    raise ArgumentError(what, where=text, todo="Write decimals with a point, like 0.02.")
                 break
+            key, value = key.strip().lower(), value.strip()
             if key not in _OPTIONS:
-                raise ArgumentError(f"{key!r} is not an option", where=text, todo=f"Use one of: {', '.join(_OPTIONS)}.")
+                todo = f"{did_you_mean(key, _OPTIONS)}Use one of: {', '.join(_OPTIONS)}."
+                raise ArgumentError(f"{key!r} is not an option", where=text, todo=todo)
             options[key] = value
             rest = head
         path, colon, band = rest.rpartition(":")
@@ -98,8 +107,11 @@ class RasterSpec(Frozen):
         try:
             return cls(name=name.strip().lower(), path=path, band=band or None, **options)
         except ValidationError as error:
-            what = f"{error.errors()[0]['input']!r} is not a number"
-            raise ArgumentError(what, where=text, todo="Write it like 0.02.") from error
+            fault = error.errors()[0]
+            todo = "Write decimals with a point, like 0.02."
+            raise ArgumentError(
+                f"{fault['loc'][0]}={fault['input']!r} is not a number", where=text, todo=todo
+            ) from error
 
 
 class InputFile(Frozen):
@@ -121,6 +133,10 @@ class InputFile(Frozen):
     heights: tuple[InstanceOf[ElevationTile], ...] = ()
     """What a file of elevation, or the files in an archive, say of themselves, so that nobody inspects them again."""
     spec: RasterSpec | None = None
+    times: tuple[InstanceOf[Stated[np.datetime64]], ...] = Field(default=(), exclude=True)
+    """What a plain raster says of its own time."""
+    longitude: float | None = None
+    """Of the centre of a plain raster, degrees, where its place is known."""
     reason: str = ""
     """Why it cannot serve, for `other`."""
 
@@ -146,18 +162,6 @@ def survey(files: Iterable[str | os.PathLike[str]]) -> tuple[InputFile, ...]:
             if file.sums is not None and known.sums is None:  # found in a folder first, stated then
                 entries[os.path.realpath(file.path), file.spec] = file
     return tuple(entries.values())
-
-
-def date_in(name: str) -> dt.date | None:
-    """The date in a file name: 2017_04_09, 2017-04-09, 20170409 or 2017099; None when there is none, or several."""
-    dates = set()
-    for year, _, month, day, of_year in _DATE.findall(Path(name).stem):
-        try:
-            text, form = (year + of_year, "%Y%j") if of_year else (year + month + day, "%Y%m%d")
-            dates.add(dt.datetime.strptime(text, form).date())
-        except ValueError:
-            continue
-    return dates.pop() if len(dates) == 1 else None
 
 
 def bounds_of(geobox: GeoBox) -> Bounds:
@@ -229,10 +233,19 @@ def _named(spec: RasterSpec) -> InputFile:
         product, sums = stated
         bounds, span = _extent_of_weather(Path(spec.path))
         return InputFile(path=spec.path, kind="meteorology", product=product, bounds=bounds, span=span, sums=sums)
-    if spec.name not in RASTER_NAMES:
+    if spec.name in _NO_USE:
         reason = f"{spec.name!r} is not a quantity this package uses ({', '.join(RASTER_NAMES)})"
         return InputFile(path=spec.path, kind="other", spec=spec, reason=reason)
-    return InputFile(path=spec.path, kind="raster", product="raster", date=date_in(spec.path), spec=spec)
+    if spec.name not in RASTER_NAMES:
+        todo = f"{did_you_mean(spec.name, RASTER_NAMES)}Use one of: {', '.join(RASTER_NAMES)}."
+        raise ArgumentError(f"{spec.name!r} is not a quantity this package knows", where=spec.path, todo=todo)
+    band = int(spec.band) if spec.band and spec.band.isdigit() else spec.band
+    times, longitude = stated_times(spec.path, name=spec.name, band=band)
+    single = next((stated.values[0] for stated in times if len(stated.values) == 1), None)
+    date = None if single is None else single.astype("datetime64[D]").item()
+    return InputFile(
+        path=spec.path, kind="raster", product="raster", date=date, spec=spec, times=times, longitude=longitude
+    )
 
 
 def _identify(path: Path) -> InputFile:
@@ -255,7 +268,14 @@ def _identify(path: Path) -> InputFile:
         bounds = (min(west), min(south), max(east), max(north))
         return InputFile(path=text, kind="elevation", product="heights", bounds=bounds, heights=tiles)
     if name.endswith(_WEATHER):
-        extent, span = _extent_of_weather(path)
+        try:
+            extent, span = _extent_of_weather(path)
+        except SrdanetError:
+            images = netcdf_images(path)
+            if not images:
+                raise
+            reason = f"a plain raster ({', '.join(images)}); say what it holds, as NAME=FILE:VARIABLE"
+            return InputFile(path=text, kind="other", reason=reason)
         return InputFile(path=text, kind="meteorology", product="ERA5", bounds=extent, span=span)
     if name.endswith(".csv"):
         times = open_stations(path)["time"].values

@@ -24,7 +24,21 @@ from srdanet.errors import GridError, SceneError
 from srdanet.grid import Nesting, Tile, geobox_of, lonlat, tile_of
 from srdanet.predictors.overpass import Overpass
 from srdanet.scene import storage
-from srdanet.scene.checks import Arrays, as_lst, as_predictor, check_name, check_types, named, nested, on_grid, within
+from srdanet.scene.checks import (
+    Arrays,
+    Predictors,
+    arrays_of,
+    as_lst,
+    check_ground,
+    check_name,
+    check_types,
+    conform,
+    in_unit,
+    named,
+    on_grid,
+    time_of,
+    within,
+)
 from srdanet.variables import BASE, BY_NAME, LST_VARIABLES, NO_CLASS
 
 NOISIEST = 20.0
@@ -104,47 +118,54 @@ class Scene:
 
         Args:
             lst: (y, x) float, K, NaN = missing; or a dataset with `lst` and others of `LST_VARIABLES`.
-                Coordinates `y`, `x` are cell centres in metres, rows from north to south, with a CRS.
+                Coordinates `y`, `x` are cell centres with a CRS in metres, feet or kilometres (brought to metres).
             auxiliary: DataArrays named after `srdanet.variables`, or datasets of them, each grid nesting in the
-                LST's. Values beyond the table's range become missing. `land_cover` may be integer (255 = missing).
-            time: UTC of the overpass; midnight exactly stands for "this date, hour unknown".
+                LST's. Values beyond the table's range become missing, a stated unit is converted. `land_cover` may be
+                integer (255 = missing).
+            time: UTC of the overpass; midnight exactly stands for "this date, hour unknown". A time that the LST's
+                coordinates or attributes state must agree with it.
             day: Whether by day; None asks the local solar time, and without `time` says day.
             noise: Standard deviation (K) of the LST's error, see `Scene`.
             provenance: What is known of the origin; must be JSON-able.
 
         Raises:
-            SceneError: a name is unknown or given twice, or more than half of the values are out of range.
-            GridError: a grid is missing, in degrees, or does not nest in the LST grid.
+            SceneError: a name is unknown or given twice, more than half of the values are out of range, or codes are
+                no classes.
+            GridError: a grid is missing, in degrees, not true to the ground, or does not nest in the LST grid; or the
+                LST is replicated from a coarser one.
+            ArgumentError: a unit is unknown, or a time cannot be read or contradicts the LST's own.
         """
         coarse = lst.to_dataset(name="lst") if isinstance(lst, xr.DataArray) else lst
         if "lst" not in coarse.data_vars:
             raise SceneError(_NO_LST)
-        geobox = geobox_of(coarse, name="lst")
-        checked = {str(n): as_lst(str(n), a) for n, a in coarse.data_vars.items()}
-        grids: dict[tuple[Nesting, tuple[int, int]], dict[str, xr.DataArray]] = {}
-        seen: set[str] = set()
-        for name, array in named(auxiliary):
-            check_name(name, seen)
-            seen.add(name)
-            fine = geobox_of(array, name=name)
-            key = (within(geobox, fine, name), (int(fine.shape[0]), int(fine.shape[1])))
-            checked[name] = as_predictor(name, array)
-            grids.setdefault(key, {})[name] = checked[name][0]
+        held = {name: conform(name, array) for name, array in arrays_of(coarse).items()}
+        geobox = geobox_of(held["lst"], name="lst")
+        check_ground(geobox, held["lst"])
+        when = time_of(lst, geobox, time)
+        notes: list[str] = []
+        dropped: dict[str, int] = {}
+        for name, array in held.items():
+            if name in LST_VARIABLES:
+                array, more = in_unit(name, array, LST_VARIABLES[name][0])
+                notes += more
+            held[name], count = as_lst(name, array)
+            dropped |= {name: count} if count else {}
+        predictors = Predictors.of(named(auxiliary), geobox)
         about = dict(provenance or {})
-        dropped = {name: count for name, (_, count) in checked.items() if count}
+        dropped |= predictors.dropped
         if dropped:
             about["out_of_range"] = {**about.get("out_of_range", {}), **dropped}
-        when = None if time is None else parse_utc(time)
-        boxes = (geobox, *(nested(geobox, *key) for key in grids))
+        if notes or predictors.notes:
+            about["assumed"] = [*about.get("assumed", []), *notes, *predictors.notes]
         return cls(
-            lst=on_grid({str(n): checked[str(n)][0] for n in coarse.data_vars}, geobox),
-            auxiliary=tuple(on_grid(v, box) for v, box in zip(grids.values(), boxes[1:], strict=True)),
+            lst=on_grid(held, geobox),
+            auxiliary=predictors.datasets,
             time=when,
             day=_by_day(geobox, when) if day is None else bool(day),
             noise=noise,
             tile=tile_of(geobox),
             provenance=about,
-            boxes=boxes,
+            boxes=(geobox, *predictors.boxes),
         )
 
     @cached_property
