@@ -251,7 +251,9 @@ def choose(
     wished: dt.date | None = None if date is None else read_time(date).astype("datetime64[D]").item()
     if platform not in (None, "terra", "aqua"):
         raise ArgumentError(f"platform {platform!r} is not terra or aqua", todo="Use one of them.")
-    asked = [] if wished is None else [Stated("the date asked for", (np.datetime64(wished, "D"),))]
+    asked: list[Stated[np.datetime64]] = (
+        [] if wished is None else [Stated("the date asked for", (np.datetime64(wished, "D"),))]
+    )
     asked += [] if time is None else [Stated("the time asked for", (read_time(time),))]
     rasters = _rasters(files)
     assumed: list[str] = []
