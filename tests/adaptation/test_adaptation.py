@@ -18,7 +18,7 @@ from srdanet.downscaling.run import adapted as adapt_to
 from srdanet.downscaling.run import downscale
 from srdanet.energy import degrade
 from srdanet.errors import ArgumentError, MissingExtraError, SceneError
-from srdanet.evaluation import experiments
+from srdanet.evaluation import methods
 from srdanet.grid import Level, Tile, coordinates, geobox_of, refine
 from srdanet.network.bundle import Bundle
 from srdanet.network.calibrated import CASES
@@ -142,8 +142,8 @@ def test_the_record_of_a_product_says_it(bundle: Bundle, picture: Image, tmp_pat
 def test_in_evaluation_each_image_gets_a_model_of_its_own_once(
     bundle: Bundle, picture: Image, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(experiments, "load_model", lambda model: bundle)
-    name, method = experiments.find_method("toy", adapt=Adaptation(iterations=1))
+    monkeypatch.setattr(methods, "load_model", lambda model: bundle)
+    name, method = methods.find_method("toy", adapt=Adaptation(iterations=1))
     scene = scene_of(picture)
     half, quarter = (method(scene, factor).attrs["adapted"] for factor in (2, 4))
     assert half == quarter
