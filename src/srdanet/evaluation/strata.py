@@ -11,6 +11,7 @@ from scipy.ndimage import uniform_filter
 
 from srdanet.arrays import Floats, Mask, repeat
 from srdanet.datasets.aster import COVER
+from srdanet.energy import aggregate
 from srdanet.errors import ArgumentError
 from srdanet.grid import cell_size, lonlat
 from srdanet.predictors.land_cover import GROUPS
@@ -60,7 +61,15 @@ def classes(labelled: LabelledScene, by: By) -> dict[str, Mask]:
         found = igbp(scene.variable("land_cover").values)
     elif by == "angle":
         found = angle(scene.lst["view_angle"].values)
-    return {name: repeat(m, finest.shape[0] // m.shape[0]) for name, m in found.items() if m.any()}
+    brought = {name: _to_rows(mask, finest.shape[0]) for name, mask in found.items()}
+    return {name: mask for name, mask in brought.items() if mask.any()}
+
+
+def _to_rows(mask: Mask, rows: int) -> Mask:
+    """A mask on a grid of so many rows: repeated, or true where most of the finer cells are."""
+    if rows >= mask.shape[0]:
+        return repeat(mask, rows // mask.shape[0])
+    return np.asarray(aggregate(mask.astype(np.float32), mask.shape[0] // rows) >= MOST)
 
 
 def known(labelled: LabelledScene) -> tuple[By, ...]:
