@@ -262,8 +262,8 @@ def _standing(method: str, subset: Subset, column: _Column, *, same_sensor: bool
     row = report.pooled(subset, list(groups.values()), counts, measure)
     if many:
         return Standing(method, row, "group")
-    mine, bicubic = ([getattr(entry, name) for entry in column] for name in ("mine", "bicubic"))
-    parts = [_blocks(scores, centred=centred) for scores in (mine, bicubic)]
+    both = ([entry.mine for entry in column], [entry.bicubic for entry in column])
+    parts = [_blocks(scores, centred=centred) for scores in both]
     row = replace(row, model=_rmse(parts[0]), bicubic=_rmse(parts[1]), interval=_interval(*parts))
     return Standing(method, row, "block")
 

@@ -37,7 +37,7 @@ from srdanet.grid import (
 from srdanet.predictors.solar import solar_to_utc
 from srdanet.prepare.plan import InputRecord, Plan, Source
 from srdanet.prepare.plan import plan as make_plan
-from srdanet.prepare.survey import bounds_of, touch
+from srdanet.prepare.survey import RasterSpec, bounds_of, touch
 from srdanet.readers import quality
 from srdanet.readers.checksum import digest
 from srdanet.readers.elevation import open_elevation
@@ -338,6 +338,15 @@ def _open(source: Source, date: dt.date | None) -> xr.DataArray:
     spec = source.spec
     if spec is None:
         raise ArgumentError("is not a plain raster", where=source.paths[0], todo="Give it as NAME=FILE.")
+    return open_spec(spec, date)
+
+
+def open_spec(spec: RasterSpec, date: dt.date | None = None) -> xr.DataArray:
+    """The raster that a user named, (y, x) in physical units; of a NetCDF stack over time the image of `date`.
+
+    Raises:
+        GranuleError, ArgumentError, GridError: same as in `readers.rasters.open_raster`.
+    """
     netcdf = Path(spec.path).suffix.lower() in (".nc", ".nc4", ".cdf")
     band: int | str | None = int(spec.band) if spec.band and spec.band.isdigit() else spec.band
     return open_raster(
