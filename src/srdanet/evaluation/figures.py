@@ -22,6 +22,11 @@ if TYPE_CHECKING:
     from srdanet.scene import LabelledScene
 
 _GREY = "#888888"
+COLOURS = (
+    "#1f77b4", "#ff7f0e", "#000000", "#7f7f7f", "#2ca02c", "#d62728", "#ff9896", "#9467bd", "#8c564b", "#e377c2",
+    "#bcbd22", "#17becf", "#aec7e8", "#ffbb78", "#98df8a", "#b2182b", "#c5b0d5", "#c49c94", "#f7b6d2", "#dbdb8d",
+)  # fmt: skip
+"""Of the methods, in the order of the list."""
 _WIDEST = 3
 """Panels in a row."""
 _FARTHEST = 2.0
@@ -42,6 +47,8 @@ def draw_ratios(path: Path, data: Mapping[str, Any]) -> None:
         path: The PNG to be written.
         data: What `tables.as_dict` gives.
     """
+    from matplotlib.ticker import MaxNLocator
+
     panels = _panels(data)
     most = max((len(panel.rows) for panel in panels), default=1)
     figure, grid = _grid(len(panels), 3.6, 0.9 + 0.23 * most)
@@ -56,6 +63,7 @@ def draw_ratios(path: Path, data: Mapping[str, Any]) -> None:
         axes.scatter(shares.clip(max=_FARTHEST), places, s=16, color="#b2182b", zorder=3)
         axes.set_yticks(places, [row["method"] for row in rows], fontsize=7)
         axes.set_xlim(right=min(_FARTHEST, max(1.1, float(np.nanmax(shares, initial=1)) * 1.08)))
+        axes.xaxis.set_major_locator(MaxNLocator(5))
         axes.tick_params(axis="x", labelsize=7)
         axes.set_title(panel.title, loc="left", fontsize=8)
         axes.set_xlabel("error / error of bicubic", fontsize=7)
@@ -70,16 +78,19 @@ def draw_spectra(path: Path, data: Mapping[str, Any]) -> None:
         path: The PNG to be written.
         data: What `tables.as_dict` gives.
     """
-    panels = _panels(data)
+    panels = [panel for panel in _panels(data) if any(_powers(row) for row in panel.rows)]
     figure, grid = _grid(len(panels), 3.6, 2.8)
+    lines = {}
     for axes, panel in zip(grid, panels, strict=True):
         axes.axhline(1, color=_GREY, linewidth=0.8)
-        for number, row in enumerate(panel.rows):
-            known = [(n, row["metrics"].get(f"spectral_ratio_{n}")) for n in OCTAVES]
-            places = [(n * row["level"] / 1000, ratio) for n, ratio in known if ratio]
-            if places:
-                style = "--" if row["method"] == BICUBIC_NAME else "-"
-                axes.plot(*zip(*places, strict=True), style, label=row["method"], color=f"C{number % 10}", linewidth=1)
+        for row in panel.rows:
+            number = data["methods"].index(row["method"])
+            style = "--" if row["method"] == BICUBIC_NAME else "-"
+            powers = _powers(row)
+            if powers:
+                colour = COLOURS[number % len(COLOURS)]
+                (line,) = axes.plot(*zip(*powers, strict=True), style, color=colour, linewidth=1, marker=".")
+                lines[row["method"]] = line
         axes.set_xscale("log", base=2)
         axes.set_yscale("log")
         axes.set_ylim(1e-2, 10)
@@ -88,10 +99,18 @@ def draw_spectra(path: Path, data: Mapping[str, Any]) -> None:
         axes.set_title(panel.title, loc="left", fontsize=8)
         axes.set_xlabel("shortest wavelength of the band, km", fontsize=7)
         axes.set_ylabel("power / power of the truth", fontsize=7)
-    if grid:
-        grid[0].legend(fontsize=5, ncols=2)
     figure.tight_layout()
+    if lines:
+        figure.legend(lines.values(), lines.keys(), loc="upper left", bbox_to_anchor=(1, 1), fontsize=7, frameon=False)
+    else:
+        figure.text(0.1, 0.5, "no square of 32 x 32 cells without a gap", fontsize=8)
     save_figure(figure, path)
+
+
+def _powers(row: Mapping[str, Any]) -> list[tuple[float, float]]:
+    """Shortest wavelength (km) and ratio of power of each band that is known."""
+    known = ((n, row["metrics"].get(f"spectral_ratio_{n}")) for n in OCTAVES)
+    return [(n * row["level"] / 1000, ratio) for n, ratio in known if ratio]
 
 
 def draw_levels(path: Path, places: Mapping[str, LabelledScene], method: Method, cells: int = 24) -> None:

@@ -18,6 +18,8 @@ from srdanet.baselines.spatiotemporal import Algorithm, Estarfm, Fsdaf, Fusion, 
 from srdanet.datasets.sources import find_function
 from srdanet.downscaling.plan import RunPlan
 from srdanet.downscaling.run import Run, adapted
+from srdanet.errors import GridError
+from srdanet.grid import Nesting, nesting
 from srdanet.network.bundle import load_model
 from srdanet.scene import LabelledScene, Scene
 
@@ -95,7 +97,7 @@ class Fusing:
             if other.scene.time not in (None, time)
             and other.scene.day == scene.day
             and labelled.finest in other.truth
-            and other.scene.geobox == scene.geobox
+            and _same_ground(scene, other.scene)
         }
         ranked = sorted(dates, key=lambda away: (abs(away), away))
         sides = ([away for away in ranked if (away.astype(int) < 0) is before] for before in (True, False))
@@ -106,6 +108,14 @@ class Fusing:
         images = (dates[away] for away in chosen)
         pairs = tuple(Pair(image.scene.lst["lst"], image.truth[labelled.finest]) for image in images)
         return Fusion(self.algorithm, pairs)
+
+
+def _same_ground(scene: Scene, other: Scene) -> bool:
+    try:
+        aligned = nesting(scene.geobox, other.geobox) == Nesting(1, 0, 0)
+    except GridError:
+        return False
+    return aligned and scene.geobox.shape == other.geobox.shape
 
 
 FUSIONS: Mapping[str, Fusing] = {
