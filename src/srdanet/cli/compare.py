@@ -50,6 +50,7 @@ class _Compare(click.Command):
     "--with-external", "external", type=options.FILE, metavar="PYTHON",
     help="Run python_dms too, with the Python of its own environment.",
 )  # fmt: skip
+@click.option("--figures/--no-figures", default=True, show_default=True, help="Draw figures in FOLDER.")
 @click.option("--list", "list_methods", is_flag=True, help="Name the methods, their references and what they need.")
 @options.place_and_day
 @options.out("FOLDER")
@@ -67,6 +68,7 @@ def compare(
     factor: int | None,
     sums: tuple[Path, ...],
     external: Path | None,
+    figures: bool,
     list_methods: bool,
     choice: dict[str, Any],
     out: Path | None,
@@ -87,7 +89,7 @@ def compare(
         return
     if bool(coarse) != bool(truth) or not (coarse or sets or sums):
         raise click.UsageError("Give COARSE... --truth FINE..., or --set NAME, or --list.")
-    paths = _outputs(out, overwrite=overwrite)
+    paths = _outputs(out, figures=figures, overwrite=overwrite)
     names = methods or tuple(about.name for about in listed() if about.installed)
     found = _count(_choosers(names, external), coarse, truth, sets, data, scenes, same_sensor, factor, choice, sums)
     made = _tables(found)
@@ -194,12 +196,12 @@ def _tables(found: dict[str, Scores]) -> list[Table]:
     return made
 
 
-def _outputs(out: Path | None, *, overwrite: bool) -> dict[str, Path]:
+def _outputs(out: Path | None, *, figures: bool, overwrite: bool) -> dict[str, Path]:
     """The files to be written, none of which may exist."""
     if out is None:
         return {}
-    files = ("comparison.csv", "tests.csv", "comparison.json", "sums.json", "ratios.png", "spectra.png")
-    paths = {name: out / name for name in files}
+    files = ("comparison.csv", "tests.csv", "comparison.json", "sums.json")
+    paths = {name: out / name for name in (*files, *(("ratios.png", "spectra.png") if figures else ()))}
     refuse_existing(list(paths.values()), overwrite=overwrite)
     return paths
 
@@ -219,8 +221,9 @@ def _write(paths: dict[str, Path], found: dict[str, Scores], made: list[Table], 
         with replacing(paths[name]) as hidden:
             hidden.write_text(content, encoding="utf-8")
     for name, draw in (("ratios.png", draw_ratios), ("spectra.png", draw_spectra)):
-        with replacing(paths[name]) as hidden:
-            draw(hidden, plain)
+        if name in paths:
+            with replacing(paths[name]) as hidden:
+                draw(hidden, plain)
 
 
 def _print(made: list[Table], *, detail: bool) -> None:

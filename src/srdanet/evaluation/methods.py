@@ -100,7 +100,7 @@ class Fusing:
             and _same_ground(scene, other.scene)
         }
         ranked = sorted(dates, key=lambda away: (abs(away), away))
-        sides = ([away for away in ranked if (away.astype(int) < 0) is before] for before in (True, False))
+        sides = ([away for away in ranked if bool(away.astype(int) < 0) is before] for before in (True, False))
         first = [side[0] for side in sides if side]
         chosen = [*sorted(first, key=ranked.index), *(away for away in ranked if away not in first)][: self.most]
         if len(chosen) < self.least:

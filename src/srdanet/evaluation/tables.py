@@ -5,11 +5,15 @@ from __future__ import annotations
 import csv
 import io
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from srdanet.errors import ArgumentError
 from srdanet.evaluation.comparison import Standing, Table
 from srdanet.evaluation.scoring import BICUBIC_NAME
+from srdanet.evaluation.sets import SETS
+from srdanet.evaluation.strata import FARMLAND
 
 if TYPE_CHECKING:
     from rich.table import Table as RichTable
@@ -172,8 +176,88 @@ def summary(data: Mapping[str, Any], names: Sequence[str], *, same_sensor: bool)
             column = f"{row['case'] or table['name']}{night}"
             columns.setdefault(column, {})[row["method"]] = row["share"]
     methods = [m for m in data["methods"] if m != BICUBIC_NAME and any(m in column for column in columns.values())]
+    if not columns:
+        return ""
     body = [[method, *(_number(column.get(method)) for column in columns.values())] for method in methods]
     return _pipe(["method", *columns], body)
+
+
+def experiments(data: Mapping[str, Any], wanted: Mapping[str, tuple[str, str, int]]) -> str:
+    """Markdown: MAE (K) and R² of every method in chosen rows, all of one kind of truth.
+
+    Args:
+        data: What `as_dict` gives.
+        wanted: Heading to set, time of day and level (m).
+    """
+    columns: dict[str, dict[str, Mapping[str, Any]]] = {}
+    for heading, (name, when, level) in wanted.items():
+        for row in (row for table in data["tables"] if table["name"] == name for row in table["rows"]):
+            if (row["when"], row["level"], row["stratum"], row["case"]) == (when, level, None, None):
+                columns.setdefault(heading, {})[row["method"]] = row["metrics"]
+    methods = [m for m in data["methods"] if any(m in column for column in columns.values())]
+    head = ["method", *(f"{heading}: {name}" for heading in columns for name in ("MAE, K", "R²"))]
+    empty: Mapping[str, Any] = {}
+    body = [
+        [m, *(_number(column.get(m, empty).get(key)) for column in columns.values() for key in ("mae", "r2"))]
+        for m in methods
+    ]
+    return _pipe(head, body) if columns else ""
+
+
+def farmland(data: Mapping[str, Any], *, same_sensor: bool) -> str:
+    """Markdown: RMSE (K) over farmland and its ratio to bicubic's on the finest cells of each set that knows it."""
+    columns: dict[str, dict[str, Mapping[str, Any]]] = {}
+    for table in data["tables"]:
+        for row in table["rows"]:
+            if row["stratum"] == FARMLAND and row["case"] is None and table["same_sensor"] is same_sensor:
+                columns.setdefault(f"{table['name']}, {row['when']}", {})[row["method"]] = row
+    methods = [m for m in data["methods"] if any(m in column for column in columns.values())]
+    head = ["method", *(f"{heading}: {name}" for heading in columns for name in ("error, K", "ratio"))]
+    empty: Mapping[str, Any] = {}
+    body = [
+        [m, *(_number(column.get(m, empty).get(key)) for column in columns.values() for key in ("model", "share"))]
+        for m in methods
+    ]
+    return _pipe(head, body) if columns else ""
+
+
+BLOCKS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
+    "summary, same sensor": lambda data: summary(data, list(SETS), same_sensor=True),
+    "summary, cross-sensor": lambda data: summary(data, list(SETS), same_sensor=False),
+    "experiments, same sensor": lambda data: experiments(
+        data,
+        {
+            "2000 → 1000 m": ("imt-day", "day", 1000),
+            "simulated, 500 m": ("simulated", "day", 500),
+            "simulated, 250 m": ("simulated", "day", 250),
+        },
+    ),
+    "experiments, cross-sensor": lambda data: experiments(
+        data, {"ASTER, 500 m": ("aster", "day", 500), "ASTER, 250 m": ("aster", "day", 250)}
+    ),
+    "farmland, same sensor": lambda data: farmland(data, same_sensor=True),
+    "farmland, cross-sensor": lambda data: farmland(data, same_sensor=False),
+    **{name: (lambda data, name=name: as_markdown(data, name)) for name in SETS},  # type: ignore[misc]
+}
+"""Name of a table in a page to what makes it of the plain data."""
+_BLOCK = re.compile(r"(<!-- table: ([^\n]+?) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+
+def fill(page: str, data: Mapping[str, Any]) -> str:
+    """A page whose tables, between `<!-- table: NAME -->` and `<!-- end -->`, are made of the plain data anew.
+
+    Raises:
+        ArgumentError: when a name is not one of `BLOCKS`.
+    """
+
+    def made(found: re.Match[str]) -> str:
+        first, name, last = found.groups()
+        if name not in BLOCKS:
+            raise ArgumentError(f"there is no table {name!r}", todo=f"Choose from {', '.join(BLOCKS)}.")
+        text = BLOCKS[name](data)
+        return f"{first}\n{text}\n\n{last}" if text else f"{first}{last}"
+
+    return _BLOCK.sub(made, page)
 
 
 def _by_class(rows: Sequence[Mapping[str, Any]]) -> str:
