@@ -20,9 +20,10 @@ from srdanet.datasets.sources import find_scenes
 from srdanet.datasets.splits import Part
 from srdanet.errors import SceneError
 from srdanet.evaluation import report
-from srdanet.evaluation.experiments import Model, find_method, gathered, score
+from srdanet.evaluation.methods import Model, find_method
 from srdanet.evaluation.metrics import Comparison
 from srdanet.evaluation.report import Report, Subset
+from srdanet.evaluation.scoring import gathered, score
 from srdanet.evaluation.strata import By
 from srdanet.scene import LabelledScene
 
