@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from importlib.resources import files
 from importlib.util import find_spec
 from pathlib import Path
@@ -17,14 +16,14 @@ from srdanet.baselines import BASELINES, Method
 from srdanet.baselines.spatiotemporal import Algorithm, Estarfm, Fsdaf, Fusion, Pair, Starfm
 from srdanet.datasets.sources import find_function
 from srdanet.downscaling.plan import RunPlan
-from srdanet.downscaling.run import Run, step_model
+from srdanet.downscaling.run import Run
 from srdanet.errors import GridError
 from srdanet.grid import Nesting, nesting
 from srdanet.network.bundle import load_model
 from srdanet.scene import LabelledScene, Scene
 
 if TYPE_CHECKING:
-    from srdanet.adaptation import Adaptation
+    pass
 
 Model = str | Path | Method | tuple[str, Method]
 """A shipped model's name, a bundle's folder, a name of `BASELINES`, `module:function`, or a method, with a name or not.
@@ -154,36 +153,32 @@ def _always(method: Method) -> Chooser:
     return choose
 
 
-def find_method(model: Model, *, conserve: bool = False, adapt: bool | Adaptation = False) -> tuple[str, Method]:
+def find_method(model: Model, *, conserve: bool = False) -> tuple[str, Method]:
     """A method and its name.
 
     Args:
         model: What is to be found; a method is returned as it is. Of `module:function` or `file.py:function` the
             function is the method; a class is called once, without arguments, and what it makes is the method.
         conserve: Make the network's result reproduce the coarse LST, as in `srdanet.downscale`.
-        adapt: Fit the network to each scene first, once for all factors, as in `srdanet.downscale`.
 
     Raises:
         ModelError: when the model cannot be loaded.
         ArgumentError, MissingExtraError: when there is no such function, or its module is not installed.
-        MissingExtraError, SceneError: same as in `downscaling.run.step_model`, when the method is called.
     """
     if isinstance(model, tuple):
         return model
     if callable(model):
         return str(getattr(model, "name", "method")), model
-    if isinstance(model, str) and model in BASELINES and not (conserve or adapt):
+    if isinstance(model, str) and model in BASELINES and not conserve:
         return model, BASELINES[model]()
     if isinstance(model, str) and ":" in model and not Path(model).exists():
         own: Method = find_function(model, "my_module:my_function")
         own = own() if isinstance(own, type) else own
         return str(getattr(own, "name", model.rpartition(":")[2])), own
     bundle = load_model(model)
-    model_of = lru_cache(maxsize=1)(lambda scene: step_model(bundle, scene, adapt))
 
     def method(scene: Scene, factor: int) -> xr.Dataset:
-        run = Run.of(scene, RunPlan.of(scene.geobox, factor=factor), model_of(scene), conserve=conserve)
+        run = Run.of(scene, RunPlan.of(scene.geobox, factor=factor), bundle, conserve=conserve)
         return deque(run, maxlen=1).pop()[1]
 
-    changes = [word for word, on in (("step_model", adapt), ("conserving", conserve)) if on]
-    return ", ".join([bundle.name, *changes]), method
+    return f"{bundle.name}, conserving" if conserve else bundle.name, method
