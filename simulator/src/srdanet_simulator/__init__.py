@@ -2,7 +2,7 @@
 
 from srdanet_simulator.files.write import write, write_days
 from srdanet_simulator.land.landscape import Character, character
-from srdanet_simulator.scenes import revisits, scenes, series
+from srdanet_simulator.scenes import scenes, series
 from srdanet_simulator.simulation import Simulation, companion, simulate
 
 __all__ = [
@@ -10,7 +10,6 @@ __all__ = [
     "Simulation",
     "character",
     "companion",
-    "revisits",
     "scenes",
     "series",
     "simulate",

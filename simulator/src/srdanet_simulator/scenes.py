@@ -132,27 +132,6 @@ def _place_and_date(rng: np.random.Generator, purpose: Purpose) -> tuple[Tile, d
     return tile, first + dt.timedelta(days=int(rng.integers(days)))
 
 
-def revisits(count: int, *, size: int = 64, days: int = 8, first_seed: int | None = None) -> Iterator[LabelledScene]:
-    """Simulate places of evaluation on three dates each, as fusion with other dates needs them.
-
-    Args:
-        count: How many places.
-        size: 1 km cells on a side.
-        days: From one date to the next.
-        first_seed: As in `scenes`; the middle date is that of the scene with this seed.
-
-    Yields:
-        Three labelled scenes of each place, the earliest first; land, time of day and group are the same.
-    """
-    start = FIRST_SEED["evaluation"] if first_seed is None else first_seed
-    for seed in range(start, start + count):
-        middle = draw(seed, size=size)
-        for shift in (-days, 0, days):
-            date = middle.date + dt.timedelta(days=shift)
-            now = simulate(seed, size=size, tile=middle.tile, date=date, day=middle.day) if shift else middle
-            yield now.labelled()
-
-
 def _known(purpose: Purpose) -> Purpose:
     if purpose not in TILES:
         raise ArgumentError(f"purpose {purpose!r} is unknown", todo="Give evaluation or training.")

@@ -10,18 +10,15 @@ from srdanet.evaluation.experiments import (
 )
 from srdanet.evaluation.methods import find_method
 from srdanet.evaluation.report import Report, Row
-from srdanet.evaluation.revisits import run_fusion, run_simulated_fusion
 from srdanet.evaluation.world import run_world
 
 __all__ = [
     "Report",
     "Row",
     "find_method",
-    "run_fusion",
     "run_orleans",
     "run_product",
     "run_simulated",
-    "run_simulated_fusion",
     "run_simulation",
     "run_stations",
     "run_target",
