@@ -8,6 +8,7 @@ damaged chunk is therefore an error and not a wrong value.
 from __future__ import annotations
 
 import importlib.util
+import math
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,14 +16,20 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
+from xarray.backends import BackendArray
+from xarray.core import indexing
 
-from srdanet.atomic import refuse_existing, replacing
-from srdanet.errors import MissingExtraError, OutputError, SceneError
+from srdanet.atomic import heal, refuse_existing, replacing, reserve
+from srdanet.errors import GranuleError, MissingExtraError, OutputError, SceneError
+from srdanet.readers.hdf5 import is_hdf5, look_through
 
 FORMAT = "1"
 """Version of the layout; a file of another version is refused."""
 CHUNK = 256
 """Cells along one side of a stored block: 1 km, 500 m and 250 m blocks cover 237, 119 and 59 km."""
+
+_FRAME = 1 << 20
+"""Bytes for what a file holds beside its values."""
 
 Groups = Mapping[str, xr.Dataset]
 """Arrays by the name of their group."""
@@ -71,11 +78,12 @@ def write(
         MissingExtraError: for Zarr, when zarr is not installed.
     """
     path = Path(path)
+    heal(path.parent, path.name)
     check_place(path, overwrite=overwrite)
     if not path.parent.is_dir():
         raise OutputError("the folder does not exist", where=path.parent, todo="Make it first.")
     about = {**about, "Conventions": "CF-1.11", _GROUPS: " ".join(groups)}
-    with replacing(path) as part:
+    with replacing(path, overwrite=overwrite) as part:
         (_write_zarr if path.suffix == ".zarr" else _write_netcdf)(part, groups, about, fill or {})
     return path
 
@@ -104,6 +112,8 @@ def read(path: str | os.PathLike[str]) -> tuple[dict[str, str], dict[str, xr.Dat
     if not path.exists():
         raise SceneError("no such file", where=path)
     zarr = path.is_dir()
+    if not zarr:
+        _check_netcdf(path)
     about = _about_zarr(path) if zarr else _about_netcdf(path)
     if _MARK not in about:
         raise SceneError("is not a scene", where=path, todo="Make one with `srdanet prepare`.")
@@ -119,6 +129,9 @@ def read(path: str | os.PathLike[str]) -> tuple[dict[str, str], dict[str, xr.Dat
             groups[name] = group = xr.open_dataset(path, group=name, **how)
             for variable in group.variables.values():
                 variable.attrs = _attributes(variable.attrs, variable.dtype)
+            for variable in group.data_vars.values():
+                named = _Stored(variable.variable._data, path, variable.name)
+                variable.variable.data = indexing.LazilyIndexedArray(named)
             group.attrs = _attributes(group.attrs, np.dtype("f8"))
     except (OSError, KeyError, ValueError, RuntimeError) as error:
         for opened in groups.values():
@@ -129,10 +142,23 @@ def read(path: str | os.PathLike[str]) -> tuple[dict[str, str], dict[str, xr.Dat
 
 def _write_netcdf(part: Path, groups: Groups, about: Mapping[str, str], fill: Mapping[str, int]) -> None:
     packing = {"zlib": True, "complevel": 1, "shuffle": True, "fletcher32": True}
+    reserve(part, _FRAME)  # the library crashes when a write fails
     xr.Dataset(attrs={**about, _MARK: FORMAT}).to_netcdf(part, engine="h5netcdf", mode="w")
     for name, dataset in groups.items():
         described, encoding = _described(dataset, fill, "chunksizes", packing)
+        # What it did not need it gives back when it closes the file.
+        reserve(part, part.stat().st_size + _most_bytes(described, encoding))
         described.to_netcdf(part, engine="h5netcdf", mode="a", group=name, encoding=encoding)
+
+
+def _most_bytes(dataset: xr.Dataset, encoding: Mapping[str, Mapping[str, Any]]) -> int:
+    """Bytes on disk that a group takes at most, as if nothing of it compressed."""
+    total = _FRAME
+    for name, variable in dataset.variables.items():
+        side = encoding.get(str(name), {}).get("chunksizes") or variable.shape
+        blocks = math.prod(-(-n // max(1, c)) for n, c in zip(variable.shape, side, strict=True))
+        total += blocks * (math.prod(side) * max(1, variable.dtype.itemsize) * 1001 // 1000 + 256) + (16 << 10)
+    return total
 
 
 def _write_zarr(part: Path, groups: Groups, about: Mapping[str, str], fill: Mapping[str, int]) -> None:
@@ -175,11 +201,43 @@ def _about_netcdf(path: Path) -> dict[str, str]:
     try:
         with h5py.File(path, "r") as file:
             return {k: v for k, v in file.attrs.items() if isinstance(v, str)}
+    except (OSError, KeyError, ValueError, RuntimeError) as error:
+        raise SceneError(f"is damaged or cut short: {_first_line(error)}", where=path, todo=_AGAIN) from error
+
+
+def _check_netcdf(path: Path) -> None:
+    """Refuse what is no NetCDF-4 file, or one whose structure is damaged or lacks blocks, before it is opened here."""
+    try:
+        if not is_hdf5(path):
+            raise SceneError("is not a scene (no NetCDF-4 file)", where=path, todo=_AGAIN)
+        arrays = look_through(path)
     except OSError as error:
-        with path.open("rb") as raw:
-            hdf5 = raw.read(8) == b"\x89HDF\r\n\x1a\n"
-        what = f"is damaged or cut short: {_first_line(error)}" if hdf5 else "is not a scene (no NetCDF-4 file)"
-        raise SceneError(what, where=path, todo=_AGAIN) from error
+        raise SceneError(f"cannot be read ({error.strerror or error})", where=path) from error
+    except GranuleError as error:
+        raise SceneError(f"is damaged: {error.what}", where=path, todo=_AGAIN) from error
+    lost = [name.lstrip("/") for name, array in arrays.items() if array.stored < array.blocks]
+    if lost:
+        raise SceneError(f"is damaged: blocks of {', '.join(lost)} are missing", where=path, todo=_AGAIN)
+
+
+class _Stored(BackendArray):
+    """An array on disk whose damage is told with the name of its file, whenever it is read."""
+
+    def __init__(self, inner: Any, path: Path, name: object) -> None:
+        self.inner, self.path, self.name = inner, path, name
+        self.shape, self.dtype = inner.shape, inner.dtype
+
+    def __getitem__(self, key: indexing.ExplicitIndexer) -> Any:
+        return indexing.explicit_indexing_adapter(key, self.shape, indexing.IndexingSupport.OUTER, self._read)
+
+    def _read(self, key: tuple[Any, ...]) -> Any:
+        try:
+            basic = all(isinstance(part, int | np.integer | slice) for part in key)
+            part = self.inner[indexing.BasicIndexer(key)] if basic else self.inner.oindex[indexing.OuterIndexer(key)]
+            return np.asarray(part.get_duck_array())
+        except (OSError, KeyError, ValueError, RuntimeError) as error:
+            what = f"is damaged: a block of {self.name} cannot be read ({_first_line(error)})"
+            raise SceneError(what, where=self.path, todo=_AGAIN) from error
 
 
 def _about_zarr(path: Path) -> dict[str, str]:
