@@ -24,6 +24,8 @@ from odc.geo.geobox import GeoBox
 
 from srdanet.arrays import Float64
 from srdanet.errors import ArgumentError, GranuleError
+from srdanet.readers.guard import check_member, open_image
+from srdanet.readers.hdf5 import is_hdf5, look_through
 from srdanet.readers.resampling import corners
 from srdanet.variables import BY_NAME
 
@@ -216,11 +218,14 @@ def read_fields(path: Path, crop: Crop) -> Iterator[xr.DataArray]:
     with path.open("rb") as file:
         magic = file.read(4)
     if magic != b"PK\x03\x04":
+        if is_hdf5(path):
+            look_through(path)
         yield from _decode(path, magic, str(path), crop)
         return
     try:
         with zipfile.ZipFile(path) as archive:
             for member in archive.namelist():
+                check_member(path, archive.getinfo(member))
                 data = archive.read(member)
                 yield from _decode(data, data[:4], f"{path}!{member}", crop)
     except zipfile.BadZipFile as error:
@@ -287,11 +292,14 @@ def _standard(image: xr.DataArray, where: str) -> xr.DataArray:
 
 def _read_grib(source: Path | bytes, where: str, crop: Crop) -> Iterator[xr.DataArray]:
     import rasterio
+    from rasterio.io import MemoryFile
 
     images: dict[str, list[xr.DataArray]] = {}
     try:
         with rasterio.Env(GRIB_NORMALIZE_UNITS="NO"):
-            opened = rasterio.MemoryFile(source).open() if isinstance(source, bytes) else rasterio.open(source)
+            opened = (
+                MemoryFile(source).open(driver="GRIB") if isinstance(source, bytes) else open_image(source, ["GRIB"])
+            )
             with opened as file:
                 a = file.transform
                 latitude = np.round(a.f + a.e * (np.arange(file.height) + 0.5), 5)

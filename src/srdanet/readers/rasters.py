@@ -26,6 +26,8 @@ from pyproj.exceptions import CRSError
 from srdanet.arrays import Float64, Floats, Mask
 from srdanet.errors import ArgumentError, GranuleError, GridError, SrdanetError
 from srdanet.grid import METRES_PER_DEGREE, SINUSOIDAL, SPHERE_RADIUS, Level, Tile, coordinates, geobox_of
+from srdanet.readers.guard import check_cells, open_image
+from srdanet.readers.hdf5 import is_hdf5, look_through
 from srdanet.readers.resampling import corners
 from srdanet.readers.tables import PRODUCTS
 from srdanet.variables import BY_NAME, LST_RANGE
@@ -66,7 +68,7 @@ def open_raster(
     """Read one image in its own CRS, in physical units.
 
     Args:
-        path: GeoTIFF (or what else GDAL reads) or NetCDF.
+        path: GeoTIFF (or another image of `guard.IMAGES`) or NetCDF.
         name: What it is: `lst`, `lst_day`, `lst_night`, or a name in `variables.BY_NAME`, whose
             range then says what is missing; any other name is read without a check.
         band: Number from 1, or description; may be left out for one band, or where a band is described as `name`.
@@ -93,6 +95,8 @@ def open_raster(
     with path.open("rb") as file:
         magic = file.read(4)
     if magic in _NETCDF:
+        if is_hdf5(path):
+            look_through(path)
         stored = _read_netcdf(path, name, str(band) if band is not None and variable is None else variable, date)
     else:
         stored = _read_gdal(path, name, variable if band is None else band)
@@ -258,7 +262,8 @@ def _read_gdal(path: Path, name: str, band: int | str | None) -> _Stored:
     import rasterio
 
     try:
-        with rasterio.open(path) as file:
+        with open_image(path) as file:
+            check_cells(path, *file.shape)
             index = _band(path, file.count, file.descriptions, band, name)
             data = file.read(index, masked=True)
             tags = {**file.tags(), **file.tags(index)}
@@ -309,6 +314,7 @@ def _read_netcdf(path: Path, name: str, variable: str | None, date: datetime.dat
             image = _one_date(path, file[chosen], date)
             axes = _axis_names(image)
             assert axes is not None  # chosen from `images`
+            check_cells(path, *image.shape)
             image = image.transpose(*axes).load()
             crs, note = _crs(image, axes)
     except SrdanetError:
