@@ -129,9 +129,9 @@ def read(path: str | os.PathLike[str]) -> tuple[dict[str, str], dict[str, xr.Dat
             groups[name] = group = xr.open_dataset(path, group=name, **how)
             for variable in group.variables.values():
                 variable.attrs = _attributes(variable.attrs, variable.dtype)
-            for variable in group.data_vars.values():
-                named = _Stored(variable.variable._data, path, variable.name)
-                variable.variable.data = indexing.LazilyIndexedArray(named)
+            for key in group.data_vars:
+                stored = group.variables[key]
+                stored.data = indexing.LazilyIndexedArray(_Stored(stored._data, path, key))
             group.attrs = _attributes(group.attrs, np.dtype("f8"))
     except (OSError, KeyError, ValueError, RuntimeError) as error:
         for opened in groups.values():
@@ -214,7 +214,7 @@ def _check_netcdf(path: Path) -> None:
     except OSError as error:
         raise SceneError(f"cannot be read ({error.strerror or error})", where=path) from error
     except GranuleError as error:
-        raise SceneError(f"is damaged: {error.what}", where=path, todo=_AGAIN) from error
+        raise SceneError(f"is damaged or cut short: {error.what}", where=path, todo=_AGAIN) from error
     lost = [name.lstrip("/") for name, array in arrays.items() if array.stored < array.blocks]
     if lost:
         raise SceneError(f"is damaged: blocks of {', '.join(lost)} are missing", where=path, todo=_AGAIN)
