@@ -244,6 +244,7 @@ def test_a_zarr_scene_that_fails_to_be_replaced_stays(tmp_path: Path, monkeypatc
             scene(3.0).save(path, overwrite=True)
         with open_scene(path) as opened:
             assert opened.identical(scene()) or opened.identical(scene(3.0))
+    scene().save(path, overwrite=True)  # an interrupt in the removal itself leaves it to the next writer
     assert [one.name for one in tmp_path.iterdir()] == ["scene.zarr"]
 
 

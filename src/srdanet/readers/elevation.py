@@ -264,7 +264,8 @@ def _pieces(lattice: _Lattice, geobox: GeoBox, every: int) -> Iterator[_Piece]:
         complete = whole and bool(on.all()) and not np.isnan(heights).any()
         many = resampling.splits_for(across, down, Affine.identity()) // _ENOUGH_POSTS
         if many > 1:
-            heights, across, down = _thinned(heights, many), *((at + 0.5) / many - 0.5 for at in (across, down))
+            heights = _thinned(heights, many)
+            across, down = (((at + 0.5) / many - 0.5).astype(np.float32) for at in (across, down))
             complete = False
         yield _Piece(heights, across, down, tuple(tile for tile, _, _ in hits), complete)
 

@@ -210,7 +210,8 @@ class Scene:
                 dtype = array.dtype.newbyteorder("<")
                 whole.update(repr((name, dtype.str, array.shape)).encode())
                 for top in range(0, array.shape[0], storage.CHUNK):
-                    whole.update(np.ascontiguousarray(array[top : top + storage.CHUNK].values, dtype))
+                    part = np.ascontiguousarray(array[top : top + storage.CHUNK].values, dtype)
+                    whole.update(memoryview(part).cast("B"))
         return whole.hexdigest()
 
     def identical(self, other: Scene) -> bool:

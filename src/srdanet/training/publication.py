@@ -53,8 +53,8 @@ def publish(
         reports.append(run_simulated(SCENES, model, scenes=simulated))
     card = _card(checkpoint, version, widen, reports)
     results = {report.title: report.as_dict()["rows"] for report in reports}
-    about = {"version": version, "card": card, "widen": widen, "results": results}
-    return export(checkpoint, folder, **about, overwrite=overwrite), reports
+    bundle = export(checkpoint, folder, version=version, card=card, widen=widen, results=results, overwrite=overwrite)
+    return bundle, reports
 
 
 def _card(checkpoint: Path, version: str, widen: Sequence[float], reports: Sequence[Report]) -> str:
