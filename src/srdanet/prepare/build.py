@@ -44,6 +44,7 @@ from srdanet.readers.checksum import digest
 from srdanet.readers.elevation import inspect_elevation, open_elevation
 from srdanet.readers.era5 import open_era5
 from srdanet.readers.granule import Granule, open_granule
+from srdanet.readers.guard import companions
 from srdanet.readers.meteorology import at_overpass, open_stations
 from srdanet.readers.quality import Screening
 from srdanet.readers.rasters import open_raster, suggest_grid
@@ -589,10 +590,12 @@ def _record(
     known["valid"] = {name: _valid_share(array.values) for name, array in arrays.items()}
     if granule is not None:
         known |= {"file": granule.name, "sha256": granule.sha256}
-        known |= {"collection": granule.collection, "distance": source.distance}
+        known |= {"collection": granule.collection, "distance": source.distance, "checksum": granule.checksum}
     else:
-        known["file"] = tuple(Path(path).name for path in source.paths)
-        known["sha256"] = tuple(digest(Path(path)) for path in source.paths)
+        paths = [Path(path) for path in source.paths]
+        paths += [beside for path in paths for beside in companions(path)]
+        known["file"] = tuple(path.name for path in paths)
+        known["sha256"] = tuple(digest(path) for path in paths)
         assumed = next(iter(arrays.values())).attrs.get("assumed", []) if arrays else []
         known["assumed"] = "; ".join(assumed) if isinstance(assumed, list) else str(assumed)
     return InputRecord(**known | more)
