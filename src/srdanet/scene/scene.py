@@ -211,7 +211,7 @@ class Scene:
                 whole.update(repr((name, dtype.str, array.shape)).encode())
                 for top in range(0, array.shape[0], storage.CHUNK):
                     part = np.ascontiguousarray(array[top : top + storage.CHUNK].values, dtype)
-                    whole.update(memoryview(part).cast("B"))
+                    whole.update(part.tobytes())
         return whole.hexdigest()
 
     def identical(self, other: Scene) -> bool:
