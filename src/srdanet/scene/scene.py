@@ -241,7 +241,8 @@ class Scene:
                 dtype = array.dtype.newbyteorder("<")
                 whole.update(repr((name, dtype.str, array.shape)).encode())
                 for top in range(0, array.shape[0], storage.CHUNK):
-                    whole.update(array[top : top + storage.CHUNK].values.astype(dtype, copy=False).tobytes())
+                    part = np.ascontiguousarray(array[top : top + storage.CHUNK].values, dtype)
+                    whole.update(part.tobytes())
         return whole.hexdigest()
 
     def identical(self, other: Scene) -> bool:
