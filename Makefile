@@ -3,7 +3,7 @@
 #   PYTHON=python3.12   the interpreter that the environments are made with (3.11 or newer)
 #   PIP_FLAGS=…         more arguments for pip, such as another package index (see CONTRIBUTING.md)
 #   JOBS=4              test processes (each with one thread)
-#   DATA=…              folder of the real data sets, for `make reproduce`
+#   DATA=…              folder of the real data sets, for `make reproduce` and `make compare`
 #   ARGS=…              more arguments for pytest, such as ARGS='tests/test_grid.py -x'
 
 SHELL := /bin/bash
@@ -38,7 +38,7 @@ define environment
 @touch $@
 endef
 
-.PHONY: help demo test lint format types trials reproduce lock clean
+.PHONY: help demo test lint format types trials reproduce compare lock clean
 
 help:
 	@echo "make demo     run the whole chain on a synthetic scene: GeoTIFFs, a picture, errors against the known truth"
@@ -46,6 +46,7 @@ help:
 	@echo "make lint     ruff: rules and format        make format   let ruff mend what it can"
 	@echo "make types    mypy --strict                 make trials   the long tests"
 	@echo "make reproduce   train a short form of the shipped model, hold it against bounds on unseen data"
+	@echo "make compare  every method on every data set: tables and figures of docs/comparison.md"
 	@echo "make lock     rewrite constraints.txt       make clean    remove environments and caches"
 
 # The light package and the simulator, built and installed as a user's pip would do it: no torch.
@@ -68,6 +69,9 @@ trials: $(TEST)/.installed
 
 reproduce: $(TEST)/.installed
 	OMP_NUM_THREADS=1 $(TEST)/bin/python benchmarks/reproduce.py --data $(DATA)
+
+compare: $(TEST)/.installed
+	OMP_NUM_THREADS=1 $(TEST)/bin/python benchmarks/comparison.py --data $(DATA)
 
 lint: $(TEST)/.installed
 	$(TEST)/bin/ruff check .

@@ -20,7 +20,7 @@ from srdanet.arrays import repeat
 from srdanet.datasets import aster, imt
 from srdanet.datasets.splits import aster_part, imt_part
 from srdanet.evaluation import find_method
-from srdanet.evaluation.experiments import Results
+from srdanet.evaluation.scoring import Results
 from srdanet.scene import LabelledScene
 from srdanet.training.batches import clouds
 

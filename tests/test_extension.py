@@ -15,7 +15,7 @@ from odc.geo.geobox import GeoBox
 
 from srdanet import baselines, datasets, variables
 from srdanet.baselines import BICUBIC
-from srdanet.evaluation import experiments
+from srdanet.evaluation import methods, scoring
 from srdanet.grid import Tile, refine
 from srdanet.predictors import stack
 from srdanet.predictors.overpass import Overpass
@@ -69,7 +69,7 @@ def test_a_data_set_is_a_file_and_a_line(tmp_path: Path, monkeypatch: pytest.Mon
     new_set = import_module("new_set")
 
     monkeypatch.setattr(datasets, "DATASETS", {**datasets.DATASETS, "new": new_set.read})
-    scored = experiments.score_all(BICUBIC, datasets.DATASETS["new"](tmp_path))
+    scored = scoring.score_all(BICUBIC, datasets.DATASETS["new"](tmp_path))
     assert sorted(subset.level for subset in scored) == [250, 500]
     for groups in scored.values():
         assert list(groups) == ["the only one"]
@@ -81,7 +81,7 @@ def test_a_baseline_is_a_file_and_a_line(monkeypatch: pytest.MonkeyPatch) -> Non
         return on_grid({"lst": np.full(box.shape, float(scene.lst["lst"].mean()), np.float32)}, box)
 
     monkeypatch.setitem(baselines.BASELINES, "mean", lambda: mean)  # type: ignore[arg-type]
-    name, method = experiments.find_method("mean")
+    name, method = methods.find_method("mean")
     assert name == "mean"
     truth = ramp(refine(ROOT, 2), 290, 300)
     lst = truth.reshape(12, 2, 10, 2).mean((1, 3))
@@ -90,6 +90,6 @@ def test_a_baseline_is_a_file_and_a_line(monkeypatch: pytest.MonkeyPatch) -> Non
         known = {2: on_grid({"lst": truth}, refine(ROOT, 2))["lst"]}
         yield LabelledScene(Scene(on_grid({"lst": lst}, ROOT)), known, "made", "one", same_sensor=True)
 
-    ((comparison,),) = next(iter(experiments.score_all(method, scenes()).values())).values()
+    ((comparison,),) = next(iter(scoring.score_all(method, scenes()).values())).values()
     assert comparison.model.error.rmse == pytest.approx(truth.std(), rel=1e-3)
     assert comparison.bicubic.error.rmse < comparison.model.error.rmse

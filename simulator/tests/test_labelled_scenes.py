@@ -15,7 +15,7 @@ from srdanet.grid import Tile, geobox_of, refine
 from srdanet.readers import quality
 from srdanet.scene import LabelledScene
 from srdanet_simulator import Simulation, simulate
-from srdanet_simulator.scenes import TILES, Purpose, draw, scene, scenes
+from srdanet_simulator.scenes import TILES, Purpose, draw, scene, scenes, series
 
 SIZE = 12
 
@@ -124,3 +124,13 @@ def test_unknown_purposes_are_refused() -> None:
         scene(1, size=4, purpose="fun")  # type: ignore[arg-type]
     with pytest.raises(ArgumentError, match="processes is 0"):
         next(scenes(1, processes=0))
+
+
+def test_a_series_shows_one_land_on_several_dates() -> None:
+    first, second, other, _ = series(2, size=SIZE, dates=2)
+    assert first.group == second.group != other.group
+    assert first.scene.geobox == second.scene.geobox
+    assert second.scene.time - first.scene.time > np.timedelta64(15, "D")
+    np.testing.assert_array_equal(first.scene.variable("elevation"), second.scene.variable("elevation"))
+    assert float(np.abs(first.truth[4] - second.truth[4]).mean()) > 0.5
+    assert bool(first.scene.lst["lst"].notnull().all())

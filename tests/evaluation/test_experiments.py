@@ -16,8 +16,8 @@ from srdanet.datasets import aster, imt
 from srdanet.datasets.splits import aster_part, imt_part
 from srdanet.energy import degrade
 from srdanet.evaluation import Report, find_method, run_simulation, run_target
-from srdanet.evaluation.experiments import score
 from srdanet.evaluation.report import Measure, Subset, When
+from srdanet.evaluation.scoring import score
 from srdanet.grid import refine
 from srdanet.interpolation import interpolate
 from srdanet.scene import LabelledScene, Scene

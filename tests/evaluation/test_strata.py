@@ -12,8 +12,8 @@ from srdanet.datasets import aster
 from srdanet.datasets.aster import COVER
 from srdanet.errors import ArgumentError
 from srdanet.evaluation import run_simulation, run_target, strata
-from srdanet.evaluation.experiments import score
 from srdanet.evaluation.report import Measure, Subset, When
+from srdanet.evaluation.scoring import score
 
 
 @pytest.mark.parametrize(

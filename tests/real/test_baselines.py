@@ -9,7 +9,6 @@ import pytest
 
 from srdanet.baselines import BASELINES
 from srdanet.datasets import world
-from srdanet.evaluation import run_fusion
 from srdanet.scene import LabelledScene
 
 pytestmark = pytest.mark.real
@@ -70,12 +69,3 @@ def test_sharpeners_gain_on_farmland_that_ndvi_explains(
     places: dict[str, LabelledScene], name: str, most: float
 ) -> None:
     assert rmse(name, places["talca"]) < most * rmse("bicubic", places["talca"])
-
-
-@pytest.mark.trial
-def test_fusion_with_other_days_is_worse_than_interpolation_on_modis(shared_data: Path) -> None:
-    """What STARFM reaches on the test patches, as the notebook states it."""
-    day, night = run_fusion(shared_data, "starfm").rows
-    assert (day.model, day.bicubic) == (pytest.approx(0.675, abs=0.005), pytest.approx(0.459, abs=0.005))
-    assert (night.model, night.bicubic) == (pytest.approx(0.435, abs=0.005), pytest.approx(0.289, abs=0.005))
-    assert day.count == "170 patches, 41 days"

@@ -12,7 +12,7 @@ import srdanet
 from srdanet.datasets import aster, imt
 from srdanet.datasets.splits import aster_part, imt_part
 from srdanet.evaluation import find_method, run_simulated
-from srdanet.evaluation.experiments import Results
+from srdanet.evaluation.scoring import Results
 from srdanet.training.config import read_config
 
 pytestmark = pytest.mark.real

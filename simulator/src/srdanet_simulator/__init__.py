@@ -2,7 +2,17 @@
 
 from srdanet_simulator.files.write import write, write_days
 from srdanet_simulator.land.landscape import Character, character
-from srdanet_simulator.scenes import revisits, scenes
+from srdanet_simulator.scenes import scenes, series
 from srdanet_simulator.simulation import Simulation, companion, simulate
 
-__all__ = ["Character", "Simulation", "character", "companion", "revisits", "scenes", "simulate", "write", "write_days"]
+__all__ = [
+    "Character",
+    "Simulation",
+    "character",
+    "companion",
+    "scenes",
+    "series",
+    "simulate",
+    "write",
+    "write_days",
+]

@@ -10,6 +10,7 @@ import datetime as dt
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
+from dataclasses import replace
 from itertools import islice
 from typing import Literal
 
@@ -75,6 +76,30 @@ def scenes(
             yield done
 
 
+def series(count: int, *, size: int = 64, first_seed: int | None = None, dates: int = 3) -> Iterator[LabelledScene]:
+    """Simulate the same land on several dates by day, 16 days apart and without clouds, for one land after the other.
+
+    Args:
+        count: How many lands; seeds, tiles and first dates are those of the `scenes` of evaluation by day.
+        size: 1 km cells on a side.
+        first_seed: Seed of the first land; 9000 when None. Every second seed is used.
+        dates: How many dates of each.
+
+    Yields:
+        As `scene`; the group is the land, the attribute `date` tells its scenes apart.
+
+    Raises:
+        ArgumentError: when the size does not fit a tile.
+    """
+    start = FIRST_SEED["evaluation"] if first_seed is None else first_seed
+    for seed in range(start, start + 2 * count, 2):
+        tile, first = _place_and_date(np.random.default_rng(seed), "evaluation")
+        for number in range(dates):
+            date = first + dt.timedelta(days=16 * number)
+            made = simulate(seed, size=size, tile=tile, date=date, day=True, clouds=0.0).labelled()
+            yield replace(made, attributes={**made.attributes, "date": date.isoformat()})
+
+
 def scene(seed: int, *, size: int = 64, purpose: Purpose = "evaluation") -> LabelledScene:
     """The simulated scene of a seed with its truth at 500 m and 250 m.
 
@@ -95,33 +120,16 @@ def scene(seed: int, *, size: int = 64, purpose: Purpose = "evaluation") -> Labe
 def draw(seed: int, *, size: int = 64, purpose: Purpose = "evaluation") -> Simulation:
     """The simulation behind `scene`, with all that the files need; arguments and errors as there."""
     rng = np.random.default_rng(seed)
-    tile = Tile.parse(str(rng.choice(TILES[_known(purpose)])))
-    first = dt.date(YEAR[purpose], 1, 1)
-    days = (dt.date(first.year + 1, 1, 1) - first).days
-    date = first + dt.timedelta(days=int(rng.integers(days)))
+    tile, date = _place_and_date(rng, purpose)
     day = seed % 2 == 0 if purpose == "evaluation" else bool(rng.random() < 0.5)
     return simulate(seed, size=size, tile=tile, date=date, day=day)
 
 
-def revisits(count: int, *, size: int = 64, days: int = 8, first_seed: int | None = None) -> Iterator[LabelledScene]:
-    """Simulate places of evaluation on three dates each, as fusion with other dates needs them.
-
-    Args:
-        count: How many places.
-        size: 1 km cells on a side.
-        days: From one date to the next.
-        first_seed: As in `scenes`; the middle date is that of the scene with this seed.
-
-    Yields:
-        Three labelled scenes of each place, the earliest first; land, time of day and group are the same.
-    """
-    start = FIRST_SEED["evaluation"] if first_seed is None else first_seed
-    for seed in range(start, start + count):
-        middle = draw(seed, size=size)
-        for shift in (-days, 0, days):
-            date = middle.date + dt.timedelta(days=shift)
-            now = simulate(seed, size=size, tile=middle.tile, date=date, day=middle.day) if shift else middle
-            yield now.labelled()
+def _place_and_date(rng: np.random.Generator, purpose: Purpose) -> tuple[Tile, dt.date]:
+    tile = Tile.parse(str(rng.choice(TILES[_known(purpose)])))
+    first = dt.date(YEAR[purpose], 1, 1)
+    days = (dt.date(first.year + 1, 1, 1) - first).days
+    return tile, first + dt.timedelta(days=int(rng.integers(days)))
 
 
 def _known(purpose: Purpose) -> Purpose:

@@ -13,7 +13,7 @@ coarse cells wide, and at the ratios of 2 and 4 between LST products as many fin
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, NamedTuple
 
@@ -309,8 +309,6 @@ class Fsdaf:
 
 
 Algorithm = Starfm | Estarfm | Fsdaf
-FUSIONS: Mapping[str, Callable[[], Algorithm]] = {"starfm": Starfm, "estarfm": Estarfm, "fsdaf": Fsdaf}
-"""Name → what makes the algorithm, with its authors' settings. They are no `BASELINES`: they need other dates."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,6 +10,7 @@ import signal
 import click
 
 from srdanet.cli import options
+from srdanet.cli.compare import compare
 from srdanet.cli.demo import demo
 from srdanet.cli.downscale import downscale
 from srdanet.cli.evaluate import evaluate
@@ -30,7 +31,7 @@ def cli() -> None:
     """MODIS land surface temperature from 1 km to 500 m and 250 m with SRDA-Net."""
 
 
-for _verb in (prepare, downscale, train, publish, evaluate, simulate, demo, info):
+for _verb in (prepare, downscale, train, publish, evaluate, compare, simulate, demo, info):
     cli.add_command(_verb)
 
 

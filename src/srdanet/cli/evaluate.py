@@ -25,13 +25,6 @@ def _experiment(command: Callable[..., None]) -> Callable[..., None]:
     return model(options.as_json(options.verbose(command)))
 
 
-def _fusion(command: Callable[..., None]) -> Callable[..., None]:
-    """The same for the experiments with other dates."""
-    about = "starfm, estarfm, fsdaf; or any other method, to be compared on the same cells."
-    model = click.option("--model", default="starfm", show_default=True, metavar="NAME|FOLDER", help=about)
-    return model(options.as_json(options.verbose(command)))
-
-
 def _by(*kinds: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
     return click.option("--by", type=click.Choice(kinds), help="Add a row for each of these classes of cells.")
 
@@ -131,29 +124,6 @@ def world(
         scenes=scenes,
     )
     _print(report, as_json=as_json)
-
-
-@evaluate.command()
-@options.data
-@_fusion
-@_split
-@_by("season", "relief")
-def fusion(data: Path, model: str, split: Any, by: Any, as_json: bool) -> None:
-    """2000 -> 1000 m with the real 1 km LST of other days: STARFM, ESTARFM, FSDAF."""
-    from srdanet.evaluation import run_fusion
-
-    _print(run_fusion(data, model, split, by), as_json=as_json)
-
-
-@evaluate.command("simulated-fusion")
-@click.option("--places", type=click.IntRange(1), default=8, show_default=True, help="How many places to simulate.")
-@_fusion
-@_by("season", "relief", "cover", "angle")
-def simulated_fusion(places: int, model: str, by: Any, as_json: bool) -> None:
-    """1 km -> 250 m on synthetic places with other dates; needs srdanet_simulator."""
-    from srdanet.evaluation import run_simulated_fusion
-
-    _print(run_simulated_fusion(places, model, by), as_json=as_json)
 
 
 @evaluate.command()

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 import zlib
 from collections.abc import Callable, Iterator
 from importlib import import_module
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 from zipfile import BadZipFile
 
@@ -59,20 +62,45 @@ def find_scenes(name: str) -> Callable[..., Iterator[LabelledScene]]:
     So are synthetic scenes found without this package depending on the simulator.
 
     Raises:
-        ArgumentError: when the name is not of this form, or the module has no such function.
+        ArgumentError, MissingExtraError: same as in `find_function`.
+    """
+    makes: Callable[..., Iterator[LabelledScene]] = find_function(name, "srdanet_simulator:scenes")
+    return makes
+
+
+def find_function(name: str, example: str) -> Callable[..., Any]:
+    """The function behind `module:function` or `file.py:function`.
+
+    Raises:
+        ArgumentError: when the name is not of this form (as `example` is), or the module has no such function.
         MissingExtraError: when the module is not installed.
     """
-    module, _, function = name.partition(":")
+    module, _, function = name.rpartition(":")
+    todo = f"Write it like {example}."
     if not module or not function:
-        raise ArgumentError(f"{name!r} is not the name of a function", todo="Write it like srdanet_simulator:scenes.")
+        raise ArgumentError(f"{name!r} is not the name of a function", todo=todo)
     try:
-        found = getattr(import_module(module), function, None)
+        found = getattr(_load(Path(module)) if module.endswith(".py") else import_module(module), function, None)
     except ModuleNotFoundError as error:
         if error.name != module.split(".")[0]:
             raise
-        todo = f"Install it, as in: pip install ./simulator (for srdanet_simulator). It makes the scenes of {name}."
-        raise MissingExtraError(f"the package {error.name} is not installed", todo=todo) from error
+        install = f"Install it, as in: pip install ./simulator (for srdanet_simulator). It holds {name}."
+        raise MissingExtraError(f"the package {error.name} is not installed", todo=install) from error
     if not callable(found):
-        raise ArgumentError(f"{module} has no function {function!r}", todo="Write it like srdanet_simulator:scenes.")
-    makes: Callable[..., Iterator[LabelledScene]] = found
-    return makes
+        raise ArgumentError(f"{module} has no function {function!r}", todo=todo)
+    function_of: Callable[..., Any] = found
+    return function_of
+
+
+def _load(path: Path) -> ModuleType:
+    """A module from a file of its own."""
+    if not path.is_file():
+        raise ArgumentError("no such file", where=path, todo="Write it like my_file.py:my_function.")
+    spec = spec_from_file_location(path.stem, path)
+    if spec is None or spec.loader is None:
+        raise ArgumentError("is not a Python file", where=path)
+    module = module_from_spec(spec)
+    # Classes of the module are found by its name when they are pickled, or are dataclasses.
+    sys.modules[path.stem] = module
+    spec.loader.exec_module(module)
+    return module

@@ -1,7 +1,6 @@
 """How good a method is: real data, a split by region and date, sums that add up."""
 
 from srdanet.evaluation.experiments import (
-    find_method,
     run_orleans,
     run_product,
     run_simulated,
@@ -9,19 +8,17 @@ from srdanet.evaluation.experiments import (
     run_stations,
     run_target,
 )
+from srdanet.evaluation.methods import find_method
 from srdanet.evaluation.report import Report, Row
-from srdanet.evaluation.revisits import run_fusion, run_simulated_fusion
 from srdanet.evaluation.world import run_world
 
 __all__ = [
     "Report",
     "Row",
     "find_method",
-    "run_fusion",
     "run_orleans",
     "run_product",
     "run_simulated",
-    "run_simulated_fusion",
     "run_simulation",
     "run_stations",
     "run_target",

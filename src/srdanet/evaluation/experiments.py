@@ -6,34 +6,21 @@ interpolation is called alike and stands beside it in every row.
 
 from __future__ import annotations
 
-from collections import defaultdict, deque
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import xarray as xr
 
-from srdanet.arrays import Floats, Mask
-from srdanet.baselines import BASELINES, BICUBIC, Method
 from srdanet.datasets import aster, imt, orleans, splits, yanco
 from srdanet.datasets.sources import find_scenes
 from srdanet.datasets.splits import Part
-from srdanet.downscaling.plan import RunPlan
-from srdanet.downscaling.run import Run
-from srdanet.energy import aggregate, degrade
-from srdanet.evaluation import report, stations, strata
-from srdanet.evaluation.metrics import Comparison, Tally, Totals
-from srdanet.evaluation.report import Measure, Report, Row, Subset, When
+from srdanet.evaluation import report, stations
+from srdanet.evaluation.methods import Model, find_method
+from srdanet.evaluation.report import Measure, Report, Row, When
+from srdanet.evaluation.scoring import Groups, Results, level_of, score, score_all
 from srdanet.evaluation.strata import By
-from srdanet.grid import Level, cell_size
-from srdanet.network.bundle import load_model
-from srdanet.scene import LabelledScene, Scene
-
-Model = str | Path | Method | tuple[str, Method]
-"""A shipped model's name, a bundle's folder, a name of `BASELINES`, or a method, with a name or without."""
-Groups = dict[str, list[Comparison]]
-"""Comparisons of the images of each group of labelled scenes."""
+from srdanet.scene import LabelledScene
 
 _STRUCTURE = ("ssim", "spectral_ratio", "edge_sharpness")
 """Likeness to the truth: 1 where there is no difference."""
@@ -41,111 +28,6 @@ _COVERAGE = ("within_1_sigma", "within_1_96_sigma")
 """Shares of errors within the stated standard deviation; 0.683 and 0.950 where it is right."""
 _CENTRED = ("centred_within_1_sigma", "centred_within_1_96_sigma")
 """The same with each image's mean error taken away: two instruments differ by a bias of their own."""
-
-
-@dataclass(frozen=True)
-class Results:
-    """What a method and bicubic interpolation make of one labelled scene; (y * factor, x * factor) K, NaN = missing."""
-
-    labelled: LabelledScene
-    factor: int
-    truth: Floats
-    model: Floats
-    sigma: Floats | None
-    """The standard deviation that the method states, if any."""
-    bicubic: Floats
-
-    @classmethod
-    def of(cls, method: Method, labelled: LabelledScene) -> Results:
-        """Run both at the finest level of the truth."""
-        factor = labelled.finest
-        model, sigma = _run(method, labelled.scene, factor)
-        bicubic, _ = _run(BICUBIC, labelled.scene, factor)
-        return cls(labelled, factor, labelled.truth[factor].values, model, sigma, bicubic)
-
-    def whole(self) -> Comparison:
-        """Both compared with the truth over the image."""
-        return Comparison(
-            Tally.of(self.model, self.truth, self.factor, self.sigma, self._closure(self.model)),
-            Tally.of(self.bicubic, self.truth, self.factor, None, self._closure(self.bicubic)),
-        )
-
-    def part(self, mask: Mask) -> Comparison:
-        """Both compared with the truth over some cells; closure belongs to whole images only."""
-        truth = np.where(mask, self.truth, np.nan)
-        return Comparison(
-            Tally.of(self.model, truth, self.factor, self.sigma), Tally.of(self.bicubic, truth, self.factor)
-        )
-
-    def centred(self) -> Results:
-        """The results with each method's mean error over the image taken away."""
-        biases = (Totals.of(image, self.truth).bias for image in (self.model, self.bicubic))
-        model, bicubic = (bias if np.isfinite(bias) else 0.0 for bias in biases)
-        return replace(self, model=self.model - model, bicubic=self.bicubic - bicubic)
-
-    def halved(self, method: Method) -> Comparison:
-        """Both compared over the means of 2 x 2 cells where the truth and both results are known.
-
-        A mean of four cells has no uncertainty of its own in the result. What a method states for this level is asked
-        of it at this level, and compared with the error of what it gives there.
-        """
-        known = np.isfinite(self.truth) & np.isfinite(self.model) & np.isfinite(self.bicubic)
-        images = (self.model, self.bicubic, self.truth)
-        model, bicubic, truth = (aggregate(np.where(known, image, np.nan), 2) for image in images)
-        half = self.factor // 2
-        ours = Tally.of(model, truth, half, None, self._closure(self.model))
-        if self.sigma is not None:
-            own, sigma = _run(method, self.labelled.scene, half)
-            stated = Tally.of(own, truth, half, sigma)
-            ours = replace(ours, coverage=stated.coverage, centred=stated.centred)
-        return Comparison(ours, Tally.of(bicubic, truth, half, None, self._closure(self.bicubic)))
-
-    def _closure(self, image: Floats) -> Totals:
-        """How far a result, degraded, is from the input."""
-        return Totals.of(degrade(image, self.factor), self.labelled.scene.lst["lst"].values)
-
-
-def score(method: Method, labelled: LabelledScene, by: By | None = None) -> dict[Subset, Comparison]:
-    """One labelled scene given to a method and to bicubic interpolation, and both compared with the truth.
-
-    Args:
-        method: The method.
-        labelled: The scene; the finest level of its truth counts, and where that is more than twice as fine as the
-            scene, the level of its 2 x 2 means too.
-        by: Compare each of these classes of the finest cells too. Where the truth is of another sensor, the mean error
-            over the whole image is taken away before.
-
-    Raises:
-        ArgumentError: when the scene cannot be sorted `by` it.
-    """
-    results = Results.of(method, labelled)
-    whole = results.whole()
-    if not whole.model.error.n:
-        return {}
-    when = When.of(labelled.scene.day)
-    level = _level(labelled.scene, results.factor)
-    found = {Subset(when, level): whole}
-    if results.factor > 2:
-        found[Subset(when, _level(labelled.scene, results.factor // 2))] = results.halved(method)
-    if by is not None:
-        compared = results if labelled.same_sensor else results.centred()
-        for name, mask in strata.classes(labelled, by).items():
-            found[Subset(when, level, name)] = compared.part(mask)
-    return found
-
-
-def score_all(method: Method, scenes: Iterable[LabelledScene], by: By | None = None) -> dict[Subset, Groups]:
-    """`score` of each scene, gathered by subset, in the order of the rows, and by group."""
-    return gathered((labelled.group, score(method, labelled, by)) for labelled in scenes)
-
-
-def gathered(scores: Iterable[tuple[str, Mapping[Subset, Comparison]]]) -> dict[Subset, Groups]:
-    """Scores of scenes, each with its group, gathered as `score_all` does."""
-    found: dict[Subset, Groups] = defaultdict(lambda: defaultdict(list))
-    for group, comparisons in scores:
-        for subset, comparison in comparisons.items():
-            found[subset][group].append(comparison)
-    return {subset: found[subset] for subset in sorted(found, key=lambda subset: subset.order)}
 
 
 def run_simulation(data: Path | str, model: Model = "default", split: Part = "test", by: By | None = None) -> Report:
@@ -237,7 +119,7 @@ def run_stations(data: Path | str, model: Model = "default") -> Report:
     rows = []
     for labelled in yanco.read(data):
         results, scene = Results.of(run, labelled), labelled.scene
-        level = _level(scene, results.factor)
+        level = level_of(scene, results.factor)
         subset = stations.subset_of(labelled.attributes["station"], scene.time, scene.day, level)
         published = None if labelled.surface is None else labelled.surface["published_lst"].values
         for cell in zip(*np.isfinite(results.truth).nonzero(), strict=True):
@@ -291,43 +173,6 @@ def run_simulated(
     about = "synthetic scenes of evaluation, never trained on"
     metrics = ("bias", "mae", "detail_r2", "closure_rmse", *_STRUCTURE, *_COVERAGE)
     return Report("simulated", name, about, tuple(rows), metrics)
-
-
-def find_method(model: Model, *, conserve: bool = False) -> tuple[str, Method]:
-    """A method and its name.
-
-    Args:
-        model: What is to be found; a method is returned as it is.
-        conserve: Make the network's result reproduce the coarse LST, as in `srdanet.downscale`.
-
-    Raises:
-        ModelError: when the model cannot be loaded.
-    """
-    if isinstance(model, tuple):
-        return model
-    if callable(model):
-        return str(getattr(model, "name", "method")), model
-    if isinstance(model, str) and model in BASELINES and not conserve:
-        return model, BASELINES[model]()
-    bundle = load_model(model)
-
-    def method(scene: Scene, factor: int) -> xr.Dataset:
-        run = Run.of(scene, RunPlan.of(scene.geobox, factor=factor), bundle, conserve=conserve)
-        return deque(run, maxlen=1).pop()[1]
-
-    return f"{bundle.name}, conserving" if conserve else bundle.name, method
-
-
-def _run(method: Method, scene: Scene, factor: int) -> tuple[Floats, Floats | None]:
-    """Result and stated uncertainty (None for none), each (y * factor, x * factor) K."""
-    result = method(scene, factor)
-    return result["lst"].values, result["lst_uncertainty"].values if "lst_uncertainty" in result else None
-
-
-def _level(scene: Scene, factor: int) -> int:
-    """Nominal cell size (m) of a result."""
-    cell = cell_size(scene.geobox) / factor
-    return int(min(Level, key=lambda level: abs(level.metres - cell)))
 
 
 def _cells(groups: Groups) -> int:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Self
 
 import numpy as np
-from scipy.ndimage import gaussian_filter
+from scipy.ndimage import gaussian_filter, maximum_filter, minimum_filter
 
 from srdanet.arrays import Float64, Floats, repeat
 from srdanet.energy import aggregate
@@ -29,6 +29,8 @@ SPECTRUM_SIDE = 32
 """Cells along a tile of which a spectrum is taken."""
 EDGE_SHARE = 0.1
 """The strongest gradients of the truth that count as edges."""
+OCTAVES = (2, 4, 8, 16)
+"""Shortest wavelengths, in cells of the result, of the bands in which spectra are compared; each ends at its double."""
 
 
 @dataclass(frozen=True)
@@ -209,6 +211,16 @@ class Structure(Sums):
     edge: float = 0.0
     """Sum of the prediction's gradient along the truth's, at the truth's edges."""
     edge_truth: float = 0.0
+    power_2: float = 0.0
+    """Power of the prediction at wavelengths of up to 4 cells."""
+    power_4: float = 0.0
+    """At 4 to 8 cells, and so on."""
+    power_8: float = 0.0
+    power_16: float = 0.0
+    truth_2: float = 0.0
+    truth_4: float = 0.0
+    truth_8: float = 0.0
+    truth_16: float = 0.0
 
     @classmethod
     def of(cls, prediction: Floats, truth: Floats, factor: int) -> Self:
@@ -235,17 +247,70 @@ class Structure(Sums):
         mse = float(np.nanmean((p - t) ** 2))
         psnr = 10 * math.log10(span**2 / mse) if mse else math.inf
         ssim = ssim_map(p, t, span)[known]
-        return cls(1.0, psnr, float(ssim.size), float(ssim.sum()), *_power(p, t, factor), *_edges(p, t))
+        beyond, *octaves = _powers(p, t, factor)
+        bands = [sums[of] for of in (0, 1) for sums in octaves]
+        return cls(1.0, psnr, float(ssim.size), float(ssim.sum()), *beyond, *_edges(p, t), *bands)
 
     def metrics(self) -> dict[str, float]:
-        """Mean SSIM over cells, mean PSNR (dB) over images, spectral ratio and edge sharpness (1 = as the truth)."""
+        """Mean SSIM over cells, mean PSNR (dB) over images, spectral ratios and edge sharpness (1 = as the truth).
+
+        `spectral_ratio` is that of all wavelengths that the coarse image cannot hold, `spectral_ratio_4` that of
+        wavelengths of 4 to 8 cells.
+        """
         found = {
             "ssim": (self.likeness, self.windows),
             "psnr": (self.decibels, self.images),
             "spectral_ratio": (self.power, self.power_truth),
             "edge_sharpness": (self.edge, self.edge_truth),
+            **{f"spectral_ratio_{n}": (getattr(self, f"power_{n}"), getattr(self, f"truth_{n}")) for n in OCTAVES},
         }
         return {name: a / b for name, (a, b) in found.items() if b}
+
+
+@dataclass(frozen=True)
+class Overshoot(Sums):
+    """How far a result leaves the range of all that is known of its neighbourhood.
+
+    That is the range of the coarse LST and of the truth in the 3 x 3 coarse cells around.
+    """
+
+    n: float = 0.0
+    """Cells."""
+    beyond: float = 0.0
+    """Cells outside of the range."""
+    excess: float = 0.0
+    """Sum of their distances from it, K."""
+
+    @classmethod
+    def of(cls, prediction: Floats, truth: Floats, coarse: Floats) -> Self:
+        """Sums of one image.
+
+        Args:
+            prediction: (y, x) K, NaN = missing.
+            truth: Same shape, K, NaN = missing.
+            coarse: The LST that was downscaled; its shape divides that of the others. K, NaN = missing.
+
+        Raises:
+            ArgumentError: when the shapes do not fit.
+        """
+        factor = truth.shape[0] // coarse.shape[0]
+        if prediction.shape != truth.shape or truth.shape != tuple(n * factor for n in coarse.shape):
+            raise ArgumentError(f"prediction is {prediction.shape}, truth {truth.shape}, coarse LST {coarse.shape}")
+        blocks = truth.reshape(coarse.shape[0], factor, coarse.shape[1], factor)
+        low = np.fmin(coarse, np.fmin.reduce(blocks, axis=(1, 3)))
+        high = np.fmax(coarse, np.fmax.reduce(blocks, axis=(1, 3)))
+        low = minimum_filter(np.where(np.isnan(low), np.inf, low), 3, mode="nearest")
+        high = maximum_filter(np.where(np.isnan(high), -np.inf, high), 3, mode="nearest")
+        known = np.isfinite(prediction) & np.isfinite(truth)
+        excess = np.maximum(repeat(low, factor) - prediction, prediction - repeat(high, factor))[known]
+        outside = excess[excess > 0].astype(np.float64)
+        return cls(float(known.sum()), float(outside.size), float(outside.sum()))
+
+    def metrics(self) -> dict[str, float]:
+        """Share of cells outside of the range, and their mean distance from it (K); {} for no cells."""
+        if not self.n:
+            return {}
+        return {"overshoot_share": self.beyond / self.n, "overshoot": self.excess / self.beyond if self.beyond else 0.0}
 
 
 @dataclass(frozen=True)
@@ -261,10 +326,18 @@ class Tally(Sums):
     centred: Coverage = field(default_factory=Coverage)
     """`coverage` with the image's mean error taken away."""
     structure: Structure = field(default_factory=Structure)
+    overshoot: Overshoot = field(default_factory=Overshoot)
+    """Empty where the coarse LST was not given."""
 
     @classmethod
     def of(
-        cls, prediction: Floats, truth: Floats, factor: int, sigma: Floats | None = None, closure: Totals | None = None
+        cls,
+        prediction: Floats,
+        truth: Floats,
+        factor: int,
+        sigma: Floats | None = None,
+        closure: Totals | None = None,
+        coarse: Floats | None = None,
     ) -> Self:
         """The tally of one image.
 
@@ -274,13 +347,16 @@ class Tally(Sums):
             factor: Cells along one side of the coarse cell that was downscaled.
             sigma: Same shape, the standard deviation that the method states, K, NaN = missing; None for none.
             closure: Totals of the degraded result against the input.
+            coarse: (y / factor, x / factor) K, the input itself, NaN = missing; without it no overshoot is counted.
 
         Raises:
             ArgumentError: when the shapes differ.
             GridError: when they are no multiple of `factor`.
         """
         error = Totals.of(prediction, truth, factor)
-        counted = cls(error, closure or Totals(), structure=Structure.of(prediction, truth, factor))
+        overshoot = Overshoot() if coarse is None else Overshoot.of(prediction, truth, coarse)
+        structure = Structure.of(prediction, truth, factor)
+        counted = cls(error, closure or Totals(), structure=structure, overshoot=overshoot)
         if sigma is None or not error.n:
             return counted
         centred = Coverage.of(prediction - error.bias, truth, sigma)
@@ -291,7 +367,7 @@ class Tally(Sums):
         found = self.error.metrics()
         if self.closure.n:
             found["closure_rmse"] = self.closure.rmse
-        found |= self.structure.metrics() | self.coverage.metrics()
+        found |= self.structure.metrics() | self.overshoot.metrics() | self.coverage.metrics()
         # The mean error taken away does not change the uncertainty itself.
         return found | {f"centred_{k}": v for k, v in self.centred.metrics().items() if k != "uncertainty_rms"}
 
@@ -348,22 +424,26 @@ def _smooth(values: Float64) -> Float64:
     return out
 
 
-def _power(prediction: Float64, truth: Float64, factor: int) -> tuple[float, float]:
-    """Power of both beyond the coarse image's Nyquist frequency, over the tiles without a gap."""
+def _powers(prediction: Float64, truth: Float64, factor: int) -> list[tuple[float, float]]:
+    """Power of both, over the tiles without a gap: beyond the coarse image's Nyquist frequency, and in `OCTAVES`."""
     side = min(SPECTRUM_SIDE, *truth.shape)
     taper = np.hanning(side + 2)[1:-1]
     frequency = np.fft.fftfreq(side)
-    beyond = np.hypot(frequency[:, None], frequency) > 1 / (2 * factor)
-    sums = [0.0, 0.0]
+    radius = np.hypot(frequency[:, None], frequency)
+    # Along the diagonals a grid holds wavelengths below two cells; they count with the shortest.
+    upper = (np.inf, *(1 / n for n in OCTAVES[1:]))
+    bands = [
+        radius > 1 / (2 * factor),
+        *((radius > 1 / (2 * n)) & (radius <= u) for n, u in zip(OCTAVES, upper, strict=True)),
+    ]
+    spectra = np.zeros((2, side, side))
     for row in range(0, truth.shape[0] - side + 1, side):
         for col in range(0, truth.shape[1] - side + 1, side):
-            tiles = [image[row : row + side, col : col + side] for image in (prediction, truth)]
-            if not np.isfinite(tiles).all():
-                continue
-            for i, tile in enumerate(tiles):
-                spectrum = np.fft.fft2((tile - tile.mean()) * np.outer(taper, taper))
-                sums[i] += float((np.abs(spectrum[beyond]) ** 2).sum())
-    return sums[0], sums[1]
+            tiles = np.stack([image[row : row + side, col : col + side] for image in (prediction, truth)])
+            if np.isfinite(tiles).all():
+                levelled = tiles - tiles.mean(axis=(1, 2), keepdims=True)
+                spectra += np.abs(np.fft.fft2(levelled * np.outer(taper, taper))) ** 2
+    return [(float(spectra[0][band].sum()), float(spectra[1][band].sum())) for band in bands]
 
 
 def _edges(prediction: Float64, truth: Float64) -> tuple[float, float]:

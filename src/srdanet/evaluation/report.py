@@ -9,8 +9,9 @@ from enum import StrEnum
 
 import numpy as np
 
+from srdanet.arrays import Float64
 from srdanet.evaluation.bootstrap import NO_INTERVAL, Interval, bootstrap
-from srdanet.evaluation.metrics import Comparison, Tally
+from srdanet.evaluation.metrics import Comparison, Tally, Totals
 
 
 class When(StrEnum):
@@ -158,7 +159,7 @@ def pooled(
     sums = [sum(images, Comparison()) for images in groups]
     whole = sum(sums, Comparison())
     errors = (whole.model.error.rmse, whole.bicubic.error.rmse)
-    interval = bootstrap(sums, lambda drawn: _rmse_share(sum(drawn, Comparison())))
+    interval = share_of_rmse([(c.model.error, c.bicubic.error) for c in sums])
     return Row(subset, measure, counts, *errors, interval, whole.model.metrics(), whole.bicubic.metrics())
 
 
@@ -166,12 +167,12 @@ def median(subset: Subset, images: Sequence[Comparison], unit: str) -> Row:
     """Median over images of the standard deviation of the error; its interval by image, called `unit`."""
     whole = sum(images, Comparison())
 
-    def medians(drawn: Sequence[Comparison]) -> tuple[float, float]:
-        return _median(c.model.error.std for c in drawn), _median(c.bicubic.error.std for c in drawn)
+    deviations = [(c.model.error.std, c.bicubic.error.std) for c in images]
+    model, bicubic = (_median(values) for values in zip(*deviations, strict=True)) if images else (math.nan, math.nan)
 
-    def share(drawn: Sequence[Comparison]) -> float:
-        model, bicubic = medians(drawn)
-        return model / bicubic
+    def share(drawn: Float64) -> Float64:
+        medians = np.median(drawn, axis=1)
+        return _quotient(medians[:, 0], medians[:, 1])
 
     def metrics(tallies: Sequence[Tally], together: Tally) -> dict[str, float]:
         names = ("rmse", "mae", "correlation")
@@ -182,8 +183,9 @@ def median(subset: Subset, images: Sequence[Comparison], unit: str) -> Row:
         subset,
         Measure.MEDIAN_STD,
         {unit: len(images)},
-        *medians(images),
-        bootstrap(images, share),
+        model,
+        bicubic,
+        bootstrap(deviations, share),
         metrics([c.model for c in images], whole.model),
         metrics([c.bicubic for c in images], whole.bicubic),
     )
@@ -197,9 +199,21 @@ def single(subset: Subset, image: Comparison) -> Row:
     return Row(subset, Measure.STD, counts, *errors, NO_INTERVAL, model.metrics(), bicubic.metrics())
 
 
-def _rmse_share(whole: Comparison) -> float:
-    bicubic = whole.bicubic.error.rmse
-    return whole.model.error.rmse / bicubic if bicubic else math.nan
+def share_of_rmse(groups: Sequence[tuple[Totals, Totals]]) -> Interval:
+    """95 % interval of one method's RMSE divided by another's on the same cells, from both totals of each group."""
+    sums = [(mine.squared, mine.n, other.squared, other.n) for mine, other in groups]
+
+    def share(drawn: Float64) -> Float64:
+        squared, n, other, m = np.moveaxis(drawn.sum(axis=1), -1, 0)
+        return np.sqrt(_quotient(_quotient(squared, n), _quotient(other, m)))
+
+    return bootstrap(sums, share)
+
+
+def _quotient(a: Float64, b: Float64) -> Float64:
+    """A / b, NaN where b is zero."""
+    quotient: Float64 = np.divide(a, b, out=np.full(a.shape, np.nan), where=b != 0)
+    return quotient
 
 
 def _median(values: Iterable[float]) -> float:

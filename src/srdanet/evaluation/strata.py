@@ -11,6 +11,7 @@ from scipy.ndimage import uniform_filter
 
 from srdanet.arrays import Floats, Mask, repeat
 from srdanet.datasets.aster import COVER
+from srdanet.energy import aggregate
 from srdanet.errors import ArgumentError
 from srdanet.grid import cell_size, lonlat
 from srdanet.predictors.land_cover import GROUPS
@@ -44,26 +45,47 @@ def classes(labelled: LabelledScene, by: By) -> dict[str, Mask]:
     Raises:
         ArgumentError: when the scene lacks what it takes.
     """
+    if by not in known(labelled):
+        raise ArgumentError(f"{labelled.source} cannot be sorted by {by}, which is unknown there", where="by")
     scene, finest = labelled.scene, labelled.truth[labelled.finest]
-    lacking = ArgumentError(f"{labelled.source} cannot be sorted by {by}, which is unknown there", where="by")
-    found: dict[str, Mask]
-    if by == "season":
-        if scene.time is None:
-            raise lacking
+    found: dict[str, Mask] = {}
+    if by == "season" and scene.time is not None:
         found = {season(scene.time, float(lonlat(scene.geobox)[1].mean())): np.ones(finest.shape, bool)}
     elif by == "relief":
         height = scene.variable("elevation") if "elevation" in scene.present else None
         size = cell_size(scene.geobox) * scene.geobox.shape[0]
         found = {} if height is None else relief(height.values, size / height.shape[0])
-    elif by == "cover" and labelled.surface is not None and set(COVER) <= set(labelled.surface):
+    elif by == "cover" and _has_shares(labelled) and labelled.surface is not None:
         found = cover({name: labelled.surface[name].values for name in COVER})
-    elif by == "cover" and "land_cover" in scene.present:
+    elif by == "cover":
         found = igbp(scene.variable("land_cover").values)
-    elif by == "angle" and "view_angle" in scene.lst:
+    elif by == "angle":
         found = angle(scene.lst["view_angle"].values)
-    else:
-        raise lacking
-    return {name: repeat(m, finest.shape[0] // m.shape[0]) for name, m in found.items() if m.any()}
+    brought = {name: _to_rows(mask, finest.shape[0]) for name, mask in found.items()}
+    return {name: mask for name, mask in brought.items() if mask.any()}
+
+
+def _to_rows(mask: Mask, rows: int) -> Mask:
+    """A mask on a grid of so many rows: repeated, or true where most of the finer cells are."""
+    if rows >= mask.shape[0]:
+        return repeat(mask, rows // mask.shape[0])
+    return np.asarray(aggregate(mask.astype(np.float32), mask.shape[0] // rows) >= MOST)
+
+
+def known(labelled: LabelledScene) -> tuple[By, ...]:
+    """By what a labelled scene can be sorted; relief always, though without heights it has no class."""
+    scene = labelled.scene
+    held: dict[By, bool] = {
+        "season": scene.time is not None,
+        "relief": True,
+        "cover": _has_shares(labelled) or "land_cover" in scene.present,
+        "angle": "view_angle" in scene.lst,
+    }
+    return tuple(by for by, there in held.items() if there)
+
+
+def _has_shares(labelled: LabelledScene) -> bool:
+    return labelled.surface is not None and set(COVER) <= set(labelled.surface)
 
 
 def season(date: np.datetime64, latitude: float) -> str:

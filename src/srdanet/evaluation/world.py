@@ -23,7 +23,7 @@ from srdanet.datasets import world
 from srdanet.datasets.places import PLACES
 from srdanet.datasets.sources import find_scenes
 from srdanet.energy import degrade
-from srdanet.evaluation.experiments import Model, find_method
+from srdanet.evaluation.methods import Model, find_method
 from srdanet.evaluation.metrics import Coverage, Sums, Totals
 from srdanet.grid import geobox_of, refine
 from srdanet.predictors.stack import CHANNELS, Stack

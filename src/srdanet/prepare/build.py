@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import math
 import os
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -39,7 +40,7 @@ from srdanet.predictors.solar import runs_with_the_sun, solar_to_utc
 from srdanet.prepare.doubts import false_ndwi, hazy_bands
 from srdanet.prepare.plan import InputRecord, Plan, Source
 from srdanet.prepare.plan import plan as make_plan
-from srdanet.prepare.survey import bounds_of, touch
+from srdanet.prepare.survey import RasterSpec, bounds_of, touch
 from srdanet.readers import quality
 from srdanet.readers.checksum import digest
 from srdanet.readers.elevation import inspect_elevation, open_elevation
@@ -404,16 +405,25 @@ def _open(source: Source, plan: Plan) -> xr.DataArray:
     spec = source.spec
     if spec is None:
         raise ArgumentError("is not a plain raster", where=source.paths[0], todo="Give it as NAME=FILE.")
-    image = open_raster(
+    image = open_spec(spec, plan.date, plan.time)
+    image.attrs.pop("time", None)
+    return image
+
+
+def open_spec(spec: RasterSpec, date: dt.date | None = None, time: np.datetime64 | None = None) -> xr.DataArray:
+    """The raster that a user named, (y, x) in physical units; of a NetCDF stack over time the image of `date`.
+
+    Raises:
+        GranuleError, ArgumentError, GridError: same as in `readers.rasters.open_raster`.
+    """
+    return open_raster(
         spec.path,
         name=spec.name,
         band=int(spec.band) if spec.band and spec.band.isdigit() else spec.band,
-        date=plan.date,
-        time=plan.time,
+        date=date,
+        time=time,
         **spec.model_dump(include={"crs", "nodata", "scale", "offset", "unit"}),
     )
-    image.attrs.pop("time", None)
-    return image
 
 
 def _bands(source: Source, granule: Granule, state: xr.DataArray | None, screening: Screening) -> Reading:

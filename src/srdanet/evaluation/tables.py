@@ -1,0 +1,298 @@
+"""Tables of a comparison as text, CSV, JSON and Markdown."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from srdanet.errors import ArgumentError
+from srdanet.evaluation.comparison import Standing, Table
+from srdanet.evaluation.scoring import BICUBIC_NAME
+from srdanet.evaluation.sets import SETS
+from srdanet.evaluation.strata import FARMLAND
+
+if TYPE_CHECKING:
+    from rich.table import Table as RichTable
+
+COLUMNS: Mapping[str, str] = {
+    "rmse": "RMSE, K",
+    "bias": "bias, K",
+    "std": "spread, K",
+    "mae": "MAE, K",
+    "r2": "R²",
+    "detail_r2": "R² of detail",
+    "ssim": "SSIM",
+    "spectral_ratio": "spectral ratio",
+    "overshoot_share": "overshoot",
+    "closure_rmse": "closure, K",
+}
+"""Metrics that tables for people show, and their headings; CSV and JSON hold all."""
+_SHORT = ("mae", "r2", "detail_r2", "ssim", "spectral_ratio", "overshoot_share", "closure_rmse")
+
+
+def as_dict(tables: Iterable[Table], methods: Sequence[str]) -> dict[str, Any]:
+    """Plain data for JSON; None stands for a number that does not exist."""
+    return {"methods": list(methods), "tables": [_table_as_dict(table) for table in tables]}
+
+
+def _table_as_dict(table: Table) -> dict[str, Any]:
+    rows = []
+    for standing in table.standings:
+        row = standing.row.as_dict()
+        del row["bicubic_metrics"]
+        metrics: Any = row.pop("model_metrics")
+        case = {"case": standing.row.subset.case or None}
+        rows.append({"method": standing.method, **case, **row, "drawn": standing.drawn, "metrics": metrics})
+    tests = [
+        {
+            "label": test.subset.label,
+            "first": test.first,
+            "second": test.second,
+            "ratio": _plain(test.ratio),
+            "ratio_interval_95": [_plain(v) for v in test.interval],
+            "drawn": test.drawn,
+            "groups": test.groups,
+            "p": _plain(test.p),
+            "p_holm": _plain(test.p_holm),
+        }
+        for test in table.tests
+    ]
+    about = {"name": table.name, "about": table.about, "same_sensor": table.same_sensor}
+    return {**about, "rows": rows, "tests": tests}
+
+
+def as_csv(tables: Iterable[Table]) -> str:
+    """One line per set, subset and method, with every metric."""
+    lines = []
+    for table in tables:
+        for standing in table.standings:
+            row, subset = standing.row, standing.row.subset
+            low, high = row.interval
+            lines.append(
+                {
+                    "set": table.name,
+                    "sensors": _sensors(table.same_sensor),
+                    "case": subset.case,
+                    "when": subset.when.value,
+                    "level_m": subset.level,
+                    "stratum": subset.stratum,
+                    "method": standing.method,
+                    "measure": row.measure.value,
+                    "error_K": row.model,
+                    "bicubic_K": row.bicubic,
+                    "ratio": row.share,
+                    "ratio_low": low,
+                    "ratio_high": high,
+                    "drawn": standing.drawn,
+                    **row.counts,
+                    **row.model_metrics,
+                }
+            )
+    names = list(dict.fromkeys(name for line in lines for name in line))
+    text = io.StringIO()
+    writer = csv.DictWriter(text, names, restval="", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(
+        {k: "" if isinstance(v, float) and math.isnan(v) else v for k, v in line.items()} for line in lines
+    )
+    return text.getvalue()
+
+
+def tests_as_csv(tables: Iterable[Table]) -> str:
+    """One line per set, subset and pair of methods."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    head = ("set", "sensors", "subset", "first", "second", "ratio", "ratio_low", "ratio_high", "drawn", "groups", "p")
+    writer.writerow((*head, "p_holm"))
+    for table in tables:
+        for t in table.tests:
+            numbers = (t.ratio, *t.interval, t.drawn, t.groups, t.p, t.p_holm)
+            writer.writerow((table.name, _sensors(table.same_sensor), t.subset.label, t.first, t.second, *numbers))
+    return text.getvalue()
+
+
+def as_rich(table: Table, *, strata: bool = True) -> Iterator[RichTable]:
+    """A table for a terminal for each subset of cells; with or without the classes of cells."""
+    from rich.table import Table as RichTable
+
+    for label, standings in _by_subset(table.standings):
+        if standings[0].row.subset.stratum and not strata:
+            continue
+        first = standings[0].row
+        title = f"{table.name}: {label} ({_sensors(table.same_sensor)}; {first.measure.label})"
+        shown = RichTable(title=title, title_justify="left")
+        names = [name for name in COLUMNS if any(name in s.row.model_metrics for s in standings)]
+        shown.add_column("method")
+        for heading in ("error, K", "ratio", "95 % interval", "scenes", *(COLUMNS[name] for name in names)):
+            shown.add_column(heading, justify="right")
+        best = min(s.row.model for s in standings)
+        for standing in standings:
+            row = standing.row
+            metrics = (_number(row.model_metrics.get(name, math.nan)) for name in names)
+            cells = (_number(row.model), _number(row.share), _interval(row.interval), str(row.counts["scenes"]))
+            shown.add_row(standing.method, *cells, *metrics, style="bold" if row.model == best else None)
+        yield shown
+
+
+def as_markdown(data: Mapping[str, Any], name: str) -> str:
+    """The rows of a set that are about whole images, and their classes by ratio, from the plain data of `as_dict`."""
+    parts = []
+    for table in (t for t in data["tables"] if t["name"] == name):
+        whole = [row for row in table["rows"] if not row["stratum"]]
+        classes = [row for row in table["rows"] if row["stratum"]]
+        for label in dict.fromkeys(row["label"] for row in whole):
+            rows = [row for row in whole if row["label"] == label]
+            names = [m for m in _SHORT if any(row["metrics"].get(m) is not None for row in rows)]
+            most = max(row["counts"]["scenes"] for row in rows)
+            title = f"**{label}**, {_sensors(table['same_sensor'])}, {rows[0]['measure'].replace('_', ' ')} in K, "
+            title += f"{most} {'scene' if most == 1 else 'scenes'}, interval by {rows[0]['drawn']}:"
+            head = ["method", "error", "ratio", "95 % interval", *(COLUMNS[m] for m in names)]
+            body = []
+            for row in rows:
+                few = row["counts"]["scenes"] < most
+                method = f"{row['method']} ({row['counts']['scenes']} scenes)" if few else row["method"]
+                numbers = [_number(row["model"]), _number(row["share"]), _interval(row["share_interval_95"])]
+                body.append([method, *numbers, *(_number(row["metrics"].get(m)) for m in names)])
+            parts += [title, _pipe(head, body)]
+        if classes:
+            parts += ["Ratio to bicubic by class of cells:", _by_class(classes)]
+    return "\n\n".join(parts)
+
+
+def summary(data: Mapping[str, Any], names: Sequence[str], *, same_sensor: bool) -> str:
+    """Markdown: each method's ratio to bicubic on the finest cells of each set, in one table for one kind of truth."""
+    columns: dict[str, dict[str, float | None]] = {}
+    for table in data["tables"]:
+        if table["same_sensor"] is not same_sensor or table["name"] not in names:
+            continue
+        rows = [row for row in table["rows"] if not row["stratum"]]
+        finest = min(row["level"] for row in rows)
+        for row in (row for row in rows if row["level"] == finest):
+            night = ", night" if row["when"] == "night" else ""
+            column = f"{row['case'] or table['name']}{night}"
+            columns.setdefault(column, {})[row["method"]] = row["share"]
+    methods = [m for m in data["methods"] if m != BICUBIC_NAME and any(m in column for column in columns.values())]
+    if not columns:
+        return ""
+    body = [[method, *(_number(column.get(method)) for column in columns.values())] for method in methods]
+    return _pipe(["method", *columns], body)
+
+
+def experiments(data: Mapping[str, Any], wanted: Mapping[str, tuple[str, str, int]]) -> str:
+    """Markdown: MAE (K) and R² of every method in chosen rows, all of one kind of truth.
+
+    Args:
+        data: What `as_dict` gives.
+        wanted: Heading to set, time of day and level (m).
+    """
+    columns: dict[str, dict[str, Mapping[str, Any]]] = {}
+    for heading, (name, when, level) in wanted.items():
+        for row in (row for table in data["tables"] if table["name"] == name for row in table["rows"]):
+            if (row["when"], row["level"], row["stratum"], row["case"]) == (when, level, None, None):
+                columns.setdefault(heading, {})[row["method"]] = row["metrics"]
+    methods = [m for m in data["methods"] if any(m in column for column in columns.values())]
+    head = ["method", *(f"{heading}: {name}" for heading in columns for name in ("MAE, K", "R²"))]
+    empty: Mapping[str, Any] = {}
+    body = [
+        [m, *(_number(column.get(m, empty).get(key)) for column in columns.values() for key in ("mae", "r2"))]
+        for m in methods
+    ]
+    return _pipe(head, body) if columns else ""
+
+
+def farmland(data: Mapping[str, Any], *, same_sensor: bool) -> str:
+    """Markdown: RMSE (K) over farmland and its ratio to bicubic's on the finest cells of each set that knows it."""
+    columns: dict[str, dict[str, Mapping[str, Any]]] = {}
+    for table in data["tables"]:
+        for row in table["rows"]:
+            if row["stratum"] == FARMLAND and row["case"] is None and table["same_sensor"] is same_sensor:
+                columns.setdefault(f"{table['name']}, {row['when']}", {})[row["method"]] = row
+    methods = [m for m in data["methods"] if any(m in column for column in columns.values())]
+    head = ["method", *(f"{heading}: {name}" for heading in columns for name in ("error, K", "ratio"))]
+    empty: Mapping[str, Any] = {}
+    body = [
+        [m, *(_number(column.get(m, empty).get(key)) for column in columns.values() for key in ("model", "share"))]
+        for m in methods
+    ]
+    return _pipe(head, body) if columns else ""
+
+
+BLOCKS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
+    "summary, same sensor": lambda data: summary(data, list(SETS), same_sensor=True),
+    "summary, cross-sensor": lambda data: summary(data, list(SETS), same_sensor=False),
+    "experiments, same sensor": lambda data: experiments(
+        data,
+        {
+            "2000 → 1000 m": ("imt-day", "day", 1000),
+            "simulated, 500 m": ("simulated", "day", 500),
+            "simulated, 250 m": ("simulated", "day", 250),
+        },
+    ),
+    "experiments, cross-sensor": lambda data: experiments(
+        data, {"ASTER, 500 m": ("aster", "day", 500), "ASTER, 250 m": ("aster", "day", 250)}
+    ),
+    "farmland, same sensor": lambda data: farmland(data, same_sensor=True),
+    "farmland, cross-sensor": lambda data: farmland(data, same_sensor=False),
+    **{name: (lambda data, name=name: as_markdown(data, name)) for name in SETS},  # type: ignore[misc]
+}
+"""Name of a table in a page to what makes it of the plain data."""
+_BLOCK = re.compile(r"(<!-- table: ([^\n]+?) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+
+def fill(page: str, data: Mapping[str, Any]) -> str:
+    """A page whose tables, between `<!-- table: NAME -->` and `<!-- end -->`, are made of the plain data anew.
+
+    Raises:
+        ArgumentError: when a name is not one of `BLOCKS`.
+    """
+
+    def made(found: re.Match[str]) -> str:
+        first, name, last = found.groups()
+        if name not in BLOCKS:
+            raise ArgumentError(f"there is no table {name!r}", todo=f"Choose from {', '.join(BLOCKS)}.")
+        text = BLOCKS[name](data)
+        return f"{first}\n{text}\n\n{last}" if text else f"{first}{last}"
+
+    return _BLOCK.sub(made, page)
+
+
+def _by_class(rows: Sequence[Mapping[str, Any]]) -> str:
+    methods = [m for m in dict.fromkeys(row["method"] for row in rows) if m != BICUBIC_NAME]
+    shares = {(row["label"], row["method"]): row["share"] for row in rows}
+    labels = dict.fromkeys(row["label"] for row in rows)
+    return _pipe(
+        ["class", *methods], [[label, *(_number(shares.get((label, m))) for m in methods)] for label in labels]
+    )
+
+
+def _by_subset(standings: Iterable[Standing]) -> Iterator[tuple[str, list[Standing]]]:
+    found: dict[str, list[Standing]] = {}
+    for standing in standings:
+        found.setdefault(standing.row.label, []).append(standing)
+    yield from found.items()
+
+
+def _sensors(same: bool) -> str:
+    return "same sensor" if same else "cross-sensor"
+
+
+def _pipe(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [head, ["---", *("--:" for _ in head[1:])], *rows]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None or math.isnan(value) else f"{value:.3f}"
+
+
+def _interval(interval: Sequence[float | None]) -> str:
+    low, high = interval
+    return "" if low is None or high is None or math.isnan(low) else f"{low:.3f} to {high:.3f}"
+
+
+def _plain(value: float) -> float | None:
+    return value if math.isfinite(value) else None
