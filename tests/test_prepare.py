@@ -18,7 +18,8 @@ from granules import write_granule
 from srdanet.errors import ArgumentError, SceneError
 from srdanet.grid import SINUSOIDAL, Tile, coordinates, geobox_of, lonlat, refine, same_crs
 from srdanet.prepare import InputRecord, Screening, build, plan, prepare
-from srdanet.prepare.build import false_ndwi, hazy_bands, nest, refine_mask
+from srdanet.prepare.build import nest, refine_mask
+from srdanet.prepare.doubts import false_ndwi, hazy_bands
 from srdanet.readers.granule import Granule, open_granule
 from srdanet.scene import Scene, open_scene
 

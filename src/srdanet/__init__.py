@@ -6,10 +6,10 @@ The public names, loaded when first used, so that `import srdanet` is quick.
 from __future__ import annotations
 
 from importlib import import_module
-from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    __version__: str
     from srdanet.downscaling.run import downscale as downscale
     from srdanet.downscaling.run import downscale_scene as downscale_scene
     from srdanet.energy import conserve as conserve
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from srdanet.readers.granule import open_granule as open_granule
     from srdanet.scene import Scene as Scene
     from srdanet.scene import open_scene as open_scene
-
-__version__ = version("srdanet")
 
 _HOMES = {
     "Level": "grid",
@@ -41,6 +39,10 @@ __all__ = ["__version__", *_HOMES]
 
 
 def __getattr__(name: str) -> object:
+    if name == "__version__":
+        from importlib.metadata import version  # takes as long as everything else here
+
+        return version("srdanet")
     if name not in _HOMES:
         raise AttributeError(f"module 'srdanet' has no attribute {name!r}")
     return getattr(import_module(f"srdanet.{_HOMES[name]}"), name)

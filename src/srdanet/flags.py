@@ -26,6 +26,7 @@ NO_AUXILIARY = Flag("no_auxiliary", 8, "no auxiliary data here: detail comes fro
 AUXILIARY_PARTIAL = Flag("auxiliary_partial", 16, "some auxiliary data that the model takes is missing here")
 AUXILIARY_CARRIED = Flag("auxiliary_carried", 32, "some auxiliary data comes from a grid coarser than the result's")
 CONSERVED = Flag("conserved", 64, "the coarse LST is reproduced exactly (conservation was on)")
+OVERSHOOT = Flag("overshoot", 128, "limited: it lay farther outside the coarse LST around it than detail does")
 
 FLAGS: tuple[Flag, ...] = (
     NO_INPUT,
@@ -35,6 +36,7 @@ FLAGS: tuple[Flag, ...] = (
     AUXILIARY_PARTIAL,
     AUXILIARY_CARRIED,
     CONSERVED,
+    OVERSHOOT,
 )
 
 

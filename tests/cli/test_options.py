@@ -31,7 +31,7 @@ def test_every_verb_explains_itself(runner: CliRunner, verb: tuple[str, ...]) ->
 
 def test_nothing_is_overwritten_unless_asked() -> None:
     flags = [p for command in cli.commands.values() for p in command.params if p.name == "overwrite"]
-    assert len(flags) == 4
+    assert len(flags) == 5
     assert not any(flag.get_default(click.Context(cli)) for flag in flags)
 
 

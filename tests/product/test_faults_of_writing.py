@@ -15,7 +15,6 @@ import rasterio
 from rasterio.shutil import copy
 from small_results import level
 
-from srdanet import atomic
 from srdanet.errors import OutputError
 from srdanet.grid import geobox_of
 from srdanet.product import Origin, product, write_product
@@ -110,22 +109,6 @@ def test_an_error_at_any_step_leaves_nothing(tmp_path: Path, monkeypatch: pytest
         write_product(level(250, 8, 8), tmp_path, "x", origin=Origin())
     assert calls
     assert "free space" in str(caught.value)
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_interrupted_between_renames(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    real, done = os.replace, []
-
-    def replace(source: Path, target: Path) -> None:
-        if len(done) == 2:
-            raise KeyboardInterrupt
-        done.append(target)
-        real(source, target)
-
-    monkeypatch.setattr(atomic.os, "replace", replace)
-    with pytest.raises(KeyboardInterrupt):
-        write_product(level(250, 8, 8), tmp_path, "x", origin=Origin())
-    assert len(done) == 2
     assert list(tmp_path.iterdir()) == []
 
 

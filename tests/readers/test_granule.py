@@ -360,6 +360,15 @@ def test_the_xml_beside_a_granule_convicts_one_changed_byte(tmp_path: Path) -> N
     assert open_granule(path, ["lst_day"]).sha256 != before.sha256
 
 
+def test_the_record_says_whether_a_checksum_was_known(tmp_path: Path) -> None:
+    path = write_granule(tmp_path)
+    assert open_granule(path, ["lst_day"]).checksum == "none"
+    assert open_granule(path, ["lst_day"], checksum=f"md5:{checksum.digest(path, 'md5')}").checksum == "provider"
+    said = f"<a><ChecksumType>CKSUM</ChecksumType><Checksum>{checksum.digest(path, 'cksum')}</Checksum></a>"
+    path.with_name(path.name + ".xml").write_text(said)
+    assert open_granule(path, ["lst_day"]).checksum == "provider"
+
+
 def test_the_met_beside_a_granule_must_be_its_own(tmp_path: Path) -> None:
     path = write_granule(tmp_path)
     met = path.with_name(path.name + ".met")

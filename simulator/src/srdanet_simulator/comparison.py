@@ -63,7 +63,7 @@ def write_comparison(
         draft = folder / path.name
         _draw(draft, parts, origin)
         validate_png(draft)
-        publish([draft], path.parent, overwrite=overwrite)
+        publish(folder, [path.name], overwrite=overwrite)
     return path
 
 

@@ -6,10 +6,10 @@ Only click is loaded here; each verb loads what it needs when it runs, so that `
 from __future__ import annotations
 
 import signal
-from types import FrameType
 
 import click
 
+from srdanet.cli import options
 from srdanet.cli.compare import compare
 from srdanet.cli.demo import demo
 from srdanet.cli.downscale import downscale
@@ -36,10 +36,7 @@ for _verb in (prepare, downscale, train, publish, evaluate, compare, simulate, d
 
 
 def main() -> None:
-    """Entry point of the command; SIGTERM is handled like Ctrl-C."""
-
-    def interrupt(number: int, frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    signal.signal(signal.SIGTERM, interrupt)
+    """Run the command; SIGTERM is handled like Ctrl-C."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, options.interrupt)
     cli(prog_name="srdanet")

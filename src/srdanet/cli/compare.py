@@ -95,7 +95,7 @@ def compare(
     made = _tables(found)
     plain = text.as_dict(made, list(dict.fromkeys(name for scores in found.values() for name in scores.methods)))
     if paths:
-        _write(paths, found, made, plain)
+        _write(paths, found, made, plain, overwrite=overwrite)
     if as_json:
         options.emit("", plain, as_json=True)
         return
@@ -206,7 +206,9 @@ def _outputs(out: Path | None, *, figures: bool, overwrite: bool) -> dict[str, P
     return paths
 
 
-def _write(paths: dict[str, Path], found: dict[str, Scores], made: list[Table], plain: dict[str, Any]) -> None:
+def _write(
+    paths: dict[str, Path], found: dict[str, Scores], made: list[Table], plain: dict[str, Any], *, overwrite: bool
+) -> None:
     from srdanet.evaluation import tables as text
     from srdanet.evaluation.figures import draw_ratios, draw_spectra
 
@@ -218,11 +220,11 @@ def _write(paths: dict[str, Path], found: dict[str, Scores], made: list[Table], 
     }
     paths["sums.json"].parent.mkdir(parents=True, exist_ok=True)
     for name, content in contents.items():
-        with replacing(paths[name]) as hidden:
+        with replacing(paths[name], overwrite=overwrite) as hidden:
             hidden.write_text(content, encoding="utf-8")
     for name, draw in (("ratios.png", draw_ratios), ("spectra.png", draw_spectra)):
         if name in paths:
-            with replacing(paths[name]) as hidden:
+            with replacing(paths[name], overwrite=overwrite) as hidden:
                 draw(hidden, plain)
 
 

@@ -99,11 +99,12 @@ def _granule(path: Path) -> Answer:
 
 
 def _raster(path: Path) -> Answer:
-    import rasterio
     from rasterio.errors import RasterioError
 
+    from srdanet.readers.guard import open_image
+
     try:
-        with rasterio.open(path) as file:
+        with open_image(path) as file:
             tags = {**file.tags(), **file.tags(1)}
             size, cell, crs = file.shape, file.res[0], file.crs.to_string() if file.crs else None
     except RasterioError as error:

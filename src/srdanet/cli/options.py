@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import wraps
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from srdanet.arrays import Progress
     from srdanet.grid import Tile
 
+_INTERRUPTED = "interrupted; no unfinished file was left behind"
 _VERBOSITY = "srdanet.verbosity"
 _LEVELS = (logging.WARNING, logging.INFO, logging.DEBUG)
 
@@ -32,6 +34,14 @@ _FLAGS = {"variable": "the variable as NAME=FILE:VARIABLE", "day": "--night"}
 """How arguments are spelled on the command line, where it is not the flag of the same name."""
 
 Command = Callable[..., Any]
+_interrupted = False
+
+
+def interrupt(number: int, frame: FrameType | None) -> None:
+    """Handle Ctrl-C and SIGTERM; kept in mind, because libraries in C turn the exception into others of their own."""
+    global _interrupted
+    _interrupted = True
+    raise KeyboardInterrupt
 
 
 class Verbs(click.Group):
@@ -42,10 +52,10 @@ class Verbs(click.Group):
         spelling = FLAGS.set(_FLAGS)
         try:
             return super().invoke(ctx)
-        except (click.ClickException, click.Abort, click.exceptions.Exit):
+        except (click.ClickException, click.exceptions.Exit):
             raise
-        except KeyboardInterrupt:
-            _fail(ctx, "interrupted; no unfinished file was left behind", 130)
+        except (KeyboardInterrupt, click.Abort):
+            _fail(ctx, _INTERRUPTED, 130)
         except SrdanetError as error:
             _fail(ctx, str(error), 2 if isinstance(error, ArgumentError | ConfigError) else 1)
         except MemoryError:
@@ -55,6 +65,8 @@ class Verbs(click.Group):
                 raise  # the reader of our output has left: click ends quietly
             _fail(ctx, f"{error.filename or 'system'}: {error.strerror or error}", 1)
         except Exception as error:
+            if _interrupted:
+                _fail(ctx, _INTERRUPTED, 130)
             message = f"unexpected {type(error).__name__}: {error}\n  This is a fault in srdanet; -vv shows where."
             _fail(ctx, message, 1)
         finally:

@@ -12,18 +12,20 @@ import tempfile
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
-from scipy.ndimage import minimum_filter
+from scipy.ndimage import maximum_filter, minimum_filter
 
 from srdanet import flags
-from srdanet.arrays import Float32, Mask, Progress, repeat
+from srdanet.arrays import Float32, Floats, Mask, Progress, repeat
+from srdanet.atomic import reserve
 from srdanet.downscaling.plan import RunPlan
-from srdanet.downscaling.rollout import Estimate, StepModel, advance, rollout
+from srdanet.downscaling.rollout import Estimate, StepModel, advance, double, rollout
 from srdanet.energy import CONSERVE_REACH
 from srdanet.energy import conserve as conserve_exitance
 from srdanet.errors import ArgumentError
@@ -51,6 +53,9 @@ Model = str | Path | StepModel
 
 COLDEST, HOTTEST = 150.0, 1310.7
 """Valid range of MOD11's LST (K). Fires and errors exceed 400 K in single cells."""
+OVERSHOOT_MARGIN = 20.0
+"""How far (K) a result may lie outside the range of the 3 x 3 coarse cells around it. Of 2.1 million true cells of
+four sensors none lay 18 K outside it, of those with coarse LST of their own sensor (docs/notebook/026-overshoot.md)."""
 USUALLY_BELOW = 400.0
 """The median of a scene in kelvin is colder than this (K); counts and other units are not."""
 
@@ -82,13 +87,16 @@ def downscale(
         noise: Standard deviation (K) of the error of `lst`: 0 when it is the exact mean of a finer field, about half a
             kelvin for a MODIS product; None when unknown. The result keeps to `lst` accordingly.
         model: A shipped model's name, the folder of a bundle, or a loaded one.
-        conserve: Apply a residual correction so that `degrade(result) == lst` to 1e-3 K. It helps within one
+        conserve: Apply a residual correction so that `degrade(result) == lst` to 1e-3 K, wherever the flag
+            `conserved` is set. It helps within one
             sensor and costs a little against another (`docs/beware.md`).
         block: Coarse cells along a window of each step; it bounds memory and does not change the result.
 
     Returns:
         `lst` (K), `lst_uncertainty` (K, one standard deviation; absent when the model states none) and `quality`
-        (bits, CF flags), (y, x) on the finer grid; missing exactly where the coarse cell is.
+        (bits, CF flags), (y, x) on the finer grid; missing exactly where the coarse cell is. No cell lies more than
+        `OVERSHOOT_MARGIN` (20 K) outside the range of the 3 x 3 coarse cells around it; what had to be limited to that
+        is flagged.
 
     Raises:
         GridError: when a grid is missing, in degrees, or does not nest, its metres are not those of the ground, or
@@ -200,11 +208,13 @@ class Run:
                     uncertainty[inner] = np.nan
                 continue
             fields = self.stack.read(*window.outer, factor)
+            low, high = (repeat(bound[window.outer], factor) for bound in self.bounds)
             below = window.scaled(half).outer
             known = None if before.uncertainty is None else before.uncertainty[below]
             result = advance(self.model, Estimate(before.lst[below], known), fields)
-            lst[inner] = result.lst[crop]
-            quality[inner] = self._quality(window, fields, factor)[crop]
+            bits = self._quality(window, fields, factor)
+            bits[(result.lst < low) | (result.lst > high)] |= np.uint8(flags.OVERSHOOT.mask)
+            lst[inner], quality[inner] = np.clip(result.lst, low, high)[crop], bits[crop]
             if result.uncertainty is None:
                 uncertainty = None
             elif uncertainty is not None:
@@ -213,10 +223,32 @@ class Run:
             raw, lst = lst, self.allocate(shape, np.float32)
             for window in windows(before.lst.shape, self.plan.block, CONSERVE_REACH):
                 fine = window.scaled(2)
-                lst[fine.inner] = conserve_exitance(raw[fine.outer], before.lst[window.outer])[fine.crop]
-            np.bitwise_or(quality, np.uint8(flags.CONSERVED.mask), out=quality, where=np.isfinite(lst))
+                closed = conserve_exitance(raw[fine.outer], before.lst[window.outer])[fine.crop]
+                lst[fine.inner], bits = self._limited(closed, fine.inner, factor)
+                quality[fine.inner] |= bits
         self.progress(f"{factor}x", len(cuts), len(cuts))
         return Estimate(lst, uncertainty, quality=quality)
+
+    def _limited(self, closed: Floats, where: tuple[slice, slice], factor: int) -> tuple[Floats, NDArray[np.uint8]]:
+        """Conserved cells within their bounds, and their bits: where one had to be limited, nothing is conserved."""
+        rows, cols = where
+        place = tuple(slice(one.start // factor, -(-one.stop // factor)) for one in where)
+        offset = (rows.start - place[0].start * factor, cols.start - place[1].start * factor)
+        part = tuple(slice(first, first + size) for first, size in zip(offset, closed.shape, strict=True))
+        low, high = (repeat(bound[place], factor)[part] for bound in self.bounds)
+        beyond = (closed < low) | (closed > high)
+        bits = np.where(beyond, np.uint8(flags.OVERSHOOT.mask), np.uint8(0))
+        lost = double(beyond[0::2, 0::2] | beyond[1::2, 0::2] | beyond[0::2, 1::2] | beyond[1::2, 1::2])
+        bits[np.isfinite(closed) & ~lost] |= np.uint8(flags.CONSERVED.mask)
+        return np.clip(closed, low, high), bits
+
+    @cached_property
+    def bounds(self) -> tuple[Float32, Float32]:
+        """Lowest and highest result (y, x) K that each coarse cell may have; NaN where it is missing."""
+        known = np.isfinite(self.lst)
+        low = minimum_filter(np.where(known, self.lst, np.inf), 3, mode="nearest") - OVERSHOOT_MARGIN
+        high = maximum_filter(np.where(known, self.lst, -np.inf), 3, mode="nearest") + OVERSHOOT_MARGIN
+        return tuple(np.where(known, bound, np.nan).astype(np.float32) for bound in (low, high))  # type: ignore[return-value]
 
     def _quality(self, window: Window, fields: Fields, factor: int) -> NDArray[np.uint8]:
         """Quality bits of a window's outer part."""
@@ -281,6 +313,7 @@ def _mapped(workdir: Path) -> Allocate:
 
     def allocate(shape: tuple[int, int], dtype: Any) -> NDArray[Any]:
         with tempfile.NamedTemporaryFile(dir=workdir, suffix=".dat", delete=False) as file:
-            return np.memmap(file, dtype=dtype, mode="w+", shape=shape)
+            reserve(Path(file.name), int(np.prod(shape)) * np.dtype(dtype).itemsize)
+            return np.memmap(file, dtype=dtype, mode="r+", shape=shape)
 
     return allocate

@@ -19,6 +19,7 @@ from srdanet.errors import GranuleError
 from srdanet.evaluation.report import Measure, Row, Subset, When
 from srdanet.grid import cell_at
 from srdanet.product.record import Record, read_record
+from srdanet.readers.guard import open_image
 from srdanet.readers.stations_longwave import Longwave, open_listed
 
 
@@ -108,7 +109,7 @@ def _rows(path: Path, record: Record, stations: Sequence[Longwave]) -> Iterator[
 
 def _read(path: Path) -> tuple[Floats, GeoBox]:
     try:
-        with rasterio.open(path) as file:
+        with open_image(path) as file:
             return file.read(1), GeoBox(file.shape, file.transform, CRS(file.crs.to_wkt()))
     except rasterio.errors.RasterioError as error:
         raise GranuleError(f"cannot be read ({error})", where=path) from error

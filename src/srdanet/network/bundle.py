@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from functools import cache, cached_property
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from srdanet.arrays import Float32
 from srdanet.errors import ModelError
@@ -26,6 +27,32 @@ if TYPE_CHECKING:
 
 FORMAT = 1
 """Version of the folder's layout."""
+FILES = ("bundle.json", "step.onnx", "weights.safetensors", "MODEL_CARD.md")
+"""All files of a bundle."""
+_ELSEWHERE = b"\x0a\x08location"
+"""How an ONNX file says that weights lie in a file of their own (key `location` of `external_data`)."""
+_COPY = "Copy the whole folder again."
+
+
+class _Manifest(BaseModel):
+    """What `bundle.json` must hold for a model to run; it holds more, for training and for people."""
+
+    model_config = ConfigDict(strict=True)
+
+    name: str
+    version: str
+    channels: list[str]
+    context: list[str]
+    halo: Annotated[int, Field(ge=0, le=1024)]
+    widen: list[float] = []
+    sha256: dict[Literal["step.onnx", "weights.safetensors", "MODEL_CARD.md"], str]
+
+    @field_validator("sha256")
+    @classmethod
+    def _complete(cls, hashes: dict[str, str]) -> dict[str, str]:
+        if "step.onnx" not in hashes:
+            raise ValueError("the SHA-256 of step.onnx is missing")
+        return hashes
 
 
 @dataclass(frozen=True)
@@ -47,8 +74,13 @@ class Bundle:
 
     @property
     def sha256(self) -> str:
-        """SHA-256 of the ONNX file, which decides every result."""
+        """SHA-256 of the ONNX file."""
         return str(self.config["sha256"]["step.onnx"])
+
+    @property
+    def bundle_sha256(self) -> str:
+        """SHA-256 of `bundle.json`, which holds the hashes of all other files and the halo: it decides every result."""
+        return hashlib.sha256((self.folder / "bundle.json").read_bytes()).hexdigest()
 
     @property
     def halo(self) -> int:
@@ -71,8 +103,14 @@ class Bundle:
         options.enable_mem_pattern = False
         # Waiting threads that spin slow everything else on a busy machine many times over.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        path = str(self.folder / "step.onnx")
-        return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+        # The bytes whose hash was checked, wherever the file has gone since.
+        network = (self.folder / "step.onnx").read_bytes()
+        if hashlib.sha256(network).hexdigest() != self.sha256:
+            raise ModelError("step.onnx has changed since it was loaded", where=self.folder, todo=_COPY)
+        try:
+            return onnxruntime.InferenceSession(network, options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # its errors have no base class of their own
+            raise ModelError(f"step.onnx is not a network ({_reason(error)})", where=self.folder, todo=_COPY) from error
 
     def step(self, lst: Float32, channels: Float32, context: Float32) -> tuple[Float32, Float32]:
         """One x2 step.
@@ -84,9 +122,18 @@ class Bundle:
 
         Returns:
             LST and its standard deviation, (2h, 2w) K; defined everywhere, meaningful where `lst` is.
+
+        Raises:
+            ModelError: when the ONNX file is not a network, or not one of this package.
         """
         feed = {"lst": lst[None, None], "channels": channels[None], "context": context[None]}
-        fine, sigma = self._session.run(None, {k: np.ascontiguousarray(v, np.float32) for k, v in feed.items()})
+        session = self._session
+        taken, given = (sorted(one.name for one in part) for part in (session.get_inputs(), session.get_outputs()))
+        if (taken, given) != (sorted(feed), ["fine", "sigma"]):
+            what = f"step.onnx takes {', '.join(taken)} and gives {', '.join(given)}: it is another network"
+            raise ModelError(what, where=self.folder, todo=_COPY)
+        values = {k: np.ascontiguousarray(v, np.float32) for k, v in feed.items()}
+        fine, sigma = session.run(["fine", "sigma"], values)
         return fine[0, 0], sigma[0, 0]
 
 
@@ -103,19 +150,41 @@ def load_model(model: str | Path = "default") -> Bundle:
         names = ", ".join(sorted(path.parent.name for path in shipped.glob("*/bundle.json")))
         todo = f"Name a shipped model ({names}) or give the folder of a bundle."
         raise ModelError(f"{str(model)!r} is not a model", todo=todo)
-    try:
-        config = json.loads((folder / "bundle.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ModelError(f"bundle.json cannot be read ({error})", where=folder) from error
-    if config.get("format") != FORMAT:
-        raise ModelError(f"has format {config.get('format')}, not {FORMAT}", where=folder, todo="Use a newer srdanet.")
-    todo = "Copy the whole folder again."
+    config = _manifest(folder)
     for name, expected in config["sha256"].items():
         if not (folder / name).is_file():
-            raise ModelError(f"{name} is missing", where=folder, todo=todo)
-        if hashlib.sha256((folder / name).read_bytes()).hexdigest() != expected:
-            raise ModelError(f"{name} is damaged: its SHA-256 is not the one in bundle.json", where=folder, todo=todo)
+            raise ModelError(f"{name} is missing", where=folder, todo=_COPY)
+        content = (folder / name).read_bytes()
+        if hashlib.sha256(content).hexdigest() != expected:
+            raise ModelError(f"{name} is damaged: its SHA-256 is not the one in bundle.json", where=folder, todo=_COPY)
+        if name == "step.onnx" and _ELSEWHERE in content:
+            todo = "Save it with its weights in it (external_data=False)."
+            raise ModelError("step.onnx keeps weights in another file, which no hash covers", where=folder, todo=todo)
     if tuple(config["channels"]) != CHANNELS or tuple(config["context"]) != CONTEXT:
         todo = "Use the version of srdanet that the model was published with."
         raise ModelError("was trained on other predictors than this version gives", where=folder, todo=todo)
     return Bundle(folder, config)
+
+
+def _manifest(folder: Path) -> dict[str, Any]:
+    """What `bundle.json` says, checked."""
+    where = folder / "bundle.json"
+    try:
+        config = json.loads(where.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise ModelError(f"cannot be read ({_reason(error)})", where=where, todo=_COPY) from error
+    if not isinstance(config, dict):
+        raise ModelError("is not the description of a model", where=where, todo=_COPY)
+    if config.get("format") != FORMAT:
+        raise ModelError(f"has format {config.get('format')}, not {FORMAT}", where=folder, todo="Use a newer srdanet.")
+    try:
+        _Manifest.model_validate(config)
+    except ValidationError as error:
+        first = error.errors()[0]
+        what = f"is damaged: {'.'.join(map(str, first['loc']))}: {first['msg']}"
+        raise ModelError(what, where=where, todo=_COPY) from error
+    return config
+
+
+def _reason(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]

@@ -13,6 +13,7 @@ import os
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from pydantic import Field, computed_field
@@ -146,6 +147,8 @@ class InputRecord(Frozen):
     """Names without folders."""
     sha256: str | tuple[str, ...]
     """Of every file, whole."""
+    checksum: Literal["provider", "none"] | None = None
+    """Of a granule: whether it was held against the checksum that its provider states (in an `.xml` beside it)."""
     layers: tuple[str, ...]
     valid: Mapping[str, float]
     """Share of cells that hold a value, by variable."""

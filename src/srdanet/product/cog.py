@@ -71,7 +71,7 @@ def write_cog(path: Path, data: xr.DataArray, raster: Raster, geobox: GeoBox, ta
                     window = rasterio.windows.Window(0, rows.start, width, rows.stop - rows.start)
                     file.write(values, 1, window=window)
             copy(scratch, path, driver="COG", **options)
-    except (RasterioError, CPLE_BaseError) as error:
+    except (RasterioError, CPLE_BaseError, SystemError) as error:
         todo = "Check the free space, the quota and the permissions there."
         raise OutputError(f"cannot be written by GDAL ({error})", where=path.name, todo=todo) from error
     scratch.unlink()

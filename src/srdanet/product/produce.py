@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from srdanet.arrays import Progress
-from srdanet.atomic import hidden_folder
+from srdanet.atomic import heal, hidden_folder
 from srdanet.downscaling.plan import RunPlan, stem_of
 from srdanet.downscaling.rollout import StepModel
 from srdanet.downscaling.run import Model, Run, step_model
@@ -55,6 +55,7 @@ def produce(
     plan = RunPlan.of(scene.geobox, to=to, block=block)
     folder, stem = Path(directory), stem_of(scene.tile, scene.time, scene.day, scene.platform)
     levels = list(plan.levels.values())
+    heal(folder, stem)
     check_outputs(folder, stem, levels, overwrite=overwrite)
     origin = _origin(scene, loaded, {"to": to, "conserve": conserve, "block": block}, command)
     with hidden_folder(folder, f"{stem}_work") as work:
@@ -66,7 +67,7 @@ def produce(
 def _origin(scene: Scene, model: StepModel, options: dict[str, int | str | None], command: Sequence[str]) -> Origin:
     """What went in."""
     about = dict(scene.provenance)
-    known = {key: getattr(model, key, None) for key in ("version", "sha256")}
+    known = {key: getattr(model, key, None) for key in ("version", "sha256", "bundle_sha256")}
     return Origin(
         tile=str(scene.tile) if scene.tile else None,
         time=scene.when,
@@ -76,6 +77,7 @@ def _origin(scene: Scene, model: StepModel, options: dict[str, int | str | None]
         options=options,
         model=ModelRecord(name=getattr(model, "name", type(model).__name__), **known),
         inputs=tuple(about.pop("inputs", [])),
+        scene_sha256=scene.sha256,
         auxiliary=Auxiliary(present=scene.present, missing=scene.missing),
         scene=about,
     )

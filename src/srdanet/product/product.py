@@ -9,7 +9,7 @@ from pathlib import Path
 
 import xarray as xr
 
-from srdanet.atomic import publish, refuse_existing, staged
+from srdanet.atomic import heal, publish, refuse_existing, staged
 from srdanet.downscaling.plan import ProductFiles
 from srdanet.errors import ArgumentError, GranuleError, GridError
 from srdanet.grid import Level, cell_size, geobox_of
@@ -57,7 +57,7 @@ def write_product(
     """Write a result so that it is whole or absent, one level at a time in bounded memory.
 
     Each file is written in a hidden folder beside its place, checked against the array it came from, then all
-    are renamed, the record last.
+    are moved, the record last (`srdanet.atomic`); a product that stood there stays until the new one is whole.
 
     Args:
         result: One level or {level in m: level}; each with `lst` (y, x) float32 K, NaN = missing, and where
@@ -75,6 +75,7 @@ def write_product(
         ArgumentError: when `result` lacks `lst`, or `origin` holds what JSON cannot.
     """
     levels = _levels(result)
+    heal(Path(directory), stem)
     final = check_outputs(directory, stem, levels, overwrite=overwrite)
     before = _listed(final.provenance)
     measured: dict[int, LevelRecord] = {}
@@ -95,9 +96,8 @@ def write_product(
         whole = record(origin, measured)
         note = folder / final.provenance.name
         note.write_text(whole.text(), encoding="utf-8")
-        publish([*waiting, note], Path(directory), overwrite=overwrite)
-        for name in before - {path.name for path in waiting}:
-            (Path(directory) / name).unlink(missing_ok=True)
+        names = [path.name for path in (*waiting, note)]
+        publish(folder, names, overwrite=overwrite, obsolete=sorted(before.difference(names)))
     return Product(ProductFiles(kept, final.pictures, final.provenance), whole)
 
 

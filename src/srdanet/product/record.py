@@ -16,9 +16,11 @@ from typing import Any
 import numpy as np
 import xarray as xr
 from pydantic import BaseModel, ConfigDict, ValidationError
+from scipy.ndimage import maximum_filter, minimum_filter
 
 from srdanet.energy import degrade
 from srdanet.errors import ArgumentError, GranuleError, GridError
+from srdanet.flags import OVERSHOOT
 from srdanet.product.cog import strips
 from srdanet.product.layers import LST, QUALITY, UNCERTAINTY
 
@@ -35,7 +37,9 @@ class ModelRecord(_Part):
     name: str
     version: str | None = None
     sha256: str | None = None
-    """Of the ONNX file, which decides every result."""
+    """Of the ONNX file."""
+    bundle_sha256: str | None = None
+    """Of `bundle.json`, which holds the hashes of all other files and what else decides a result."""
 
 
 class Auxiliary(_Part):
@@ -60,6 +64,8 @@ class Origin(_Part):
     inputs: tuple[dict[str, Any], ...] = ()
     """One entry a file, as `srdanet.prepare` records it."""
     auxiliary: Auxiliary = Auxiliary()
+    scene_sha256: str | None = None
+    """`Scene.sha256`, of everything that the scene holds."""
     scene: dict[str, Any] = {}
     """The rest of the scene's own provenance."""
 
@@ -81,6 +87,15 @@ class Closure(_Part):
     """Cells that both have."""
 
 
+class Overshoot(_Part):
+    """How far results lie outside the range of the 3 x 3 cells of the input around them."""
+
+    limited: int
+    """Cells that the model put farther outside than detail ever lies, and that were limited (flag `overshoot`)."""
+    max: float
+    """Largest distance in the result (K); 0 when all lie within."""
+
+
 class FileRecord(_Part):
     """One file of a level."""
 
@@ -100,6 +115,7 @@ class LevelRecord(_Part):
     flags: dict[str, float] | None
     """Share of cells per flag."""
     closure: Closure | None
+    overshoot: Overshoot | None = None
     files: dict[str, FileRecord] = {}
 
     def file_of(self, variable: str) -> str | None:
@@ -187,6 +203,7 @@ def measure(result: xr.Dataset, coarse: xr.DataArray | None = None) -> LevelReco
         uncertainty_mean=stated.mean if stated else None,
         flags=_flag_shares(result[QUALITY.variable]) if QUALITY.variable in result else None,
         closure=closure(lst, coarse) if coarse is not None else None,
+        overshoot=overshoot(result, coarse) if coarse is not None else None,
     )
 
 
@@ -209,6 +226,29 @@ def closure(lst: xr.DataArray, coarse: xr.DataArray) -> Closure | None:
         return None
     rmse, largest = float(np.sqrt(np.mean(difference**2))), float(np.abs(difference).max())
     return Closure(max=round(largest, 6), rmse=round(rmse, 6), cells=int(difference.size))
+
+
+def overshoot(result: xr.Dataset, coarse: xr.DataArray) -> Overshoot:
+    """How far the cells of a product lie outside the range of the 3 x 3 cells of the input around them.
+
+    Args:
+        result: `lst` (y, x) K and, where present, `quality` (CF flags).
+        coarse: (y / f, x / f) K, in which `lst` nests.
+    """
+    known, factor = np.isfinite(coarse.values), result[LST.variable].shape[0] // max(1, coarse.shape[0])
+    low = minimum_filter(np.where(known, coarse.values, np.inf), 3, mode="nearest")
+    high = maximum_filter(np.where(known, coarse.values, -np.inf), 3, mode="nearest")
+    largest = 0.0
+    for rows, values in strips(result[LST.variable], "float32"):
+        above = np.arange(rows.start, rows.stop) // factor
+        beyond = np.fmax(values - high[above].repeat(factor, 1), low[above].repeat(factor, 1) - values)
+        beyond = beyond[np.isfinite(beyond)]
+        largest = max(largest, float(beyond.max()) if beyond.size else 0.0)
+    limited = 0
+    if QUALITY.variable in result:
+        for _, bits in strips(result[QUALITY.variable], "uint8"):
+            limited += int(np.count_nonzero(bits.astype(np.uint8, copy=False) & OVERSHOOT.mask))
+    return Overshoot(limited=limited, max=round(largest, 3))
 
 
 def _summary(data: xr.DataArray) -> tuple[int, Temperature | None]:

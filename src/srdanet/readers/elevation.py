@@ -28,10 +28,12 @@ from odc.geo.crs import CRS
 from odc.geo.geobox import GeoBox
 
 from srdanet.arrays import Float32, Float64
+from srdanet.energy import aggregate
 from srdanet.errors import ArgumentError, GranuleError, GridError, SceneError
 from srdanet.grid import METRES_PER_DEGREE, coordinates, windows
 from srdanet.readers import resampling
 from srdanet.readers.elevation_names import BY_HAND, GEOID, SUFFIXES, derived_word, recognise
+from srdanet.readers.guard import open_image
 from srdanet.readers.resampling import NOWHERE, interpolate, interpolate_within
 from srdanet.variables import BY_NAME
 
@@ -45,8 +47,6 @@ METRES_PER_UNIT = {
     "dm": 0.1, "decimetre": 0.1, "decimeter": 0.1, "cm": 0.01, "centimetre": 0.01, "centimeter": 0.01, "km": 1000.0,
 }  # fmt: skip
 """Units of height that a file may state, and what they are in metres."""
-GDAL = {"CPL_VSIL_GZIP_WRITE_PROPERTIES": "NO"}
-"""GDAL would leave an index beside a `.gz` file."""
 _GEOTIFF = "GTiff"
 _DRIVERS = {
     ".hgt": "SRTMHGT", ".gz": "SRTMHGT", ".img": "HFA", ".bil": "EHdr", ".flt": "EHdr", ".dt1": "DTED", ".dt2": "DTED"
@@ -57,6 +57,10 @@ Slices = tuple[slice, slice]
 _THREADS = 2
 """Blocks read at a time: most of the work is array arithmetic, which threads share."""
 _BLOCK_METRES = 60_000.0
+_ENOUGH_POSTS = 16
+"""Posts along a cell from which on twice as many are averaged in pairs first, and so on."""
+_BLOCK_POSTS = 4096
+"""Posts along a block: models of 1 m are read in smaller blocks."""
 _KNOT_METRES = 1_000.0
 """Cell corners are projected at this distance; between them straight lines miss by less than 0.05 m."""
 
@@ -168,7 +172,7 @@ def _inspect(target: str, path: Path, size: int | None) -> ElevationTile:
         _check_hgt(Path(target).name, path, size)
     driver = _DRIVERS.get(Path(target).suffix.lower(), _GEOTIFF)
     try:
-        with rasterio.Env(**GDAL), rasterio.open(target, driver=driver) as file:
+        with open_image(target, [driver]) as file:
             affine, shape, crs, count = file.transform, file.shape, file.crs, file.count
             descriptions = [text or "" for text in file.descriptions]
             band = _band(path, descriptions, count)
@@ -286,7 +290,8 @@ def open_elevation(
         raise ArgumentError("No elevation file is given.")
     lattices = _lattices(tiles)
     cell = abs(geobox.affine.a) * (METRES_PER_DEGREE if geobox.crs and geobox.crs.geographic else 1)
-    block = int(np.clip(_BLOCK_METRES / cell, 16, 512))
+    posts = min(abs(lattice.affine.a) * (METRES_PER_DEGREE if lattice.crs.geographic else 1) for lattice in lattices)
+    block = int(np.clip(min(_BLOCK_METRES, _BLOCK_POSTS * posts) / cell, 16, 512))
     every = max(1, int(_KNOT_METRES / cell))
     out = np.full(geobox.shape, np.nan, dtype=np.float32)
     cuts = [window.inner for window in windows((geobox.shape[0], geobox.shape[1]), block, 0)]
@@ -359,15 +364,35 @@ def _pieces(lattice: _Lattice, geobox: GeoBox, every: int) -> Iterator[_Piece]:
         hits = list(_overlaps(lattice, (row0, row1), (col0, col1)))
         if not hits:
             continue
+        # Only what the tiles cover: a small model under a large block has few posts.
+        rows, cols = ([target[axis] for _, _, target in hits] for axis in (0, 1))
+        covered = (
+            (row0 + min(part.start for part in rows), row0 + max(part.stop for part in rows)),
+            (col0 + min(part.start for part in cols), col0 + max(part.stop for part in cols)),
+        )
+        whole = covered == ((row0, row1), (col0, col1))
+        (row0, row1), (col0, col1) = covered
+        hits = list(_overlaps(lattice, *covered))
         heights = np.full((row1 - row0, col1 - col0), np.nan, dtype=np.float32)
         for tile, source, target in hits:
             part = heights[target]
             heights[target] = np.where(np.isnan(part), _heights(tile, source), part)
-        cols, rows = (
+        across, down = (
             np.where(on, place - first - 0.5, NOWHERE).astype(np.float32) for place, first in ((col, col0), (row, row0))
         )
-        complete = bool(on.all()) and not np.isnan(heights).any()
-        yield _Piece(heights, cols, rows, tuple(tile for tile, _, _ in hits), complete)
+        complete = whole and bool(on.all()) and not np.isnan(heights).any()
+        many = resampling.splits_for(across, down, Affine.identity()) // _ENOUGH_POSTS
+        if many > 1:
+            heights = _thinned(heights, many)
+            across, down = (((at + 0.5) / many - 0.5).astype(np.float32) for at in (across, down))
+            complete = False
+        yield _Piece(heights, across, down, tuple(tile for tile, _, _ in hits), complete)
+
+
+def _thinned(heights: Float32, many: int) -> Float32:
+    """Means over `many` x `many` posts."""
+    whole = np.pad(heights, [(0, -size % many) for size in heights.shape], constant_values=np.nan)
+    return np.asarray(aggregate(whole, many), np.float32)
 
 
 def _mean(pieces: Sequence[_Piece], shape: tuple[int, int]) -> Float64:
@@ -407,7 +432,7 @@ def _heights(tile: ElevationTile, part: Slices) -> Float32:
 
     limits, driver = BY_NAME["elevation"], _DRIVERS.get(Path(tile.path).suffix.lower(), _GEOTIFF)
     try:
-        with rasterio.Env(**GDAL), rasterio.open(tile.path, driver=driver) as file:
+        with open_image(tile.path, [driver]) as file:
             raw = file.read(tile.band, window=rasterio.windows.Window.from_slices(*part), masked=True)
     except rasterio.errors.RasterioIOError as error:
         todo = "Download the file again."

@@ -27,6 +27,8 @@ from odc.geo.geobox import GeoBox
 from srdanet.arrays import Float64
 from srdanet.errors import ArgumentError, GranuleError
 from srdanet.readers.accumulation import Sums, sums_of
+from srdanet.readers.guard import check_member, open_image
+from srdanet.readers.hdf5 import is_hdf5, look_through
 from srdanet.readers.resampling import corners
 from srdanet.variables import BY_NAME
 
@@ -285,6 +287,8 @@ def read_fields(path: Path, crop: Crop) -> Iterator[xr.DataArray]:
     with path.open("rb") as file:
         magic = file.read(4)
     if magic[:2] != b"PK":
+        if is_hdf5(path):
+            look_through(path)
         yield from _decode(path, magic, str(path), crop)
         return
     try:
@@ -299,6 +303,7 @@ def read_fields(path: Path, crop: Crop) -> Iterator[xr.DataArray]:
                 if not _is_weather(head):
                     continue
                 weather += 1
+                check_member(path, member)
                 yield from _decode(archive.read(member), head, f"{path}!{member.filename}", crop)
             if not weather:
                 names = ", ".join(member.filename for member in members[:3]) or "nothing"
@@ -388,11 +393,14 @@ def _standard(image: xr.DataArray, where: str) -> xr.DataArray:
 
 def _read_grib(source: Path | bytes, where: str, crop: Crop) -> Iterator[xr.DataArray]:
     import rasterio
+    from rasterio.io import MemoryFile
 
     images: dict[str, list[xr.DataArray]] = {}
     try:
         with rasterio.Env(GRIB_NORMALIZE_UNITS="NO"):
-            opened = rasterio.MemoryFile(source).open() if isinstance(source, bytes) else rasterio.open(source)
+            opened = (
+                MemoryFile(source).open(driver="GRIB") if isinstance(source, bytes) else open_image(source, ["GRIB"])
+            )
             with opened as file:
                 a = file.transform
                 latitude = np.round(a.f + a.e * (np.arange(file.height) + 0.5), 5)

@@ -10,7 +10,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import xarray as xr
@@ -31,6 +31,8 @@ _CORNER_TOLERANCE = 0.01
 some were made with a cell size cut to nine digits."""
 _LATTICE_TOLERANCE = 1e-3
 """Share of a cell by which a cut granule may miss the lattice of its tile and still be set on it."""
+_MOST_TILES = 4
+"""Tiles along a side that a granule pieced together by other tools may have."""
 _AGAIN = "Download it again."
 _C_TYPES = {"int8": "SCHAR", "uint8": "UCHAR", "int16": "SHORT", "uint16": "USHORT", "int32": "INT", "uint32": "UINT"}
 
@@ -53,6 +55,8 @@ class Granule:
     layers: Mapping[str, xr.DataArray]
     """Our layer name to (y, x) data with coordinates: quantities float32 in their unit, NaN = missing;
     bit fields and classes as stored integers, `attrs["missing_word"]` = missing, where there is one."""
+    checksum: Literal["provider", "none"] = "none"
+    """Whether the file was held against a checksum that the provider states; HDF4 has none of its own."""
     whole: bool = True
     """Whether it covers the whole tile; False for granules cut by other tools."""
 
@@ -105,7 +109,10 @@ def open_granule(
         attrs = _attributes(identity, row, fill, valid, raw)
         found[row.name] = xr.DataArray(values, coords[row.grid], ("y", "x"), row.name, attrs)
     whole, sha256 = all(whole for _, _, whole in places), checksums.digest(path)
-    return Granule(identity.product, identity.tile, identity.date, identity.collection, path.name, sha256, found, whole)
+    return Granule(
+        identity.product, identity.tile, identity.date, identity.collection, path.name, sha256, found,
+        checksum="provider" if expected is not None else "none", whole=whole,
+    )  # fmt: skip
 
 
 def _identity(path: Path, description: hdf4.Description, beside: str | None) -> GranuleName:
@@ -264,6 +271,9 @@ def _geobox(grid: _Grid, tile: Tile, level: Level, path: Path) -> tuple[GeoBox, 
             todo = f"The name or the content belongs to another granule. {_AGAIN}"
             raise GranuleError(f"Grid {grid.name} is not in tile {tile}: off by {miss:.3f} m.", where=path, todo=todo)
         return exact, True
+    if max(rows / exact.shape[0], cols / exact.shape[1]) > _MOST_TILES:
+        what = f"Grid {grid.name} says it has {rows} x {cols} cells, far more than a tile."
+        raise GranuleError(what, where=path, todo=f"It is damaged. {_AGAIN}")
     size = level.metres
     drift = max(abs((right - left) - cols * size), abs((top - bottom) - rows * size))
     if drift > _CORNER_TOLERANCE * 10:

@@ -20,6 +20,8 @@ from srdanet.arrays import Mask
 from srdanet.errors import ArgumentError, GranuleError, GridError, spelled
 from srdanet.grid import metric, placed
 from srdanet.readers.dates import NAME, attribute_times, coordinate_times, is_time, name_times
+from srdanet.readers.guard import check_cells
+from srdanet.readers.hdf5 import is_hdf5, look_through
 from srdanet.statements import Stated, agrees
 
 AGAIN = "Download or export it again."
@@ -114,8 +116,10 @@ def open_netcdf(path: Path) -> xr.Dataset:
     """A NetCDF file as it is stored: nothing is scaled, masked or decoded.
 
     Raises:
-        GranuleError: when it cannot be read.
+        GranuleError: when it cannot be read, or keeps part of its content in other files.
     """
+    if is_hdf5(path):
+        look_through(path)
     try:
         return xr.open_dataset(path, mask_and_scale=False, decode_times=False, decode_coords="all")
     except (OSError, ValueError, KeyError) as error:
@@ -184,10 +188,12 @@ def read_netcdf(path: Path, found: NetCDFImage, time: np.datetime64 | None) -> S
     """The stored values of the image of one time, and what the file says of them.
 
     Raises:
-        GranuleError: when they cannot be read.
+        GranuleError: when they cannot be read, or are too many.
     """
     try:
-        image = found.of(time).transpose(*found.axes).load()
+        image = found.of(time).transpose(*found.axes)
+        check_cells(path, *image.shape)
+        image = image.load()
     except (OSError, ValueError, KeyError, RuntimeError) as error:
         raise GranuleError(f"The file cannot be read as NetCDF ({error}).", where=path, todo=AGAIN) from error
     rows, attrs = image[found.axes[0]].values, image.attrs

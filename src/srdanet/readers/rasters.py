@@ -37,6 +37,7 @@ from srdanet.grid import (
     true_to_ground,
 )
 from srdanet.readers.dates import attribute_times, coordinate_times, image_time
+from srdanet.readers.guard import check_cells, open_image
 from srdanet.readers.images import (
     AGAIN,
     Lattice,
@@ -83,7 +84,7 @@ def open_raster(
     of them calls missing.
 
     Args:
-        path: GeoTIFF (or what else GDAL reads) or NetCDF.
+        path: GeoTIFF (or another image of `guard.IMAGES`) or NetCDF.
         name: What it is: `lst`, `lst_day`, `lst_night`, another of `variables.LST_VARIABLES`, or a name in
             `variables.BY_NAME`, whose range then says what is missing; any other name is read without a check.
         band: Number from 1, or description; may be left out for one band, or where a band is described as `name`.
@@ -146,9 +147,7 @@ def stated_times(
                 image = find_image(path, file, name, str(band) if band is not None and variable is None else variable)
                 place = None if image.crs is None else image.lattice.on(CRS(image.crs.to_wkt()), path)[0]
                 return image.times, None if place is None else _longitude(place)
-        import rasterio
-
-        with rasterio.open(path) as file:
+        with open_image(path) as file:
             index = _band(path, file.count, file.descriptions, variable if band is None else band, name)
             times, _ = _gdal_times(path, {**file.tags(), **file.tags(index)})
             lattice = Lattice(file.shape, file.transform)
@@ -249,7 +248,8 @@ def _read_gdal(path: Path, name: str, band: int | str | None) -> Stored:
     import rasterio
 
     try:
-        with rasterio.open(path) as file:
+        with open_image(path) as file:
+            check_cells(path, *file.shape)
             index = _band(path, file.count, file.descriptions, band, name)
             data, mask = file.read(index), _mask(file, index)
             tags = {**file.tags(), **file.tags(index)}

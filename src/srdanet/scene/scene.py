@@ -7,6 +7,7 @@ bringing them to one grid is the work of `predictors.stack`.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Iterable, Mapping
@@ -221,6 +222,28 @@ class Scene:
         except (OSError, RuntimeError, ValueError) as error:
             raise SceneError(f"the scene is damaged: {error}", todo="Prepare it again.") from error
         return self
+
+    @cached_property
+    def sha256(self) -> str:
+        """Of everything the scene holds: values, places, time, tile, provenance; the same in memory and in any file.
+
+        Raises:
+            SceneError: when a block of the file is damaged.
+        """
+        whole = hashlib.sha256()
+        about = {"time": str(self.time), "day": self.day, "tile": str(self.tile), "provenance": self.provenance}
+        whole.update(json.dumps(about, sort_keys=True).encode())
+        for dataset in (self.lst, *self.auxiliary):
+            box = geobox_of(dataset)
+            whole.update(repr((tuple(box.affine), box.crs.to_wkt() if box.crs else None)).encode())
+            for name in sorted(map(str, dataset.data_vars)):
+                array = dataset[name]
+                dtype = array.dtype.newbyteorder("<")
+                whole.update(repr((name, dtype.str, array.shape)).encode())
+                for top in range(0, array.shape[0], storage.CHUNK):
+                    part = np.ascontiguousarray(array[top : top + storage.CHUNK].values, dtype)
+                    whole.update(part.tobytes())
+        return whole.hexdigest()
 
     def identical(self, other: Scene) -> bool:
         """Whether both hold the same: values bit by bit (NaN equals NaN), types, coordinates, attributes."""

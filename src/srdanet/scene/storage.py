@@ -8,6 +8,7 @@ damaged chunk is therefore an error and not a wrong value.
 from __future__ import annotations
 
 import importlib.util
+import math
 import os
 import zlib
 from collections.abc import Iterator, Mapping
@@ -18,14 +19,20 @@ from typing import Any
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
+from xarray.backends import BackendArray
+from xarray.core import indexing
 
-from srdanet.atomic import refuse_existing, replacing
-from srdanet.errors import MissingExtraError, OutputError, SceneError
+from srdanet.atomic import heal, refuse_existing, replacing, reserve
+from srdanet.errors import GranuleError, MissingExtraError, OutputError, SceneError
+from srdanet.readers.hdf5 import is_hdf5, look_through
 
 FORMAT = "1"
 """Version of the layout; a file of another version is refused."""
 CHUNK = 256
 """Cells along one side of a stored block: 1 km, 500 m and 250 m blocks cover 237, 119 and 59 km."""
+
+_FRAME = 1 << 20
+"""Bytes for what a file holds beside its values."""
 
 Groups = Mapping[str, xr.Dataset]
 """Arrays by the name of their group."""
@@ -76,11 +83,12 @@ def write(
         MissingExtraError: for Zarr, when zarr is not installed.
     """
     path = Path(path)
+    heal(path.parent, path.name)
     check_place(path, overwrite=overwrite)
     if not path.parent.is_dir():
         raise OutputError("the folder does not exist", where=path.parent, todo="Make it first.")
     about = {**about, "Conventions": "CF-1.11", _GROUPS: " ".join(groups)}
-    with replacing(path) as part:
+    with replacing(path, overwrite=overwrite) as part:
         (_write_zarr if path.suffix == ".zarr" else _write_netcdf)(part, groups, about, fill or {})
     return path
 
@@ -109,6 +117,8 @@ def read(path: str | os.PathLike[str]) -> tuple[dict[str, str], dict[str, xr.Dat
     if not path.exists():
         raise SceneError("no such file", where=path)
     zarr = path.is_dir()
+    if not zarr:
+        _check_netcdf(path)
     about = _about_zarr(path) if zarr else _about_netcdf(path)
     if _MARK not in about:
         raise SceneError("is not a scene", where=path, todo="Make one with `srdanet prepare`.")
@@ -124,6 +134,9 @@ def read(path: str | os.PathLike[str]) -> tuple[dict[str, str], dict[str, xr.Dat
             groups[name] = group = xr.open_dataset(path, group=name, **how)
             for variable in group.variables.values():
                 variable.attrs = _attributes(variable.attrs, variable.dtype)
+            for key in group.data_vars:
+                stored = group.variables[key]
+                stored.data = indexing.LazilyIndexedArray(_Stored(stored._data, path, key))
             group.attrs = _attributes(group.attrs, np.dtype("f8"))
     except (OSError, KeyError, ValueError, RuntimeError) as error:
         for opened in groups.values():
@@ -135,22 +148,28 @@ def read(path: str | os.PathLike[str]) -> tuple[dict[str, str], dict[str, xr.Dat
 def _write_netcdf(part: Path, groups: Groups, about: Mapping[str, str], fill: Mapping[str, int]) -> None:
     """Names, coordinates and attributes by xarray and h5netcdf; then the blocks, packed side by side.
 
-    HDF5 packs one block at a time. Packing is most of the work, and zlib leaves Python free meanwhile.
+    HDF5 packs one block at a time. Packing is most of the work, and zlib leaves Python free meanwhile. Space is
+    reserved before each step, since the library crashes when a write fails; what a step did not need it gives back
+    when it closes the file.
     """
     import h5netcdf
     import h5py
 
     packing = {"compression": "gzip", "compression_opts": _LEVEL, "shuffle": True}
+    reserve(part, _FRAME)
     xr.Dataset(attrs={**about, _MARK: FORMAT}).to_netcdf(part, engine="h5netcdf", mode="w")
     for name, dataset in groups.items():
         described, encoding = _described(dataset, fill, "chunks", packing)
         how = {key: encoding.pop(key) for key in list(encoding) if key in described.coords}
+        reserve(part, part.stat().st_size + _most_bytes(described.coords))
         described.drop_vars(described.data_vars).to_netcdf(part, engine="h5netcdf", mode="a", group=name, encoding=how)
+        reserve(part, part.stat().st_size + _FRAME)
         with h5netcdf.File(part, "a") as file:
             for key, wanted in encoding.items():
                 variable, missing = described[key], wanted.pop("_FillValue")
                 made = file[name].create_variable(key, variable.dims, variable.dtype, fillvalue=missing, **wanted)
                 made.attrs.update(variable.attrs)
+    reserve(part, part.stat().st_size + sum(_most_bytes(dataset.data_vars) for dataset in groups.values()))
     with ThreadPoolExecutor(os.cpu_count()) as pool, h5py.File(part, "a") as file:
         for name, dataset in groups.items():
             for known, values in dataset.data_vars.items():
@@ -178,6 +197,16 @@ def _packed(block: NDArray[Any]) -> bytes:
     shuffled = np.ascontiguousarray(block).reshape(-1, 1).view(np.uint8).T.tobytes()
     packer = zlib.compressobj(_LEVEL, zlib.DEFLATED, zlib.MAX_WBITS, zlib.DEF_MEM_LEVEL, zlib.Z_RLE)
     return packer.compress(shuffled) + packer.flush()
+
+
+def _most_bytes(arrays: Mapping[Any, xr.DataArray]) -> int:
+    """Bytes on disk that arrays take at most, as if nothing of them compressed."""
+    total = _FRAME
+    for array in arrays.values():
+        block = [max(1, min(CHUNK, n)) for n in array.shape]
+        blocks = math.prod(-(-n // side) for n, side in zip(array.shape, block, strict=True))
+        total += blocks * (math.prod(block) * array.dtype.itemsize * 1001 // 1000 + 256) + (16 << 10)
+    return total
 
 
 def _write_zarr(part: Path, groups: Groups, about: Mapping[str, str], fill: Mapping[str, int]) -> None:
@@ -220,11 +249,43 @@ def _about_netcdf(path: Path) -> dict[str, str]:
     try:
         with h5py.File(path, "r") as file:
             return {k: v for k, v in file.attrs.items() if isinstance(v, str)}
+    except (OSError, KeyError, ValueError, RuntimeError) as error:
+        raise SceneError(f"is damaged or cut short: {_first_line(error)}", where=path, todo=_AGAIN) from error
+
+
+def _check_netcdf(path: Path) -> None:
+    """Refuse what is no NetCDF-4 file, or one whose structure is damaged or lacks blocks, before it is opened here."""
+    try:
+        if not is_hdf5(path):
+            raise SceneError("is not a scene (no NetCDF-4 file)", where=path, todo=_AGAIN)
+        arrays = look_through(path)
     except OSError as error:
-        with path.open("rb") as raw:
-            hdf5 = raw.read(8) == b"\x89HDF\r\n\x1a\n"
-        what = f"is damaged or cut short: {_first_line(error)}" if hdf5 else "is not a scene (no NetCDF-4 file)"
-        raise SceneError(what, where=path, todo=_AGAIN) from error
+        raise SceneError(f"cannot be read ({error.strerror or error})", where=path) from error
+    except GranuleError as error:
+        raise SceneError(f"is damaged or cut short: {error.what}", where=path, todo=_AGAIN) from error
+    lost = [name.lstrip("/") for name, array in arrays.items() if array.stored < array.blocks]
+    if lost:
+        raise SceneError(f"is damaged: blocks of {', '.join(lost)} are missing", where=path, todo=_AGAIN)
+
+
+class _Stored(BackendArray):
+    """An array on disk whose damage is told with the name of its file, whenever it is read."""
+
+    def __init__(self, inner: Any, path: Path, name: object) -> None:
+        self.inner, self.path, self.name = inner, path, name
+        self.shape, self.dtype = inner.shape, inner.dtype
+
+    def __getitem__(self, key: indexing.ExplicitIndexer) -> Any:
+        return indexing.explicit_indexing_adapter(key, self.shape, indexing.IndexingSupport.OUTER, self._read)
+
+    def _read(self, key: tuple[Any, ...]) -> Any:
+        try:
+            basic = all(isinstance(part, int | np.integer | slice) for part in key)
+            part = self.inner[indexing.BasicIndexer(key)] if basic else self.inner.oindex[indexing.OuterIndexer(key)]
+            return np.asarray(part.get_duck_array())
+        except (OSError, KeyError, ValueError, RuntimeError) as error:
+            what = f"is damaged: a block of {self.name} cannot be read ({_first_line(error)})"
+            raise SceneError(what, where=self.path, todo=_AGAIN) from error
 
 
 def _about_zarr(path: Path) -> dict[str, str]:

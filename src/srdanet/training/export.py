@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,12 +14,14 @@ from safetensors.torch import save_file
 from torch import Tensor
 from torch.export import Dim
 
+from srdanet.atomic import refuse_existing, replacing
 from srdanet.errors import ModelError, OutputError
-from srdanet.network.bundle import FORMAT, Bundle, load_model
+from srdanet.network.bundle import FILES, FORMAT, Bundle, load_model
 from srdanet.network.calibrated import CASES, Calibrated
 from srdanet.network.kinds import build
 from srdanet.network.srdanet import Architecture, Statistics, StepNetwork, weights_of
 from srdanet.predictors.stack import CHANNELS, CONTEXT
+from srdanet.training.checkpoint import load_checkpoint
 
 
 def read_checkpoint(path: Path) -> tuple[StepNetwork, dict[str, Any]]:
@@ -30,15 +30,16 @@ def read_checkpoint(path: Path) -> tuple[StepNetwork, dict[str, Any]]:
     Raises:
         ModelError: when the file is not a checkpoint of this package.
     """
+    state = load_checkpoint(path)
     try:
-        state = torch.load(path, weights_only=False)
         describe = state["describe"]
-    except (OSError, KeyError, RuntimeError, TypeError) as error:
-        todo = "Give the checkpoint.pt of a training run."
-        raise ModelError(f"is not a checkpoint ({error})", where=path, todo=todo) from error
-    net = build(Statistics(**describe["statistics"]), Architecture(**describe["architecture"]))
-    net.load_state_dict(state["shadow"])
-    return net.eval(), {**state["config"], "iteration": state["iteration"], "start": state.get("began")}
+        net = build(Statistics(**describe["statistics"]), Architecture(**describe["architecture"]))
+        net.load_state_dict(state["shadow"])
+        return net.eval(), {**state["config"], "iteration": state["iteration"], "start": state.get("began")}
+    except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
+        reason = str(error).strip().splitlines()[0]
+        todo = "Use the version of srdanet it was trained with."
+        raise ModelError(f"is a checkpoint of another network ({reason})", where=path, todo=todo) from error
 
 
 def export(
@@ -49,24 +50,25 @@ def export(
     card: str,
     widen: Sequence[float] = (0.0,) * len(CASES),
     results: Mapping[str, Any] | None = None,
+    overwrite: bool = False,
 ) -> Bundle:
     """Write a bundle, check that it gives what torch gives, put it in place.
 
     Args:
         checkpoint: Written by `training.loop`.
-        folder: The bundle's folder; replaced when it exists.
+        folder: The bundle's folder.
         version: The model's version.
         card: The model card, Markdown.
         widen: Logarithms of the factor on the standard deviation (`network.calibrated`), from calibration.
         results: Measured numbers to keep in `bundle.json`.
+        overwrite: Replace a bundle that is there already.
 
     Raises:
-        OutputError: when ONNX Runtime and torch disagree by more than 1 mK.
+        OutputError: when ONNX Runtime and torch disagree by more than 1 mK; or as `check_place`.
     """
+    check_place(folder, overwrite=overwrite)
     net, config = read_checkpoint(checkpoint)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder.parent) as name:
-        place = Path(name) / "bundle"
+    with replacing(folder, overwrite=overwrite) as place:
         place.mkdir()
         h, w = (Dim(name, min=4, max=1 << 14) for name in "hw")
         axes = {"lst": {2: h, 3: w}, "channels": {2: 2 * h, 3: 2 * w}, "context": {2: h, 3: w}}
@@ -99,11 +101,24 @@ def export(
         }
         (place / "bundle.json").write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
         _check(net, load_model(place))
-        if folder.exists():
-            shutil.rmtree(folder)
-        place.rename(folder)
     load_model.cache_clear()
     return load_model(folder)
+
+
+def check_place(folder: Path, *, overwrite: bool) -> None:
+    """Refuse a place that is taken, before any work is done.
+
+    A folder is replaced with all that is in it, so it must be a bundle and hold nothing else.
+
+    Raises:
+        OutputError: when the folder exists and `overwrite` is off, or it is something else than a bundle.
+    """
+    if folder.exists():
+        held = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
+        if "bundle.json" not in held or not held <= set(FILES):
+            what = "is there already and is not a model, or holds other files beside one"
+            raise OutputError(what, where=folder, todo="Name a folder that does not exist yet.")
+    refuse_existing([folder], overwrite=overwrite)
 
 
 def _example(height: int, width: int) -> tuple[Tensor, Tensor, Tensor]:

@@ -29,6 +29,7 @@ from srdanet.network.kinds import build, load_network
 from srdanet.network.srdanet import Statistics, StepNetwork, weights_sha256
 from srdanet.predictors.stack import CHANNELS
 from srdanet.training.batches import RELATIVE, Batch, Batches, draw, statistics
+from srdanet.training.checkpoint import load_checkpoint
 from srdanet.training.config import Recipe, TrainConfig, read_config
 from srdanet.training.curve import draw_curve, record
 from srdanet.training.export import read_checkpoint
@@ -194,8 +195,9 @@ class Trainer:
 
         Raises:
             ConfigError: when the run had another number of devices.
+            ModelError: when the file is not a checkpoint.
         """
-        state = torch.load(path, weights_only=False, map_location="cpu")
+        state = load_checkpoint(path)
         if state["devices"] != self.fabric.world_size:
             what = f"is of a run on {state['devices']} devices, not {self.fabric.world_size}"
             raise ConfigError(what, where=path, todo="Set devices to the same number, or choose another output.")

@@ -17,13 +17,15 @@ from srdanet.network.calibrated import CASES, CELLS
 from srdanet.network.kinds import TITLES, flops_per_cell
 from srdanet.training.calibration import calibration
 from srdanet.training.config import SIMULATED
-from srdanet.training.export import export, read_checkpoint
+from srdanet.training.export import check_place, export, read_checkpoint
 
 SCENES = 48
 """Simulated scenes that a model is evaluated on."""
 
 
-def publish(checkpoint: Path, folder: Path, data: Path, version: str) -> tuple[Bundle, Sequence[Report]]:
+def publish(
+    checkpoint: Path, folder: Path, data: Path, version: str, *, overwrite: bool = False
+) -> tuple[Bundle, Sequence[Report]]:
     """Write the bundle of a checkpoint with its model card.
 
     The uncertainty is multiplied by the factors of `training.calibration`. The card's numbers are of the test part of
@@ -31,15 +33,18 @@ def publish(checkpoint: Path, folder: Path, data: Path, version: str) -> tuple[B
 
     Args:
         checkpoint: Written by `training.train`.
-        folder: The bundle's folder; replaced when it exists.
+        folder: The bundle's folder.
         data: Folder of the data sets.
         version: The model's version.
+        overwrite: Replace a bundle that is there already.
 
     Raises:
         ModelError: when the checkpoint cannot be read.
         GranuleError: when the data cannot be read.
-        OutputError: when the exported network is not the trained one.
+        OutputError: when the exported network is not the trained one; or, before any work is done, when the folder
+            exists and is no bundle, or is one and `overwrite` is off.
     """
+    check_place(folder, overwrite=overwrite)
     simulated = str(read_checkpoint(checkpoint)[1].get("simulated", SIMULATED))
     with tempfile.TemporaryDirectory() as name:
         plain = export(checkpoint, Path(name) / "plain", version=version, card="")
@@ -49,7 +54,8 @@ def publish(checkpoint: Path, folder: Path, data: Path, version: str) -> tuple[B
         reports.append(run_simulated(SCENES, model, scenes=simulated))
     card = _card(checkpoint, version, widen, reports)
     results = {report.title: report.as_dict()["rows"] for report in reports}
-    return export(checkpoint, folder, version=version, card=card, widen=widen, results=results), reports
+    bundle = export(checkpoint, folder, version=version, card=card, widen=widen, results=results, overwrite=overwrite)
+    return bundle, reports
 
 
 def _card(checkpoint: Path, version: str, widen: Sequence[float], reports: Sequence[Report]) -> str:

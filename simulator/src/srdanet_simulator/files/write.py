@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 
 from srdanet.arrays import Progress
-from srdanet.atomic import publish, refuse_existing, staged
+from srdanet.atomic import heal, publish, refuse_existing, staged
 from srdanet.errors import ArgumentError
 from srdanet.grid import Tile, coarsen
 from srdanet.readers.filenames import GranuleName
@@ -75,11 +75,13 @@ def write(simulation: Simulation, directory: str | Path, *, overwrite: bool = Fa
     folder = Path(directory)
     own = simulation
     known = file_names(own.seed, own.size, own.tile, [own.date], platform=own.platform, offset=own.offset)
+    heal(folder, "simulation")
     refuse_existing([folder / name for name in known], overwrite=overwrite)
     with staged(folder, "simulation") as hidden:
         seen = _write_first(simulation, hidden, _silent)
         _write_second(companion(simulation), seen, hidden, _silent)
-        return _publish(known, hidden, folder, overwrite=overwrite)
+        publish(hidden, sorted(known, key=_completes), overwrite=overwrite)
+        return [folder / name for name in known]
 
 
 def write_days(
@@ -114,6 +116,7 @@ def write_days(
     """
     folder = Path(directory)
     known = file_names(seed, size, tile, dates, platform=platform)
+    heal(folder, "simulation")
     refuse_existing([folder / name for name in known], overwrite=overwrite)
     with staged(folder, "simulation") as hidden:
         for date in dates:
@@ -122,7 +125,8 @@ def write_days(
             # neither has a name here: the day is let go before the night is simulated
             seen = _write_first(simulate(seed, size, tile, date, platform=platform), hidden, tell)
             _write_second(simulate(seed, size, tile, date, False, platform=platform), seen, hidden, tell)
-        return _publish(known, hidden, folder, overwrite=overwrite)
+        publish(hidden, sorted(known, key=_completes), overwrite=overwrite)
+        return [folder / name for name in known]
 
 
 def file_names(
@@ -154,19 +158,9 @@ def file_names(
     return list(dict.fromkeys([*granules, *around, *stations, *truths]))
 
 
-def _publish(names: Sequence[str], hidden: Path, folder: Path, *, overwrite: bool) -> list[Path]:
-    """Give the files their place: all of them, or none."""
-    moved: list[Path] = []
-    try:
-        for part in (TRUTH, STATIONS, "."):
-            (folder / part).mkdir(exist_ok=True)
-            own = [hidden / name for name in names if str(Path(name).parent) == part]
-            moved += publish(own, folder / part, overwrite=overwrite)
-    except BaseException:
-        for path in moved:
-            path.unlink(missing_ok=True)
-        raise
-    return [folder / name for name in names]
+def _completes(name: str) -> bool:
+    """Whether a file is one of the granules and archives, which take their places after truth and stations."""
+    return Path(name).parent == Path()
 
 
 def room(names: Sequence[str], size: int) -> int:

@@ -39,7 +39,7 @@ class Check:
             drafts[0].write_text(self.table.markdown(), encoding="utf-8")
             draw(drafts[1], self.table, self.real, self.simulated)
             validate_png(drafts[1])
-            return publish(drafts, folder, overwrite=overwrite)
+            return publish(hidden, NAMES, overwrite=overwrite)
 
 
 def refuse(folder: Path, *, overwrite: bool) -> None:

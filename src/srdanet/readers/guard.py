@@ -1,0 +1,111 @@
+"""What is asked of a file before it is opened: a format that is meant, on this disk, and a size that can be.
+
+GDAL opens a file by its content, whatever its name: a text that calls itself `x.tif` may be a VRT or WMS description
+and make it read other files or call the network. Sizes in headers are believed and allocated. Neither happens here.
+"""
+
+from __future__ import annotations
+
+import os
+import zipfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from srdanet.errors import GranuleError
+
+IMAGES = ("GTiff", "SRTMHGT", "HFA", "ENVI", "EHdr", "AAIGrid", "JP2OpenJPEG", "PNG")
+"""GDAL's drivers for images that hold their own values: none that describes where values lie."""
+MOST_CELLS = 1_000_000_000
+"""More than any image of the globe at 1 km has (43,200 x 21,600)."""
+_MOST_BYTES = 4 << 30
+_MOST_RATIO, _SMALL = 200, 64 << 20
+"""How far a member of an archive may be compressed, if it is not small: weather packs by 2 to 5."""
+_SETTINGS = {
+    # One name that nothing has: no other is fetched. Whatever else speaks HTTP finds nobody at this address.
+    "CPL_VSIL_CURL_ALLOWED_FILENAME": "/vsicurl/none",
+    "GDAL_HTTP_PROXY": "127.0.0.1:1",
+    "GDAL_HTTP_MAX_RETRY": "0",
+    "GDAL_HTTP_CONNECTTIMEOUT": "1",
+    # Else GDAL leaves an index beside a `.gz` file.
+    "CPL_VSIL_GZIP_WRITE_PROPERTIES": "NO",
+}
+_PACKED = ("/vsizip/", "/vsitar/", "/vsigzip/")
+"""How the path of a file in a local archive begins, for GDAL."""
+_BESIDE = (".aux.xml", ".msk")
+"""Endings after the whole name of files from which GDAL takes values, units, scale or what is missing."""
+_INSTEAD = (".aux.xml", ".tfw", ".tifw", ".wld", ".prj", ".hdr", ".jgw", ".pgw", ".j2w")
+"""Endings in place of the name's own of files from which it takes place, layout or unit."""
+_TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+_POINTERS = (b"<VRTDataset", b"<GDAL_WMS", b"<WMS", b"<WMT_MS", b"<WCS_GDAL", b"<GDAL_WMTS", b"<Capabilities", b"{")
+
+
+@contextmanager
+def open_image(path: str | Path, drivers: Sequence[str] = IMAGES) -> Iterator[Any]:
+    """A raster opened by rasterio, with a known driver and without network.
+
+    Args:
+        path: The file, or one in a local archive as `/vsizip/…`, `/vsitar/…` or `/vsigzip/…`.
+        drivers: GDAL's names of the formats that are meant.
+
+    Raises:
+        GranuleError: when the file only points to others, or has a mask that is no TIFF.
+        rasterio.errors.RasterioError: when it is of another format or damaged, or a read in the block fails.
+    """
+    import rasterio.io
+
+    name = str(path) if str(path).startswith(_PACKED) else os.path.abspath(path)
+    _refuse_pointers(Path(path))
+    with rasterio.Env(**_SETTINGS), rasterio.io.DatasetReader(name, driver=list(drivers)) as file:
+        yield file
+
+
+def check_cells(path: str | Path, *shape: int) -> None:
+    """Refuse an image too large to be read whole, before memory is asked for.
+
+    Raises:
+        GranuleError: when it has more than `MOST_CELLS`.
+    """
+    cells = 1
+    for size in shape:
+        cells *= int(size)
+    if cells > MOST_CELLS:
+        what = f"The image says it has {' x '.join(map(str, shape))} cells, more than the {MOST_CELLS:,} that are read."
+        todo = "Cut out the place first, such as with gdal_translate -projwin. Else the file is damaged."
+        raise GranuleError(what, where=path, todo=todo)
+
+
+def check_member(archive: str | Path, member: zipfile.ZipInfo) -> None:
+    """Refuse a member of a zip archive that would unpack to absurd size.
+
+    Raises:
+        GranuleError: when it would.
+    """
+    size, packed = member.file_size, max(1, member.compress_size)
+    if size > _MOST_BYTES or (size > _SMALL and size / packed > _MOST_RATIO):
+        what = f"{member.filename} unpacks from {packed / 1e6:.0f} to {size / 1e6:.0f} MB, which no weather data do."
+        raise GranuleError(what, where=archive, todo="Unpack it yourself if you trust it, and give the file.")
+
+
+def companions(path: str | Path) -> tuple[Path, ...]:
+    """The files beside an image from which GDAL takes part of what it says."""
+    file = Path(path)
+    names = [file.with_name(file.name + end) for end in _BESIDE]
+    names += [file.with_suffix(end) for end in _INSTEAD if file.suffix]
+    return tuple(name for name in dict.fromkeys(names) if name != file and name.is_file())
+
+
+def _refuse_pointers(path: Path) -> None:
+    if path.is_file():
+        with path.open("rb") as file:
+            head = file.read(512).lstrip(b"\xef\xbb\xbf \t\r\n")
+        if head.startswith(_POINTERS) or (head.startswith(b"<?xml") and any(word in head for word in _POINTERS[:-1])):
+            what = "The file holds no image, but says where others lie (VRT, WMS or the like)."
+            raise GranuleError(what, where=path, todo="Give the files themselves, or gdal_translate it to GeoTIFF.")
+    for beside in (path.with_name(f"{path.name}.msk"), path.with_name(f"{path.name}.ovr")):
+        if beside.is_file():
+            with beside.open("rb") as file:
+                if not file.read(4).startswith(_TIFF):
+                    what = f"The file {beside.name} beside it is no TIFF, as masks and overviews are."
+                    raise GranuleError(what, where=path, todo="Delete it.")
