@@ -143,9 +143,28 @@ def test_log_follows_verbosity(runner: CliRunner, monkeypatch: pytest.MonkeyPatc
     assert said[0] == ["WARNING srdanet.part: a warning"]
 
 
-def test_progress_is_silent_when_piped() -> None:
+def test_only_long_runs_say_how_far_they_are_when_piped(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    now = 0.0
+    monkeypatch.setattr(options, "monotonic", lambda: now)
     with options.progress() as show:
-        assert show is None
+        read = show.under("reading")
+        read("lst from a.hdf", 0, 2)
+        read("lst from a.hdf", 1, 2)
+        assert capfd.readouterr() == ("", "")
+        now = 12.0
+        read("albedo from b.hdf", 1, 2)
+        read("albedo from b.hdf", 2, 2)
+        now = 20.0
+        for done in range(301):
+            show("2x", done, 300)
+            now += 0.5
+    assert capfd.readouterr() == (
+        "",
+        "srdanet: 0:12 reading 2 of 2 albedo from b.hdf\n"
+        "srdanet: 1:12 2x 104 of 300\nsrdanet: 2:12 2x 224 of 300\nsrdanet: 2:50 2x 300 of 300\n",
+    )
 
 
 def test_progress_is_drawn_on_stderr_for_people(

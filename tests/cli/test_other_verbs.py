@@ -40,14 +40,14 @@ def test_info_of_a_scene(runner: CliRunner, scene_file: Path) -> None:
 def test_info_of_a_product(runner: CliRunner, scene_file: Path) -> None:
     out = scene_file.parent / "out"
     runner.invoke(cli, ["downscale", str(scene_file), "--to", "500", "-o", str(out)])
-    path = out / "lst_h18v04_2020197_day_500m_quality.tif"
+    path = out / "lst_h18v04-r300c500-18x12_2020197_day_500m_quality.tif"
     found = _json(runner, "info", str(path))
     assert (found["kind"], found["cells"]) == ("raster", [36, 24])
     assert "no_input" in found["tags"]["flag_meanings"]  # type: ignore[index]
     assert "model_sha256: abab" in runner.invoke(cli, ["info", str(path)]).stdout
-    record = _json(runner, "info", str(out / "lst_h18v04_2020197_day_provenance.json"))
+    record = _json(runner, "info", str(out / "lst_h18v04-r300c500-18x12_2020197_day_provenance.json"))
     assert (record["kind"], list(record["levels"])) == ("product", ["500"])  # type: ignore[call-overload]
-    told = runner.invoke(cli, ["info", str(out / "lst_h18v04_2020197_day_provenance.json")]).stdout
+    told = runner.invoke(cli, ["info", str(out / "lst_h18v04-r300c500-18x12_2020197_day_provenance.json")]).stdout
     assert "product h18v04 2020-07-15T10:32:00 day" in told
     folder = runner.invoke(cli, ["info", str(out)])
     assert (folder.exit_code, "is a folder but not a model" in folder.stderr) == (2, True)

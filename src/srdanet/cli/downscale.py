@@ -60,12 +60,12 @@ def downscale(
     spec = "=" in inputs[0] and not Path(inputs[0]).exists()
     ready = len(inputs) == 1 and inputs[0].rstrip("/").endswith(SCENES) and not spec
     if ready and chosen:
-        todo = "Leave out --tile, --date, --night, --platform and --time."
+        todo = "Leave out --tile, --date, --night, --platform, --time and --grid."
         raise ArgumentError("a scene has its tile and date already", where=inputs[0], todo=todo)
 
     def names(root: GeoBox, *about: Any) -> ProductFiles:
         levels = RunPlan.of(root, to=int(to), block=block).levels.values()
-        return check_outputs(out, stem_of(*about), levels, overwrite=overwrite)
+        return check_outputs(out, stem_of(root, *about), levels, overwrite=overwrite)
 
     def announce(files: ProductFiles, lines: list[str], data: dict[str, Any]) -> None:
         paths = [str(path) for path in files]
@@ -74,12 +74,12 @@ def downscale(
 
     made = None if ready else plan(inputs, **choice)
     if made is not None and dry_run:
-        root, place = root_grid(made)
-        files = names(root, place, made.date, made.day, made.platform)
+        root, _ = root_grid(made)
+        files = names(root, made.date, made.day, made.platform)
         announce(files, made.lines(), {"plan": made.model_dump(mode="json")})
         return
     with open_scene(inputs[0]) if made is None else build(made) as scene:
-        files = names(scene.geobox, scene.tile, scene.time, scene.day, scene.platform)
+        files = names(scene.geobox, scene.time, scene.day, scene.platform)
         if dry_run:
             announce(files, describe(scene), {"scene": facts(scene)})
             return

@@ -55,6 +55,8 @@ def _about(what: str) -> Answer:
 
 def _record(path: Path) -> Answer:
     """What a product was made from, and of what quality it is."""
+    from srdanet.cli.tables import report_table
+    from srdanet.prepare import report_rows
     from srdanet.product import read_record
 
     record = read_record(path)
@@ -65,7 +67,9 @@ def _record(path: Path) -> Answer:
         f"auxiliary: {' '.join(record.auxiliary.present) or 'none'}",
         *(f"  {level} m: {about.valid_share:.1%} valid" for level, about in record.levels.items()),
     ]
-    return lines, {"kind": "product", **record.model_dump(mode="json")}
+    rows = report_rows(("lst", *record.auxiliary.present), record.inputs, lambda name: None)
+    report = [row.model_dump(mode="json") for row in rows]
+    return [*lines, *report_table(rows)], {"kind": "product", **record.model_dump(mode="json"), "report": report}
 
 
 def _scene(path: Path) -> Answer:
@@ -73,7 +77,8 @@ def _scene(path: Path) -> Answer:
     from srdanet.scene import open_scene
 
     with open_scene(path) as scene:
-        return ["scene", *describe(scene)], {"kind": "scene", **facts(scene), "provenance": dict(scene.provenance)}
+        data = {"kind": "scene", **facts(scene, table=True), "provenance": dict(scene.provenance)}
+        return ["scene", *describe(scene, table=True)], data
 
 
 def _model(what: str) -> Answer:
@@ -85,17 +90,26 @@ def _model(what: str) -> Answer:
 
 
 def _granule(path: Path) -> Answer:
+    from srdanet.cli.tables import report_table
+    from srdanet.prepare import ReportRow, measure
     from srdanet.readers.granule import open_granule
+    from srdanet.readers.tables import product_of
 
     granule = open_granule(path)
     about = {name: str(getattr(granule, name)) for name in ("product", "tile", "date", "collection", "sha256")}
     lines = ["{product} {tile} {date}, collection {collection}, sha256 {sha256}".format(**about)]
-    layers = {}
+    layers, rows = {}, []
     for name, layer in granule.layers.items():
         units, text, (height, width) = str(layer.attrs.get("units", "")), layer.attrs["long_name"], layer.shape
         layers[name] = {"cells": [height, width], "units": units, "about": text}
-        lines.append(f"  {name:16} {height} x {width}  {units:8} {text}")
-    return lines, {"kind": "granule", **about, "layers": layers}
+        lines.append(f"  {name:16} {height} x {width}  {text}")
+        known = measure(layer.values, layer.attrs.get("missing_word"))
+        # Percentiles of bit words and classes mean nothing.
+        spread = known.range if product_of(granule.product).layer(name).kind == "quantity" else None
+        row = ReportRow(variable=name, unit=units or "-", range=spread, valid=known.valid, date=about["date"])
+        rows.append(row.model_copy(update={"product": granule.product, "file": (granule.name,)}))
+    report = [row.model_dump(mode="json") for row in rows]
+    return [*lines, *report_table(rows)], {"kind": "granule", **about, "layers": layers, "report": report}
 
 
 def _raster(path: Path) -> Answer:

@@ -50,7 +50,8 @@ def prepare(
         return
     scene = build(made)
     path = scene.save(out, overwrite=overwrite)
-    options.emit("\n".join([str(path), *describe(scene)]), {"scene": str(path), **facts(scene)}, as_json=as_json)
+    text, data = describe(scene, table=True), facts(scene, table=True)
+    options.emit("\n".join([str(path), *text]), {"scene": str(path), **data}, as_json=as_json)
 
 
 def build(plan: Plan) -> Scene:
@@ -58,20 +59,37 @@ def build(plan: Plan) -> Scene:
     from srdanet.prepare import prepare as run
 
     with options.progress() as show:
-        return run(plan, progress=show)
+        return run(plan, progress=show.under("reading"))
 
 
-def describe(scene: Scene) -> list[str]:
-    """A scene in a few lines."""
+def describe(scene: Scene, *, table: bool = False) -> list[str]:
+    """A scene in a few lines; with `table` the input report follows."""
+    from srdanet.cli.tables import report_table
+    from srdanet.prepare import scene_report
+
     known = facts(scene)
     height, width = known["cells"]
     part = {True: "day", False: "night", None: "day or night unknown"}[scene.day]
     return [
         f"{known['tile'] or 'no tile'} {known['time'] or 'time unknown'} {part}, "
         f"{height} x {width} cells, {known['valid_share']:.1%} valid",
+        *_kept(scene.provenance.get("part")),
         f"auxiliary: {' '.join(known['present']) or 'none'}",
         f"missing: {' '.join(known['missing']) or 'nothing'}",
         *left_out(scene.provenance),
+        *(report_table(scene_report(scene)) if table else ()),
+    ]
+
+
+def _kept(part: Mapping[str, Any] | None) -> list[str]:
+    """Which part of the LST's grid the scene keeps, where it is not all."""
+    if part is None:
+        return []
+    rows, columns = (f"{first} to {end - 1}" for first, end in (part["rows"], part["columns"]))
+    height, width = part["of"]
+    return [
+        f"the valid part of {height} x {width} cells and {part['margin']} cells around it (rows {rows}, columns "
+        f"{columns}); --tile keeps the whole tile"
     ]
 
 
@@ -83,9 +101,12 @@ def left_out(provenance: Mapping[str, Any]) -> list[str]:
     return [f"left out {name}: {reason}" for name, reason in found]
 
 
-def facts(scene: Scene) -> dict[str, Any]:
-    """A scene as plain data."""
+def facts(scene: Scene, *, table: bool = False) -> dict[str, Any]:
+    """A scene as plain data; with `table` the input report is in it."""
+    from srdanet.prepare import scene_report
+
     lst = scene.lst["lst"]
+    report = {"report": [row.model_dump(mode="json") for row in scene_report(scene)]} if table else {}
     return {
         "tile": str(scene.tile) if scene.tile else None,
         "time": scene.when,
@@ -94,4 +115,5 @@ def facts(scene: Scene) -> dict[str, Any]:
         "valid_share": float(lst.notnull().mean()),
         "present": list(scene.present),
         "missing": list(scene.missing),
+        **report,
     }

@@ -5,10 +5,11 @@ from __future__ import annotations
 import datetime as dt
 import math
 import os
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
@@ -35,8 +36,10 @@ from srdanet.grid import (
     tile_of,
 )
 from srdanet.predictors.solar import solar_to_utc
-from srdanet.prepare.plan import InputRecord, Plan, Source
+from srdanet.prepare.extent import MARGIN, cut_to, valid_part
+from srdanet.prepare.plan import InputRecord, MetricGrid, Plan, Source
 from srdanet.prepare.plan import plan as make_plan
+from srdanet.prepare.report import measure
 from srdanet.prepare.survey import bounds_of, touch
 from srdanet.readers import quality
 from srdanet.readers.checksum import digest
@@ -62,6 +65,8 @@ _NOT_GAO = -0.5
 _NOT_PRODUCED = 255
 
 Times = NDArray[np.datetime64]
+Cut = Callable[[xr.DataArray], xr.DataArray]
+"""What leaves of an image the part that a scene covers."""
 
 
 @dataclass(frozen=True)
@@ -88,13 +93,16 @@ def prepare(
         screening: Which quality is kept; None for the defaults (LST errors up to 2 K, no cloud, shadow or cell
             next to a cloud in reflectance, band qualities usable, albedo from full and magnitude inversions).
         diffuse: Share of diffuse light in the albedo, 0 to 1.
-        progress: Called with what is read and of which file, 0 of 1 before and 1 of 1 after.
-        choice: `tile`, `date`, `day`, `platform`, `time` of `plan`, where files are given.
+        progress: Called before and after each source with what is read of which file, how many sources have been
+            read, and how many there are.
+        choice: `tile`, `date`, `day`, `platform`, `time`, `grid` of `plan`, where files are given.
 
     Returns:
         A scene: LST on its own grid, auxiliary variables on theirs (reflectance 250 m and 500 m, albedo and
-        land cover 500 m, elevation 250 m, weather on the LST grid). `time` is the median over the cells with
-        LST; `provenance` holds every input with its sha256, shares of valid cells and what screening dropped.
+        land cover 500 m, elevation 250 m, weather on the LST grid). It covers the valid part of the LST and a margin
+        of `extent.MARGIN` cells; with a `tile` named, all that the LST covers. `time` is the median over the cells
+        with LST; `provenance` holds every input with its sha256, ranges, shares of valid cells and what screening
+        dropped.
 
     Raises:
         SceneError: when no LST is left, or weather data do not cover the overpass.
@@ -108,23 +116,26 @@ def prepare(
     if not 0 <= diffuse <= 1:
         raise ArgumentError(f"diffuse {diffuse} is not a share", todo="Use 0 to 1.")
     screening = screening or Screening()
-    lst = _read_lst(what, screening, progress)
+    steps = _Steps(progress, len(what.sources))
+    lst, part = _read_lst(what, screening, steps)
     coarse = xr.Dataset(dict(lst.arrays))
     box = geobox_of(coarse)
+    cut = partial(cut_to, coarse=box) if part else _as_it_is
     times = _view_times(what, coarse, box)
     # Heights take as long as all granules together, which another process decodes: they are read side by side.
     with ThreadPoolExecutor(1) as pool:
-        heights = pool.submit(_read_elevation, what, box, progress)
-        images = [*_read_rasters(what, box, progress), *_read_granules(what, box, screening, diffuse, progress)]
+        heights = pool.submit(_read_elevation, what, box, steps)
+        images = [*_read_rasters(what, box, cut, steps), *_read_granules(what, box, screening, diffuse, cut, steps)]
         elevation, beside = heights.result()
     images += elevation
-    images += _read_weather(what, box, times, {name for image in images for name in image.arrays}, progress)
+    images += _read_weather(what, box, times, {name for image in images for name in image.arrays}, steps)
     auxiliary = {name: array.rename(name) for image in images for name, array in image.arrays.items()}
     rejected = false_ndwi(auxiliary)
     provenance = {
         "made_by": f"srdanet {version('srdanet')}",
         "date": what.date.isoformat() if what.date else None,
         "platform": what.platform,
+        "part": part,
         "screening": _thresholds(screening),
         "diffuse": diffuse,
         "inputs": [r.model_dump(mode="json", exclude_unset=True) for read in (lst, *images) for r in read.records],
@@ -139,17 +150,16 @@ def prepare(
 
 
 def root_grid(plan: Plan) -> tuple[GeoBox, Tile | None]:
-    """The grid of the scene to come, and its tile; a plain LST raster is opened for them.
+    """The grid of the scene to come, and its tile; the LST is read for them unless it is a whole tile's.
 
     Raises:
         ArgumentError: when the plan has no LST.
+        SceneError: when no LST is left.
     """
     source = _lst_source(plan)
-    if source.spec is None:
-        if plan.tile is None:
-            raise ArgumentError("the plan has no tile", todo="Name it, such as h18v04.")
+    if source.spec is None and plan.whole and plan.tile is not None:
         return plan.tile.geobox(Level.KM1), plan.tile
-    box = _coarse_grid(_open(source, source.date))[0]
+    box = geobox_of(_read_lst(plan, Screening(), _Steps(None, 0))[0].arrays["lst"])
     return box, tile_of(box)
 
 
@@ -163,21 +173,34 @@ def _lst_source(plan: Plan) -> Source:
 # LST and the time of its view.
 
 
-def _read_lst(plan: Plan, screening: Screening, progress: Progress | None) -> Reading:
-    """The LST and what belongs to it: (y, x) on the coarse grid, any of `LST_VARIABLES`."""
+def _read_lst(plan: Plan, screening: Screening, steps: _Steps) -> tuple[Reading, dict[str, Any] | None]:
+    """The LST and what belongs to it, (y, x) on the coarse grid, any of `LST_VARIABLES`; and what part of it is kept.
+
+    The part is None where all of it is.
+    """
     source = _lst_source(plan)
     others = [s for s in plan.sources if s.spec is not None and s.spec.name in LST_VARIABLES and s is not source]
-    with _step(progress, source):
+    with steps.reading(source, *others):
         if source.spec is None:
             reading = _lst_of_granule(source, screening)
         else:
-            reading = _lst_of_rasters(source, others, screening)
+            reading = _lst_of_rasters(source, others, screening, plan.grid)
     if not np.isfinite(reading.arrays["lst"].values).any():
         dropped = (reading.records[0].dropped or {}).get("lst_error", 0)
         what = f"no {'day' if plan.day else 'night'} LST is left ({dropped} cells were dropped by their error class)"
         todo = "Choose another date, the other overpass, or a larger lst_error_max."
         raise SceneError(what, where=Path(source.paths[0]).name, todo=todo)
-    return reading
+    lst = reading.arrays["lst"]
+    rows, cols = valid_part(lst)
+    whole = (rows.stop - rows.start, cols.stop - cols.start) == lst.shape
+    if plan.whole or whole:
+        return reading, None
+    arrays = {name: array.isel(y=rows, x=cols) for name, array in reading.arrays.items()}
+    first, *more = (
+        record.model_copy(update=_measures({name: arrays[name] for name in record.valid})) for record in reading.records
+    )
+    part = {"rows": [rows.start, rows.stop], "columns": [cols.start, cols.stop], "of": list(lst.shape)}
+    return Reading(arrays, (first, *more)), part | {"margin": MARGIN}
 
 
 def _lst_of_granule(source: Source, screening: Screening) -> Reading:
@@ -190,18 +213,20 @@ def _lst_of_granule(source: Source, screening: Screening) -> Reading:
     return Reading(arrays, (_record(source, {"lst": lst}, granule, dropped={"lst_error": dropped}),))
 
 
-def _lst_of_rasters(source: Source, others: Sequence[Source], screening: Screening) -> Reading:
+def _lst_of_rasters(source: Source, others: Sequence[Source], screening: Screening, grid: MetricGrid | None) -> Reading:
     """The coarse variables from plain rasters; the LST's own cells are the coarse grid.
 
-    An LST in degrees, or of cells that are not square, is brought to a grid in metres that `suggest_grid` chooses:
-    the MODIS lattice takes the nearest value, any other the area mean. Other coarse variables take the nearest value.
-    With a `qc` raster the LST is screened as in a granule.
+    An LST in degrees, or of cells that are not square, is brought to a grid in metres (`_coarse_grid`): the MODIS
+    lattice takes the nearest value, and so does any grid where a `qc` raster is given, since a quality word belongs to
+    one cell; otherwise the area mean is taken. Other coarse variables take the nearest value. With a `qc` raster the
+    LST is screened as in a granule.
     """
     lst = _open(source, source.date)
-    box, own = _coarse_grid(lst)
+    box, own = _coarse_grid(lst, grid)
     how: Literal["as it is", "nearest", "mean"] = "as it is"
     if not own:
-        how = "nearest" if same_crs(box.crs, SINUSOIDAL) else "mean"
+        judged = any(other.layers[0] == "qc" for other in others)
+        how = "nearest" if judged or same_crs(box.crs, SINUSOIDAL) else "mean"
         lst = to_grid(lst, box, how)
     lst = lst.assign_coords(coordinates(box))
     arrays = {other.layers[0]: to_grid(_open(other, source.date), box, "nearest") for other in others}
@@ -216,15 +241,22 @@ def _lst_of_rasters(source: Source, others: Sequence[Source], screening: Screeni
     return Reading({"lst": lst, **arrays}, (record, *records))
 
 
-def _coarse_grid(lst: xr.DataArray) -> tuple[GeoBox, bool]:
-    """The coarse grid of a plain LST raster, and whether it is the raster's own."""
+def _coarse_grid(lst: xr.DataArray, grid: MetricGrid | None) -> tuple[GeoBox, bool]:
+    """The coarse grid of a plain LST raster, and whether it is the raster's own.
+
+    A raster in metres with square cells keeps its own, one in degrees goes to UTM: on the sinusoidal grid it would
+    become a sheared strip with large empty corners. `grid` decides otherwise.
+    """
     try:
         box = geobox_of(lst, name="lst", degrees=True)
         if box.crs is not None and box.crs.projected and cell_size(box) > 0:
-            return box, True
+            fits = {None: True, "modis": same_crs(box.crs, SINUSOIDAL), "utm": box.crs.proj.utm_zone is not None}
+            if fits[grid]:
+                return box, True
+        degrees = box.crs is not None and box.crs.geographic
     except GridError:
-        pass  # its cells are not square: it is brought to a grid of square ones
-    return suggest_grid(lst), False
+        degrees = False  # its cells are not square: it is brought to a grid of square ones
+    return suggest_grid(lst, kind=grid or ("utm" if degrees else "auto")), False
 
 
 def _quality_words(values: NDArray[Any]) -> NDArray[np.uint8]:
@@ -254,18 +286,18 @@ def _median(times: Times) -> np.datetime64:
 # Plain rasters, and granules of reflectance, albedo and land cover.
 
 
-def _read_rasters(plan: Plan, box: GeoBox, progress: Progress | None) -> Iterator[Reading]:
+def _read_rasters(plan: Plan, box: GeoBox, cut: Cut, steps: _Steps) -> Iterator[Reading]:
     """Auxiliary plain rasters, each on a grid that nests in the LST's."""
     for source in plan.sources:
         if source.spec is not None and source.spec.name not in LST_VARIABLES:
-            with _step(progress, source):
+            with steps.reading(source):
                 image, how = nest(_open(source, plan.date), box)
-                arrays = {source.spec.name: image}
+                arrays = {source.spec.name: cut(image)}
                 yield Reading(arrays, (_record(source, arrays, regridded=how),))
 
 
 def _read_granules(
-    plan: Plan, box: GeoBox, screening: Screening, diffuse: float, progress: Progress | None
+    plan: Plan, box: GeoBox, screening: Screening, diffuse: float, cut: Cut, steps: _Steps
 ) -> Iterator[Reading]:
     """Reflectance, albedo and land cover, each on a grid that nests in the LST's.
 
@@ -278,8 +310,9 @@ def _read_granules(
         source = plan.source(role)
         if source is None:
             continue
-        with _step(progress, source):
+        with steps.reading(source):
             granule = open_granule(source.paths[0], source.layers)
+            granule = replace(granule, layers={name: cut(layer) for name, layer in granule.layers.items()})
             if role == "land_cover":
                 reading = Reading(granule.layers, (_record(source, granule.layers, granule, dropped={}),))
             elif role == "albedo":
@@ -400,7 +433,7 @@ def refine_mask(mask: Mask, coarse: GeoBox, fine: GeoBox) -> Mask:
 # Elevation, weather, and an NDWI of another definition.
 
 
-def _read_elevation(plan: Plan, box: GeoBox, progress: Progress | None) -> tuple[list[Reading], list[tuple[str, str]]]:
+def _read_elevation(plan: Plan, box: GeoBox, steps: _Steps) -> tuple[list[Reading], list[tuple[str, str]]]:
     """Height on the 250 m grid from all files that touch it, and the files that do not, with the reason."""
     source = plan.source("elevation")
     if source is None:
@@ -412,20 +445,20 @@ def _read_elevation(plan: Plan, box: GeoBox, progress: Progress | None) -> tuple
     if not here:
         return [], beside
     used = source.model_copy(update={"files": here})
-    with _step(progress, used):
+    with steps.reading(used):
         arrays = {"elevation": open_elevation([file.heights or file.path for file in here], target)}
         return [Reading(arrays, (_record(used, arrays),))], beside
 
 
 def _read_weather(
-    plan: Plan, box: GeoBox, times: Times | None, given: Collection[str], progress: Progress | None
+    plan: Plan, box: GeoBox, times: Times | None, given: Collection[str], steps: _Steps
 ) -> Iterator[Reading]:
     """ERA5, then stations, at the overpass on the coarse grid: what is not given yet, from the first that has it."""
     known = set(given)
     for source in (plan.source("meteorology"), plan.source("stations")):
         if source is None or times is None:
             continue
-        with _step(progress, source):
+        with steps.reading(source):
             if source.role == "stations":
                 opened = [open_stations(path) for path in source.paths]
             else:
@@ -471,7 +504,7 @@ def _record(
 ) -> InputRecord:
     """What was read of a source: a granule, or a raster, elevation or weather, which may be several files."""
     known: dict[str, Any] = {name: getattr(source, name) for name in ("role", "product", "date", "layers", "note")}
-    known["valid"] = {name: _valid_share(array.values) for name, array in arrays.items()}
+    known |= _measures(arrays)
     if granule is not None:
         known |= {"file": granule.name, "sha256": granule.sha256}
         known |= {"collection": granule.collection, "distance": source.distance}
@@ -483,22 +516,35 @@ def _record(
     return InputRecord(**known | more)
 
 
-def _valid_share(values: NDArray[Any]) -> float:
-    valid = values != NO_CLASS if values.dtype.kind in "iu" else np.isfinite(values)
-    return round(float(valid.mean()), 6)
+def _measures(arrays: Mapping[str, xr.DataArray]) -> dict[str, Any]:
+    """`valid` and `range` of an `InputRecord`, for each variable that is read."""
+    measured = {name: measure(array.values) for name, array in arrays.items()}
+    ranges = {name: known.range for name, known in measured.items()}
+    return {"valid": {name: known.valid for name, known in measured.items()}, "range": ranges}
 
 
-@contextmanager
-def _step(progress: Progress | None, source: Source) -> Iterator[None]:
-    """Tells that a source is read, and that it has been."""
-    names = [Path(path).name for path in source.paths]
-    role = source.role.removeprefix("raster:").replace("_", " ")
-    what = f"{role} from {names[0] if len(names) == 1 else f'{len(names)} files'}"
-    if progress is not None:
-        progress(what, 0, 1)
-    yield
-    if progress is not None:
-        progress(what, 1, 1)
+def _as_it_is(image: xr.DataArray) -> xr.DataArray:
+    return image
+
+
+class _Steps:
+    """Counts the sources that have been read, and tells of each before and after."""
+
+    def __init__(self, progress: Progress | None, total: int) -> None:
+        self._progress, self._total, self._done = progress, total, 0
+
+    @contextmanager
+    def reading(self, source: Source, *more: Source) -> Iterator[None]:
+        """Around the reading of a source, and of others that belong to it."""
+        names = [Path(path).name for path in source.paths]
+        role = source.role.removeprefix("raster:").replace("_", " ")
+        what = f"{role} from {names[0] if len(names) == 1 else f'{len(names)} files'}"
+        if self._progress is not None:
+            self._progress(what, self._done, self._total)
+        yield
+        self._done += 1 + len(more)
+        if self._progress is not None:
+            self._progress(what, self._done, self._total)
 
 
 def _thresholds(screening: Screening) -> dict[str, Any]:

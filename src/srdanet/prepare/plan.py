@@ -13,6 +13,7 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from pydantic import Field, computed_field
@@ -120,6 +121,10 @@ class Source(Frozen):
         return self.files[0].spec
 
 
+MetricGrid = Literal["modis", "utm"]
+"""A grid in metres: the MODIS sinusoidal lattice, or UTM of the image's centre."""
+
+
 class InputRecord(Frozen):
     """What was read from one source; scenes keep it, dumped, in `provenance["inputs"]`."""
 
@@ -137,6 +142,8 @@ class InputRecord(Frozen):
     layers: tuple[str, ...]
     valid: Mapping[str, float]
     """Share of cells that hold a value, by variable."""
+    range: Mapping[str, tuple[float, float] | None] | None = None
+    """2nd and 98th percentile, by variable; None where no cell holds a value."""
     dropped: Mapping[str, int] | None = None
     """Cells that screening removed, by cause."""
     assumed: str | None = None
@@ -155,6 +162,10 @@ class Plan(Frozen):
     platform: Platform | None = None
     time: Moment | None = None
     """UTC of the overpass where the caller gave it; a granule's own view time goes before."""
+    whole: bool = False
+    """Whether the scene covers all that the LST covers (a tile was named), not only its valid part."""
+    grid: MetricGrid | None = None
+    """Grid of an LST given as a plain raster, where its own is not wanted."""
     sources: tuple[Source, ...]
     ignored: tuple[tuple[str, str], ...] = ()
     """(file, reason) of what is left out."""
@@ -207,6 +218,7 @@ def plan(
     *,
     platform: Platform | None = None,
     time: np.datetime64 | str | None = None,
+    grid: MetricGrid | None = None,
 ) -> Plan:
     """Survey files and choose which of them serves what.
 
@@ -216,18 +228,20 @@ def plan(
 
     Args:
         files: Files, folders, or `NAME=FILE[:BAND][,key=value]` for plain rasters; see `survey`.
-        tile: The tile; may be left out where the LST files are of one.
+        tile: The tile; may be left out where the LST files are of one. Where it is given the scene covers all of it.
         date: The day; may be left out where the LST files are of one. For a granule it is the UTC day in its name.
         day: Whether the daytime LST is wanted, or the night's.
         platform: `terra` (MOD11A1) or `aqua` (MYD11A1); Terra where both are there.
         time: UTC of the overpass, for plain rasters, which do not say it.
+        grid: Grid of an LST given as a plain raster: `modis` or `utm`. None: its own, where that is in metres with
+            square cells, else UTM.
 
     Raises:
         ArgumentError: when there is no LST, or several tiles or dates and none is named, when two rasters have one
             name, or when an argument cannot be read.
         SrdanetError: when a file that was named itself cannot be identified.
     """
-    return choose(survey(files), tile, date, day, platform=platform, time=time)
+    return choose(survey(files), tile, date, day, platform=platform, time=time, grid=grid)
 
 
 def choose(
@@ -238,8 +252,10 @@ def choose(
     *,
     platform: Platform | None = None,
     time: np.datetime64 | str | None = None,
+    grid: MetricGrid | None = None,
 ) -> Plan:
     """Same as `plan`, from what a survey returns; opens nothing."""
+    whole = tile is not None
     tile = Tile.parse(tile) if isinstance(tile, str) else tile
     if isinstance(date, str):
         try:
@@ -248,6 +264,8 @@ def choose(
             raise ArgumentError(f"{date!r} is not a date", todo="Write it like 2020-07-15.") from error
     if platform not in (None, "terra", "aqua"):
         raise ArgumentError(f"platform {platform!r} is not terra or aqua", todo="Use one of them.")
+    if grid not in (None, "modis", "utm"):
+        raise ArgumentError(f"grid {grid!r} is not modis or utm", todo="Use one of them.")
     when = None if time is None else parse_utc(time)
     rasters = _rasters(files)
     lst = rasters.get("lst")
@@ -278,7 +296,10 @@ def choose(
     sources.sort(key=lambda source: source.role != "lst")
     used = {*rasters.values(), *(file for served in chosen.values() for file in served)}
     ignored = tuple((file.path, _reason(file, wanted, chosen)) for file in files if file not in used)
-    return Plan(tile=tile, date=date, day=day, platform=platform, time=when, sources=tuple(sources), ignored=ignored)
+    return Plan(
+        tile=tile, date=date, day=day, platform=platform, time=when, whole=whole, grid=grid,
+        sources=tuple(sources), ignored=ignored,
+    )  # fmt: skip
 
 
 @dataclass(frozen=True)

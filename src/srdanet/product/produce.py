@@ -60,7 +60,7 @@ def produce(
     """
     loaded = adapted(model, scene, adapt, progress)
     plan = RunPlan.of(scene.geobox, to=to, block=block)
-    folder, stem = Path(directory), stem_of(scene.tile, scene.time, scene.day, scene.platform)
+    folder, stem = Path(directory), stem_of(scene.geobox, scene.time, scene.day, scene.platform)
     levels = list(plan.levels.values())
     check_outputs(folder, stem, levels, overwrite=overwrite)
     origin = _origin(scene, loaded, {"to": to, "conserve": conserve, "block": block}, command)
