@@ -7,17 +7,20 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import rasterio
 import xarray as xr
 from hypothesis import given
 from hypothesis import strategies as st
 from odc.geo.geobox import GeoBox
 
 from granules import write_granule
+from srdanet.baselines.interpolation import BICUBIC
 from srdanet.downscaling.run import downscale_scene
 from srdanet.grid import Level, Nesting, Tile, coordinates, nesting
 from srdanet.network.bundle import load_model
 from srdanet.prepare import plan, prepare, root_grid
-from srdanet.prepare.extent import MARGIN, cut_to, valid_part
+from srdanet.prepare.extent import MARGIN, cut_to, valid_part, without_margin
+from srdanet.product.produce import produce
 from srdanet.scene import Scene
 
 TILE, DAY = Tile(18, 4), dt.date(2020, 7, 15)
@@ -94,16 +97,28 @@ def test_a_scene_covers_what_its_lst_covers(folder: Path) -> None:
         "rows": [rows.start, rows.stop], "columns": [cols.start, cols.stop], "of": [1200, 1200], "margin": MARGIN,
     }  # fmt: skip
     assert scene.provenance["inputs"][0]["valid"] == {"lst": pytest.approx(108 / (60 * 57), abs=1e-6)}
-    assert root_grid(plan([folder])) == (scene.geobox, TILE)
+    assert without_margin(scene) == (slice(MARGIN, MARGIN + 12), slice(MARGIN, MARGIN + 9))
+    assert same_ground(root_grid(plan([folder])), scene.geobox[without_margin(scene)])
 
 
 def test_a_tile_that_is_named_stays_whole(folder: Path) -> None:
     scene = prepare([folder], tile="h18v04")
     assert scene.geobox.shape == (1200, 1200)
     assert scene.provenance["part"] is None
-    box, tile = root_grid(plan([folder], "h18v04"))
-    assert same_ground(box, scene.geobox)
-    assert tile == TILE
+    assert same_ground(root_grid(plan([folder], "h18v04")), scene.geobox)
+
+
+def test_a_product_has_no_margin(folder: Path, tmp_path: Path) -> None:
+    with prepare([folder]) as scene:
+        product = produce(scene, tmp_path, 500, model=BICUBIC)
+        whole = dict(downscale_scene(scene, 500, model=BICUBIC))[500]
+    with rasterio.open(product.files.rasters[500]["lst"]) as file:
+        np.testing.assert_array_equal(file.read(1), whole["lst"].values[48:72, 48:66])
+        assert np.isfinite(file.read(1)).all()
+        assert same_ground(GeoBox(file.shape, file.transform, TILE.geobox(500).crs), TILE.geobox(500)[1400:1424, 60:78])
+    assert product.files.provenance.name == "lst_h18v04-r700c30-12x9_2020197_day_provenance.json"
+    assert product.record.levels["500"].valid_share == 1
+    assert product.record.levels["500"].closure is not None
 
 
 def test_the_margin_is_enough_for_the_result() -> None:

@@ -153,17 +153,17 @@ def test_only_long_runs_say_how_far_they_are_when_piped(
         read("lst from a.hdf", 0, 2)
         read("lst from a.hdf", 1, 2)
         assert capfd.readouterr() == ("", "")
-        now = 12.0
+        now = 32.0
         read("albedo from b.hdf", 1, 2)
         read("albedo from b.hdf", 2, 2)
-        now = 20.0
+        now = 40.0
         for done in range(301):
             show("2x", done, 300)
             now += 0.5
     assert capfd.readouterr() == (
         "",
-        "srdanet: 0:12 reading 2 of 2 albedo from b.hdf\n"
-        "srdanet: 1:12 2x 104 of 300\nsrdanet: 2:12 2x 224 of 300\nsrdanet: 2:50 2x 300 of 300\n",
+        "srdanet: 0:32 reading 2 of 2 albedo from b.hdf\n"
+        "srdanet: 1:32 2x 104 of 300\nsrdanet: 2:32 2x 224 of 300\nsrdanet: 3:10 2x 300 of 300\n",
     )
 
 

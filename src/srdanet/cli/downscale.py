@@ -51,6 +51,7 @@ def downscale(
     """
     from srdanet.downscaling.plan import RunPlan, stem_of
     from srdanet.prepare import plan, root_grid
+    from srdanet.prepare.extent import without_margin
     from srdanet.product import check_outputs
     from srdanet.product.produce import produce
     from srdanet.scene import open_scene
@@ -74,12 +75,11 @@ def downscale(
 
     made = None if ready else plan(inputs, **choice)
     if made is not None and dry_run:
-        root, _ = root_grid(made)
-        files = names(root, made.date, made.day, made.platform)
+        files = names(root_grid(made), made.date, made.day, made.platform)
         announce(files, made.lines(), {"plan": made.model_dump(mode="json")})
         return
     with open_scene(inputs[0]) if made is None else build(made) as scene:
-        files = names(scene.geobox, scene.time, scene.day, scene.platform)
+        files = names(scene.geobox[without_margin(scene)], scene.time, scene.day, scene.platform)
         if dry_run:
             announce(files, describe(scene), {"scene": facts(scene)})
             return

@@ -212,7 +212,7 @@ class _Bars(Show):
 class _Lines(Show):
     """Lines for a log: nothing of a short run; of a long one a line at the end of each step, and one a minute."""
 
-    quiet, pause = 10.0, 60.0
+    quiet, pause = 30.0, 60.0
     """Seconds before the first line, and between two lines of one step."""
 
     def __init__(self) -> None:

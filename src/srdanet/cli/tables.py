@@ -32,7 +32,7 @@ def report_table(rows: Sequence[ReportRow]) -> list[str]:
         notes += [text for text in row.assumed if text not in notes]
         marks = " ".join(f"[{notes.index(text) + 1}]" for text in row.assumed)
         more = f" and {len(row.file) - _MOST_FILES} more" if len(row.file) > _MOST_FILES else ""
-        between = "-" if row.range is None else f"{row.range[0]:g} to {row.range[1]:g}"
+        between = "-" if row.range is None else f"{row.range[0]:.4g} to {row.range[1]:.4g}"
         valid = "-" if row.valid is None else f"{row.valid:.1%}"
         cells = (row.variable, ", ".join(row.file[:_MOST_FILES]) + more or "-", row.date or "-", row.unit)
         # Brackets are text here, not rich's markup.

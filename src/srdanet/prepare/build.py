@@ -25,7 +25,6 @@ from srdanet.grid import (
     METRES_PER_DEGREE,
     SINUSOIDAL,
     Level,
-    Tile,
     cell_size,
     coordinates,
     geobox_of,
@@ -33,7 +32,6 @@ from srdanet.grid import (
     nesting,
     refine,
     same_crs,
-    tile_of,
 )
 from srdanet.predictors.solar import solar_to_utc
 from srdanet.prepare.extent import MARGIN, cut_to, valid_part
@@ -149,18 +147,18 @@ def prepare(
     return Scene.from_arrays(coarse, kept, time=time, day=what.day, provenance=provenance)
 
 
-def root_grid(plan: Plan) -> tuple[GeoBox, Tile | None]:
-    """The grid of the scene to come, and its tile; the LST is read for them unless it is a whole tile's.
+def root_grid(plan: Plan) -> GeoBox:
+    """The coarse grid that a product of the plan will cover; the LST is read for it unless it is a whole tile's.
 
     Raises:
         ArgumentError: when the plan has no LST.
         SceneError: when no LST is left.
     """
-    source = _lst_source(plan)
-    if source.spec is None and plan.whole and plan.tile is not None:
-        return plan.tile.geobox(Level.KM1), plan.tile
-    box = geobox_of(_read_lst(plan, Screening(), _Steps(None, 0))[0].arrays["lst"])
-    return box, tile_of(box)
+    if _lst_source(plan).spec is None and plan.whole and plan.tile is not None:
+        return plan.tile.geobox(Level.KM1)
+    reading, part = _read_lst(plan, Screening(), _Steps(None, 0))
+    lst = reading.arrays["lst"]
+    return geobox_of(lst if part is None else lst[valid_part(lst, 0)])
 
 
 def _lst_source(plan: Plan) -> Source:

@@ -8,6 +8,7 @@ from odc.geo.geobox import GeoBox
 
 from srdanet.errors import GridError
 from srdanet.grid import geobox_of, nesting
+from srdanet.scene import Scene
 
 MARGIN = 24
 """Coarse cells kept around the valid part: the shipped model's halo. Predictors that far away enter a result."""
@@ -32,6 +33,14 @@ def valid_part(lst: xr.DataArray, margin: int = MARGIN) -> Part:
         for at, size in zip(seen, lst.shape, strict=True)
     )
     return rows, cols
+
+
+def without_margin(scene: Scene) -> Part:
+    """The rows and columns of a scene that its products cover: all, unless `prepare` left a margin around the LST."""
+    height, width = scene.geobox.shape
+    if scene.provenance.get("part") is None:
+        return slice(0, height), slice(0, width)
+    return valid_part(scene.lst["lst"], 0)
 
 
 def cut_to(image: xr.DataArray, coarse: GeoBox) -> xr.DataArray:
