@@ -85,6 +85,8 @@ def test_without_mod09gq_red_and_nir_come_from_mod09ga() -> None:
     assert made.source("reflectance_500m").layers[:2] == ("red", "nir")
     assert made.missing["reflectance_250m"] == "red, nir: no vegetation detail finer than 500 m"
     assert choose([LST]).missing["reflectance_250m"] == "red, nir: no NDVI"
+    ndvi = InputFile(path="n.tif", kind="raster", product="raster", spec=RasterSpec(name="ndvi", path="n.tif"))
+    assert "reflectance_250m" not in choose([LST, ndvi]).missing, "NDVI stands for its bands"
     assert set(choose([LST]).missing) == {
         "reflectance_250m",
         "reflectance_500m",

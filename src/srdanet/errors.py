@@ -6,6 +6,30 @@ purpose, and one class per cause, so that a caller can tell causes apart.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+from contextvars import ContextVar
+from difflib import get_close_matches
+
+FLAGS: ContextVar[Mapping[str, str] | None] = ContextVar("flags", default=None)
+"""How the command line spells the arguments of the functions behind it; None where a program calls them."""
+
+
+def spelled(argument: str) -> str:
+    """An argument as the caller writes it, for `todo`: `date=` in Python, `--date` on the command line."""
+    flags = FLAGS.get()
+    return f"{argument}=" if flags is None else flags.get(argument, f"--{argument.replace('_', '-')}")
+
+
+def switched_on(argument: str) -> str:
+    """An argument that is turned on, as the caller writes it: `overwrite=True` in Python, `--overwrite` in a shell."""
+    return spelled(argument) + ("True" if FLAGS.get() is None else "")
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """The known word that is nearest to a misspelt one, as a question with a blank after it; empty without one."""
+    near = get_close_matches(word.lower(), {name.lower(): name for name in known}, 1, 0.6)
+    return f"Did you mean {near[0]!r}? " if near else ""
+
 
 class SrdanetError(Exception):
     """Base of every error this package raises on purpose.

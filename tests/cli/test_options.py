@@ -55,6 +55,35 @@ print("\\n".join(sys.modules), file=sys.stderr)
     assert len(loaded) < 350
 
 
+@pytest.mark.parametrize("verb", ["prepare", "downscale"])
+def test_help_names_the_keys_of_a_plain_raster(runner: CliRunner, verb: str) -> None:
+    from srdanet.prepare import survey
+
+    told = " ".join(runner.invoke(cli, [verb, "-h"]).stdout.split())
+    assert "NAME=FILE[:BAND][,key=value]" in told
+    keys = told.partition("the keys are ")[2].replace(" and ", ", ").split(", ")
+    options = survey.__globals__["_OPTIONS"]
+    assert [key.split()[0].rstrip(".") for key in keys[: len(options)]] == list(options)
+
+
+def test_a_folder_for_results_is_no_file(runner: CliRunner, tmp_path: Path) -> None:
+    told = runner.invoke(cli, ["downscale", "scene.nc", "-o", str(tmp_path / "x.nc")]).stderr
+    assert "x.nc' is the name of a file. Name a folder" in told
+    (tmp_path / "x").write_text("")
+    assert "is the name of a file" in runner.invoke(cli, ["downscale", "scene.nc", "-o", str(tmp_path / "x")]).stderr
+
+
+def test_hints_are_spelled_for_who_reads_them(runner: CliRunner, tmp_path: Path) -> None:
+    from srdanet.atomic import refuse_existing
+    from srdanet.errors import OutputError
+
+    scene = tmp_path / "scene.nc"
+    scene.write_text("")
+    assert "use --overwrite." in runner.invoke(cli, ["prepare", str(tmp_path), "-o", str(scene)]).stderr
+    with pytest.raises(OutputError, match="use overwrite=True"):
+        refuse_existing([scene], overwrite=False)
+
+
 def test_version(runner: CliRunner) -> None:
     from srdanet import __version__
 
@@ -77,6 +106,8 @@ def test_version(runner: CliRunner) -> None:
         ["train", "absent.toml"],
         ["simulate", "-o", "x", "--size", "1"],
         ["simulate", "--size", "8"],
+        ["simulate", "--size", "8", "-o", "x.nc"],
+        ["downscale", "scene.nc", "-o", "x.nc"],
         ["simulate", "-o", "x", "--size", "8", "--date", "2020-07-20..2020-07-15"],
         ["simulate", "-o", "x", "--size", "8", "--date", "2020-07-15..2020-07-16..2020-07-17"],
     ],

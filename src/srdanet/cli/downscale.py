@@ -46,6 +46,9 @@ def downscale(
 ) -> None:
     """Downscale a SCENE (or the FILES of one) to 500 m and 250 m.
 
+    Plain rasters are given as NAME=FILE[:BAND][,key=value], such as lst=LST.tif,scale=0.02; the keys are crs, nodata,
+    scale, offset and unit.
+
     For each level FOLDER gets GeoTIFFs of temperature (K), uncertainty (K) and quality, and a quick look; one
     JSON file records what they were made from.
     """

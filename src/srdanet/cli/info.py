@@ -10,6 +10,8 @@ import click
 from srdanet.cli import options
 from srdanet.errors import ArgumentError, GranuleError
 
+KNOWN = (".nc", ".zarr", ".tif", ".tiff", ".json", ".hdf", ".h5")
+"""Endings of what `info` describes; of other files the first bytes are looked at."""
 Answer = tuple[list[str], dict[str, Any]]
 """Lines for people, and plain data."""
 
@@ -40,6 +42,7 @@ def _versions() -> Answer:
 def _about(what: str) -> Answer:
     """By what it looks like: scene, raster, record, model, granule."""
     path = Path(what)
+    _refuse_other_files(path)
     if path.name.endswith("_provenance.json"):
         return _record(path)
     if path.suffix in (".nc", ".zarr"):
@@ -51,6 +54,19 @@ def _about(what: str) -> Answer:
     if path.is_dir():
         raise ArgumentError("is a folder but not a model", where=path, todo="Name a file in it.")
     return _granule(path)
+
+
+def _refuse_other_files(path: Path) -> None:
+    """Say what something is that nobody can describe as data."""
+    from srdanet.readers.unread import content_of, special_file
+
+    todo = "Name a granule, scene, product, record or model."
+    kind = special_file(path)
+    if kind is not None:
+        raise ArgumentError(f"is {kind}, not a file", where=path, todo=todo)
+    told = content_of(path) if path.is_file() and path.suffix.lower() not in KNOWN else None
+    if told is not None:
+        raise GranuleError(f"is {told}", where=path, todo=todo)
 
 
 def _record(path: Path) -> Answer:

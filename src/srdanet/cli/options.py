@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from srdanet.errors import ArgumentError, ConfigError, SrdanetError
+from srdanet.errors import FLAGS, ArgumentError, ConfigError, SrdanetError
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bars
@@ -40,6 +40,7 @@ class Verbs(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the verb; errors become a message for people and an exit code."""
+        FLAGS.set({})
         try:
             return super().invoke(ctx)
         except (click.ClickException, click.Abort, click.exceptions.Exit):
@@ -98,6 +99,8 @@ conserve = click.option(
     "--conserve/--no-conserve", default=False, show_default=True,
     help="Residual correction: reproduce the coarse LST exactly.",
 )  # fmt: skip
+FILES = (".nc", ".zarr", ".tif", ".tiff", ".png", ".json", ".csv", ".hdf", ".txt")
+"""Endings that no folder for results has."""
 FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 data = click.option("--data", type=FOLDER, required=True, help="Folder of the data sets.")
@@ -170,7 +173,16 @@ def place_and_day(command: Command) -> Command:
 def out(what: str, **more: Any) -> Callable[[Command], Command]:
     """`-o`: where the result goes."""
     path = click.Path(path_type=Path)
-    return click.option("-o", "--out", type=path, metavar=what, help="Where the result goes.", **more)
+    check = _read_folder if what == "FOLDER" else None
+    return click.option("-o", "--out", type=path, metavar=what, help="Where the result goes.", callback=check, **more)
+
+
+def _read_folder(_: click.Context, param: click.Parameter, value: Path | None) -> Path | None:
+    """A folder to write in; the name of a file is a usage error."""
+    if value is not None and (value.is_file() or (value.suffix.lower() in FILES and not value.is_dir())):
+        message = f"{str(value)!r} is the name of a file. Name a folder, such as {str(value.with_suffix(''))!r}."
+        raise click.BadParameter(message, param=param)
+    return value
 
 
 def command_line() -> list[str]:

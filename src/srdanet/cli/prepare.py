@@ -33,7 +33,8 @@ def prepare(
     """Make a scene from granules and other FILES.
 
     FILES are granules (MOD11A1 or MYD11A1 is needed), SRTM tiles, ERA5, folders of them, or plain rasters as
-    NAME=FILE[:BAND]. The SCENE is a NetCDF file (.nc) or a Zarr store (.zarr).
+    NAME=FILE[:BAND][,key=value]. NAME is lst, ndvi, elevation or another quantity; the keys are crs, nodata, scale,
+    offset and unit, as in lst=LST.tif,scale=0.02,unit=K. The SCENE is a NetCDF file (.nc) or a Zarr store (.zarr).
     """
     from srdanet.prepare import plan
     from srdanet.scene.storage import check_place

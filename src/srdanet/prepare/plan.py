@@ -35,7 +35,7 @@ from srdanet.prepare.survey import (
     survey,
     touch,
 )
-from srdanet.variables import BANDS, VIEW_HOURS, WEATHER, Platform
+from srdanet.variables import BANDS, VIEW_HOURS, WEATHER, Platform, lacking
 
 
 @dataclass(frozen=True)
@@ -180,9 +180,9 @@ class Plan(Frozen):
         """Variables that no file serves, and what the scene lacks without them, by role."""
         given = {s.spec.name for s in self.sources if s.spec is not None}
         coarse = self.source("reflectance_500m")
-        missing = {}
+        wanted, missing = lacking(given), {}
         for role in ROLES:
-            left = [name for name in role.variables if name not in given]
+            left = [name for name in role.variables if name in wanted]
             served = self.source(role.name) or (role.name == "meteorology" and self.source("stations"))
             if role.absence and left and not served:
                 no_bands = role.name == "reflectance_250m" and (coarse is None or "red" not in coarse.layers)

@@ -27,6 +27,7 @@ from srdanet.readers.elevation import ElevationTile, inspect_elevation
 from srdanet.readers.era5 import read_fields
 from srdanet.readers.filenames import identify
 from srdanet.readers.meteorology import open_stations
+from srdanet.readers.unread import special_file
 from srdanet.variables import BY_NAME, LST_VARIABLES, UNUSED
 
 Kind = Literal["granule", "elevation", "meteorology", "stations", "raster", "other"]
@@ -187,6 +188,10 @@ def _expand(given: str) -> Iterable[InputFile]:
     elif re.match(r"\s*\w+\s*=", given):
         yield _plain_raster(RasterSpec.parse(given))
     else:
+        kind = special_file(path)
+        if kind is not None:
+            what = f"is {kind}, not a file"
+            raise ArgumentError(what, where=given, todo="Write what comes through it to a file first.")
         todo = "Give files, folders, or NAME=FILE for a plain raster, such as lst=MODIS.tif."
         raise ArgumentError("is not a file or a folder", where=given, todo=todo)
 

@@ -25,7 +25,7 @@ from srdanet.grid import Nesting, Tile, geobox_of, lonlat, tile_of
 from srdanet.predictors.overpass import Overpass
 from srdanet.scene import storage
 from srdanet.scene.checks import Arrays, as_lst, as_predictor, check_name, check_types, named, nested, on_grid, within
-from srdanet.variables import BASE, BY_NAME, LST_VARIABLES, NO_CLASS
+from srdanet.variables import BY_NAME, LST_VARIABLES, NO_CLASS, lacking
 
 _NO_LST = "the coarse dataset has no variable `lst`"
 
@@ -163,8 +163,8 @@ class Scene:
 
     @property
     def missing(self) -> tuple[str, ...]:
-        """Names of the base variables that are not held."""
-        return tuple(p.name for p in BASE if p.name not in self.present)
+        """Names of the base variables that are neither held nor behind an index that is."""
+        return lacking(self.present)
 
     def variable(self, name: str) -> xr.DataArray:
         """One variable, coarse or auxiliary, on its own grid.
