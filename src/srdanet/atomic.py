@@ -29,9 +29,8 @@ def refuse_existing(paths: Sequence[Path], *, overwrite: bool) -> None:
     present = [path for path in paths if path.exists()]
     if present and not overwrite:
         more = f" (and {len(present) - 1} more)" if len(present) > 1 else ""
-        raise OutputError(
-            f"exists already{more}", where=present[0], todo=f"Choose another place, or use {switched_on('overwrite')}."
-        )
+        todo = f"Choose another place, or use {switched_on('overwrite')}."
+        raise OutputError(f"exists already{more}", where=present[0], todo=todo)
 
 
 @contextmanager

@@ -57,13 +57,12 @@ print("\\n".join(sys.modules), file=sys.stderr)
 
 @pytest.mark.parametrize("verb", ["prepare", "downscale"])
 def test_help_names_the_keys_of_a_plain_raster(runner: CliRunner, verb: str) -> None:
-    from srdanet.prepare import survey
+    from srdanet.prepare.survey import _OPTIONS
 
     told = " ".join(runner.invoke(cli, [verb, "-h"]).stdout.split())
     assert "NAME=FILE[:BAND][,key=value]" in told
     keys = told.partition("the keys are ")[2].replace(" and ", ", ").split(", ")
-    options = survey.__globals__["_OPTIONS"]
-    assert [key.split()[0].rstrip(".") for key in keys[: len(options)]] == list(options)
+    assert [key.split()[0].rstrip(".,") for key in keys[: len(_OPTIONS)]] == list(_OPTIONS)
 
 
 def test_a_folder_for_results_is_no_file(runner: CliRunner, tmp_path: Path) -> None:

@@ -40,7 +40,7 @@ class Verbs(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the verb; errors become a message for people and an exit code."""
-        FLAGS.set({})
+        spelling = FLAGS.set({})
         try:
             return super().invoke(ctx)
         except (click.ClickException, click.Abort, click.exceptions.Exit):
@@ -58,6 +58,8 @@ class Verbs(click.Group):
         except Exception as error:
             message = f"unexpected {type(error).__name__}: {error}\n  This is a fault in srdanet; -vv shows where."
             _fail(ctx, message, 1)
+        finally:
+            FLAGS.reset(spelling)
 
 
 def _fail(ctx: click.Context, message: str, code: int) -> NoReturn:

@@ -62,12 +62,8 @@ def special_file(path: Path) -> str | None:
 
     It is not opened: a pipe without a writer would wait for ever.
     """
-    kinds = {
-        stat.S_ISFIFO: "a named pipe",
-        stat.S_ISSOCK: "a socket",
-        stat.S_ISCHR: "a device",
-        stat.S_ISBLK: "a device",
-    }
+    kinds = {stat.S_ISFIFO: "a named pipe", stat.S_ISSOCK: "a socket"}
+    kinds |= {stat.S_ISCHR: "a device", stat.S_ISBLK: "a device"}
     try:
         mode = path.stat().st_mode
     except OSError:
