@@ -5,13 +5,14 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import rasterio
 from click.testing import CliRunner
-from stand_ins import Bicubic
+from stand_ins import Bicubic, small_scene
 
 from srdanet.cli import cli
 from srdanet.scene import open_scene
@@ -38,6 +39,23 @@ def test_downscale_writes_a_product_and_says_where(runner: CliRunner, scene_file
     expected_gap = np.zeros((72, 48), bool)
     expected_gap[8:20, 28:] = True
     np.testing.assert_array_equal(np.isnan(lst), expected_gap)
+
+
+@pytest.mark.usefixtures("bicubic")
+def test_a_result_without_predictors_says_what_it_is_worth(
+    runner: CliRunner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from srdanet.product import quicklook
+
+    notes: list[str] = []
+    footnote = quicklook._footnote
+    monkeypatch.setattr(quicklook, "_footnote", lambda *about: notes.append(footnote(*about)) or notes[-1])
+    words = "no predictors: little more than interpolation"
+    for name, auxiliary in {"with": small_scene().auxiliary, "without": ()}.items():
+        path = replace(small_scene(), auxiliary=auxiliary).save(tmp_path / f"{name}.nc")
+        result = runner.invoke(cli, ["downscale", str(path), "--to", "500", "-o", str(tmp_path / name)])
+        assert (words in result.stdout.splitlines()) == (name == "without")
+        assert notes[-1].endswith(words) == (name == "without")
 
 
 @pytest.mark.usefixtures("bicubic")

@@ -108,4 +108,5 @@ def _summary(product: Product) -> list[str]:
     lines.append(str(files.provenance))
     missing = record.auxiliary.missing
     lines += [f"without {' '.join(missing)}"] if missing else []
+    lines += [record.auxiliary.warning] if record.auxiliary.warning else []
     return [*lines, *left_out(record.scene)]

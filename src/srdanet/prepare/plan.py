@@ -35,6 +35,7 @@ from srdanet.prepare.survey import (
     survey,
     touch,
 )
+from srdanet.readers.tables import PRODUCTS
 from srdanet.variables import BANDS, VIEW_HOURS, WEATHER, Platform, lacking
 
 
@@ -84,6 +85,8 @@ ROLES = (
 )  # fmt: skip
 """What a scene is made of besides plain rasters, in the order in which it is read."""
 
+_MOST_TOLD = 3
+"""Products that a message explains, at most."""
 _BELT = np.timedelta64(72 * 60, "s")
 """How far an overpass lies from its usual hour at the middle of a tile: half of the time that a swath spans, 1.2 h.
 In the three granules at hand (0 to 40 degrees of latitude, day and night) all views lie within 1.1 h."""
@@ -345,8 +348,12 @@ def _view_of_granules(
     }
     if not views:
         todo = "Give a MOD11A1 or MYD11A1 granule, or a raster as lst=FILE."
-        what = "there is no land surface temperature among the files"
-        raise ArgumentError(what, where=f"{len(files)} files", todo=todo)
+        others = sorted({file.product for file in files if file.kind == "granule"})
+        told = "; ".join(f"{name} is {PRODUCTS[name].title}" for name in others[:_MOST_TOLD] if name in PRODUCTS)
+        what = "there is no land surface temperature of 1 km and one day among the files"
+        what += f" ({told})" if told else ""
+        where = files[0].path if len(files) == 1 else f"{len(files)} files"
+        raise ArgumentError(what, where=where, todo=todo)
     products = {None: ROLES[0].products, "terra": ("MOD11A1",), "aqua": ("MYD11A1",)}[platform]
     fit = {v for v in views if tile in (None, v[0]) and date in (None, v[1]) and v[2] in products}
     choices = ", ".join(sorted(f"{tile} {date} ({product})" for tile, date, product in views))

@@ -7,23 +7,17 @@ from collections.abc import Mapping
 from pathlib import Path
 
 _PRODUCTS: Mapping[str, str] = {
-    "09A1": "8-day surface reflectance, 500 m",
     "09Q1": "8-day surface reflectance, 250 m",
     "10A1": "daily snow cover, 500 m",
     "11A2": "8-day land surface temperature, 1 km",
-    "11B1": "daily land surface temperature and emissivity, 6 km",
-    "11B2": "8-day land surface temperature and emissivity, 6 km",
     "11B3": "monthly land surface temperature and emissivity, 6 km",
     "11C1": "daily land surface temperature, 0.05 degrees",
     "11C2": "8-day land surface temperature, 0.05 degrees",
     "11C3": "monthly land surface temperature, 0.05 degrees",
     "12Q2": "yearly land cover dynamics, 500 m",
     "13A1": "16-day vegetation indices, 500 m",
-    "13A2": "16-day vegetation indices, 1 km",
     "13A3": "monthly vegetation indices, 1 km",
-    "13Q1": "16-day vegetation indices, 250 m",
     "14A1": "daily fires, 1 km",
-    "15A2H": "8-day leaf area index, 500 m",
     "16A2": "8-day evapotranspiration, 500 m",
     "17A2H": "8-day gross primary productivity, 500 m",
     "21A1D": "daily land surface temperature by day (TES), 1 km",
