@@ -16,7 +16,7 @@ from odc.geo.geobox import GeoBox
 from granules import write_granule
 from srdanet.baselines.interpolation import BICUBIC
 from srdanet.downscaling.run import downscale_scene
-from srdanet.grid import Level, Nesting, Tile, coordinates, nesting
+from srdanet.grid import SINUSOIDAL, Level, Nesting, Tile, coordinates, nesting
 from srdanet.network.bundle import load_model
 from srdanet.prepare import plan, prepare, root_grid
 from srdanet.prepare.extent import MARGIN, cut_to, valid_part, without_margin
@@ -108,6 +108,20 @@ def test_a_tile_that_is_named_stays_whole(folder: Path) -> None:
     assert same_ground(root_grid(plan([folder], "h18v04")), scene.geobox)
 
 
+def test_a_raster_is_not_cut(folder: Path, tmp_path: Path) -> None:
+    values = np.full((90, 80), np.nan, np.float32)
+    values[40:50, 60:70] = 290
+    box = TILE.geobox(Level.KM1)[:90, :80]
+    with rasterio.open(
+        tmp_path / "lst.tif", "w", driver="GTiff", dtype="float32", count=1, height=90, width=80, nodata=np.nan,
+        crs=SINUSOIDAL.to_wkt(), transform=box.affine,
+    ) as file:  # fmt: skip
+        file.write(values, 1)
+    scene = prepare([f"lst={tmp_path}/lst.tif,unit=K"], time="2020-07-15T10:30")
+    assert same_ground(scene.geobox, box)
+    assert without_margin(scene) == (slice(0, 90), slice(0, 80))
+
+
 def test_a_product_has_no_margin(folder: Path, tmp_path: Path) -> None:
     with prepare([folder]) as scene:
         product = produce(scene, tmp_path, 500, model=BICUBIC)
@@ -137,9 +151,9 @@ def test_the_margin_is_enough_for_the_result() -> None:
     whole = xr.DataArray(lst, dims=("y", "x"), coords=coordinates(box))
     part = valid_part(whole)
     small = whole[part]
-    about = {"time": "2020-07-15T10:30", "day": True}
-    made = Scene.from_arrays(whole, predictors, **about)
-    cut = Scene.from_arrays(small, [cut_to(p, box[part]) for p in predictors], **about)
+    time = "2020-07-15T10:30"
+    made = Scene.from_arrays(whole, predictors, time=time)
+    cut = Scene.from_arrays(small, [cut_to(p, box[part]) for p in predictors], time=time)
     for (_, a), (_, b) in zip(downscale_scene(made), downscale_scene(cut), strict=True):
         factor = a.sizes["y"] // 80
         inner = tuple(slice(s.start * factor, s.stop * factor) for s in part)

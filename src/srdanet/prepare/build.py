@@ -98,7 +98,8 @@ def prepare(
     Returns:
         A scene: LST on its own grid, auxiliary variables on theirs (reflectance 250 m and 500 m, albedo and
         land cover 500 m, elevation 250 m, weather on the LST grid). It covers the valid part of the LST and a margin
-        of `extent.MARGIN` cells; with a `tile` named, all that the LST covers. `time` is the median over the cells
+        of `extent.MARGIN` cells (`provenance["part"]` says which part of the tile that is); with a `tile` named, or an
+        LST raster, all that the LST covers. `time` is the median over the cells
         with LST; `provenance` holds every input with its sha256, ranges, shares of valid cells and what screening
         dropped.
 
@@ -190,7 +191,8 @@ def _read_lst(plan: Plan, screening: Screening, steps: _Steps) -> tuple[Reading,
         raise SceneError(what, where=Path(source.paths[0]).name, todo=todo)
     lst = reading.arrays["lst"]
     rows, cols = valid_part(lst)
-    whole = (rows.stop - rows.start, cols.stop - cols.start) == lst.shape
+    # A granule covers its tile, whatever is wanted of it; a raster has been cut by the user.
+    whole = source.spec is not None or (rows.stop - rows.start, cols.stop - cols.start) == lst.shape
     if plan.whole or whole:
         return reading, None
     arrays = {name: array.isel(y=rows, x=cols) for name, array in reading.arrays.items()}
