@@ -99,9 +99,8 @@ def prepare(
         A scene: LST on its own grid, auxiliary variables on theirs (reflectance 250 m and 500 m, albedo and
         land cover 500 m, elevation 250 m, weather on the LST grid). It covers the valid part of the LST and a margin
         of `extent.MARGIN` cells (`provenance["part"]` says which part of the tile that is); with a `tile` named, or an
-        LST raster, all that the LST covers. `time` is the median over the cells
-        with LST; `provenance` holds every input with its sha256, ranges, shares of valid cells and what screening
-        dropped.
+        LST raster, all that the LST covers. `time` is the median over the cells with LST; `provenance` holds every
+        input with its sha256, ranges, shares of valid cells and what screening dropped.
 
     Raises:
         SceneError: when no LST is left, or weather data do not cover the overpass.
@@ -196,11 +195,11 @@ def _read_lst(plan: Plan, screening: Screening, steps: _Steps) -> tuple[Reading,
     if plan.whole or whole:
         return reading, None
     arrays = {name: array.isel(y=rows, x=cols) for name, array in reading.arrays.items()}
-    first, *more = (
+    records = tuple(
         record.model_copy(update=_measures({name: arrays[name] for name in record.valid})) for record in reading.records
     )
     part = {"rows": [rows.start, rows.stop], "columns": [cols.start, cols.stop], "of": list(lst.shape)}
-    return Reading(arrays, (first, *more)), part | {"margin": MARGIN}
+    return Reading(arrays, records), part | {"margin": MARGIN}
 
 
 def _lst_of_granule(source: Source, screening: Screening) -> Reading:
