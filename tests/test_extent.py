@@ -108,7 +108,7 @@ def test_a_tile_that_is_named_stays_whole(folder: Path) -> None:
     assert same_ground(root_grid(plan([folder], "h18v04")), scene.geobox)
 
 
-def test_a_raster_is_not_cut(folder: Path, tmp_path: Path) -> None:
+def test_a_raster_is_not_cut(tmp_path: Path) -> None:
     values = np.full((90, 80), np.nan, np.float32)
     values[40:50, 60:70] = 290
     box = TILE.geobox(Level.KM1)[:90, :80]
