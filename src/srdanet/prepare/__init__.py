@@ -2,6 +2,7 @@
 
 from srdanet.prepare.build import prepare, root_grid
 from srdanet.prepare.plan import InputRecord, Plan, Source, choose, plan
+from srdanet.prepare.report import ReportRow, measure, report_rows, scene_report
 from srdanet.prepare.survey import InputFile, RasterSpec, survey
 from srdanet.readers.quality import Screening
 
@@ -10,11 +11,15 @@ __all__ = [
     "InputRecord",
     "Plan",
     "RasterSpec",
+    "ReportRow",
     "Screening",
     "Source",
     "choose",
+    "measure",
     "plan",
     "prepare",
+    "report_rows",
     "root_grid",
+    "scene_report",
     "survey",
 ]
