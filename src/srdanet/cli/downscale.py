@@ -111,4 +111,4 @@ def _summary(product: Product) -> list[str]:
     missing = record.auxiliary.missing
     lines += [f"without {' '.join(missing)}"] if missing else []
     lines += [record.auxiliary.warning] if record.auxiliary.warning else []
-    return [*lines, *assumed(record.scene), *left_out(record.scene)]
+    return [*lines, *assumed({**record.scene, "inputs": record.inputs}), *left_out(record.scene)]

@@ -10,7 +10,7 @@ import click
 from srdanet.cli import options
 from srdanet.errors import ArgumentError, GranuleError
 
-KNOWN = (".nc", ".zarr", ".tif", ".tiff", ".json", ".hdf", ".h5")
+KNOWN = (".nc", ".zarr", ".tif", ".tiff", ".json", ".hdf", ".h5", ".he5")
 """Endings of what `info` describes; of other files the first bytes are looked at."""
 Answer = tuple[list[str], dict[str, Any]]
 """Lines for people, and plain data."""
@@ -71,6 +71,7 @@ def _refuse_other_files(path: Path) -> None:
 
 def _record(path: Path) -> Answer:
     """What a product was made from, and of what quality it is."""
+    from srdanet.cli.prepare import assumed
     from srdanet.cli.tables import report_table
     from srdanet.prepare import report_rows
     from srdanet.product import read_record
@@ -85,6 +86,7 @@ def _record(path: Path) -> Answer:
     ]
     rows = report_rows(("lst", *record.auxiliary.present), record.inputs, lambda name: None)
     report = [row.model_dump(mode="json") for row in rows]
+    lines += assumed({**record.scene, "inputs": record.inputs}, [row.variable for row in rows])
     return [*lines, *report_table(rows)], {"kind": "product", **record.model_dump(mode="json"), "report": report}
 
 
