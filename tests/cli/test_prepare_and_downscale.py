@@ -262,3 +262,24 @@ def test_a_login_page_is_no_granule(runner: CliRunner, tmp_path: Path) -> None:
     assert page.name in result.stderr
     assert len(result.stderr.splitlines()) <= 2
     assert [p.name for p in tmp_path.iterdir()] == [page.name]
+
+
+@pytest.mark.usefixtures("bicubic")
+def test_what_was_assumed_is_said_once(runner: CliRunner, tmp_path: Path) -> None:
+    kelvin = np.linspace(290, 310, 192, dtype="f4").reshape(12, 16)
+    place = {"crs": "EPSG:32631", "transform": rasterio.Affine(1000, 0, 4e5, 0, -1000, 5e6)}
+    path = tmp_path / "lst.tif"
+    with rasterio.open(path, "w", driver="GTiff", dtype="float32", count=1, height=12, width=16, **place) as file:
+        file.write(kelvin, 1)
+    prepared = runner.invoke(cli, ["prepare", f"lst={path}", "-o", str(tmp_path / "scene.nc")])
+    assert prepared.exit_code == 0, prepared.stderr
+    (note,) = json.loads(runner.invoke(cli, ["info", str(tmp_path / "scene.nc"), "--json"]).stdout)["report"][0][
+        "assumed"
+    ]
+    undated = "the date of the LST is not known"
+    done = runner.invoke(cli, ["downscale", str(tmp_path / "scene.nc"), "-o", str(tmp_path / "product")])
+    assert done.exit_code == 0, done.stderr
+    (record,) = (tmp_path / "product").glob("*.json")
+    told = runner.invoke(cli, ["info", str(record)])
+    for text in (prepared.stdout, done.stdout, told.stdout):
+        assert (text.count(note), text.count(undated)) == (1, 1)

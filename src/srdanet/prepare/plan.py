@@ -97,7 +97,7 @@ ROLES = (
 """What a scene is made of besides plain rasters, in the order in which it is read."""
 
 _MOST_TOLD = 3
-"""Products that a message explains, at most."""
+"""Products or files that a message explains, at most."""
 _BELT = np.timedelta64(72 * 60, "s")
 """How far an overpass lies from its usual hour at the middle of a tile: half of the time that a swath spans, 1.2 h.
 In the three granules at hand (0 to 40 degrees of latitude, day and night) all views lie within 1.1 h."""
