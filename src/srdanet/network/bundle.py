@@ -93,6 +93,15 @@ class Bundle:
         return (self.folder / "MODEL_CARD.md").read_text(encoding="utf-8")
 
     @cached_property
+    def _order(self) -> Mapping[str, slice | list[int]]:
+        """Which of the predictors of this version the model takes; older models know fewer."""
+        order: dict[str, slice | list[int]] = {}
+        for key, known in (("channels", CHANNELS), ("context", CONTEXT)):
+            wanted = tuple(self.config[key])
+            order[key] = slice(None) if wanted == known else [known.index(name) for name in wanted]
+        return order
+
+    @cached_property
     def _session(self) -> onnxruntime.InferenceSession:
         import onnxruntime
 
@@ -126,6 +135,7 @@ class Bundle:
         Raises:
             ModelError: when the ONNX file is not a network, or not one of this package.
         """
+        channels, context = channels[self._order["channels"]], context[self._order["context"]]
         feed = {"lst": lst[None, None], "channels": channels[None], "context": context[None]}
         session = self._session
         taken, given = (sorted(one.name for one in part) for part in (session.get_inputs(), session.get_outputs()))
@@ -160,9 +170,12 @@ def load_model(model: str | Path = "default") -> Bundle:
         if name == "step.onnx" and _ELSEWHERE in content:
             todo = "Save it with its weights in it (external_data=False)."
             raise ModelError("step.onnx keeps weights in another file, which no hash covers", where=folder, todo=todo)
-    if tuple(config["channels"]) != CHANNELS or tuple(config["context"]) != CONTEXT:
+    unknown = [name for name in (*config["channels"], *config["context"]) if name not in (*CHANNELS, *CONTEXT)]
+    if unknown:
         todo = "Use the version of srdanet that the model was published with."
-        raise ModelError("was trained on other predictors than this version gives", where=folder, todo=todo)
+        raise ModelError(
+            f"was trained on what this version does not give: {', '.join(unknown)}", where=folder, todo=todo
+        )
     return Bundle(folder, config)
 
 
