@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from srdanet.cli import cli, options
 from srdanet.errors import ConfigError, GranuleError
 
-EVALUATIONS = tuple(("evaluate", name) for name in ("simulation", "target", "orleans", "stations", "fusion"))
+EVALUATIONS = tuple(("evaluate", name) for name in ("simulation", "target", "orleans", "stations", "world"))
 VERBS = (*((name,) for name in ("prepare", "downscale", "train", "simulate", "demo", "info")), *EVALUATIONS)
 
 
@@ -31,7 +31,7 @@ def test_every_verb_explains_itself(runner: CliRunner, verb: tuple[str, ...]) ->
 
 def test_nothing_is_overwritten_unless_asked() -> None:
     flags = [p for command in cli.commands.values() for p in command.params if p.name == "overwrite"]
-    assert len(flags) == 5
+    assert len(flags) == 6
     assert not any(flag.get_default(click.Context(cli)) for flag in flags)
 
 

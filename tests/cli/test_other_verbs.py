@@ -111,7 +111,7 @@ def test_evaluate_bicubic_over_orleans(runner: CliRunner, shared_data: Path) -> 
 
 
 def test_evaluate_without_its_data(runner: CliRunner, tmp_path: Path) -> None:
-    for name in ("simulation", "target", "orleans", "stations", "fusion", "world"):
+    for name in ("simulation", "target", "orleans", "stations", "world"):
         result = runner.invoke(cli, ["evaluate", name, "--data", str(tmp_path), "--model", "bicubic"])
         assert result.exit_code == 1
         assert result.stdout == ""

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from srdanet.atomic import refuse_existing, replacing
 from srdanet.cli import options
 from srdanet.errors import ArgumentError
 
@@ -198,6 +197,8 @@ def _tables(found: dict[str, Scores]) -> list[Table]:
 
 def _outputs(out: Path | None, *, figures: bool, overwrite: bool) -> dict[str, Path]:
     """The files to be written, none of which may exist."""
+    from srdanet.atomic import refuse_existing
+
     if out is None:
         return {}
     files = ("comparison.csv", "tests.csv", "comparison.json", "sums.json")
@@ -209,6 +210,7 @@ def _outputs(out: Path | None, *, figures: bool, overwrite: bool) -> dict[str, P
 def _write(
     paths: dict[str, Path], found: dict[str, Scores], made: list[Table], plain: dict[str, Any], *, overwrite: bool
 ) -> None:
+    from srdanet.atomic import replacing
     from srdanet.evaluation import tables as text
     from srdanet.evaluation.figures import draw_ratios, draw_spectra
 
