@@ -38,7 +38,7 @@ define environment
 @touch $@
 endef
 
-.PHONY: help demo test lint format types trials reproduce compare lock clean
+.PHONY: help demo test lint format types trials reproduce compare bench lock clean
 
 help:
 	@echo "make demo     run the whole chain on a synthetic scene: GeoTIFFs, a picture, errors against the known truth"
@@ -47,6 +47,7 @@ help:
 	@echo "make types    mypy --strict                 make trials   the long tests"
 	@echo "make reproduce   train a short form of the shipped model, hold it against bounds on unseen data"
 	@echo "make compare  every method on every data set: tables and figures of docs/comparison.md"
+	@echo "make bench    seconds and memory of a full tile against their limits"
 	@echo "make lock     rewrite constraints.txt       make clean    remove environments and caches"
 
 # The light package and the simulator, built and installed as a user's pip would do it: no torch.
@@ -72,6 +73,9 @@ reproduce: $(TEST)/.installed
 
 compare: $(TEST)/.installed
 	OMP_NUM_THREADS=1 $(TEST)/bin/python benchmarks/comparison.py --data $(DATA)
+
+bench: $(TEST)/.installed
+	$(TEST)/bin/python benchmarks/tile.py $(ARGS)
 
 lint: $(TEST)/.installed
 	$(TEST)/bin/ruff check .

@@ -63,11 +63,11 @@ def test_gca_finds_the_detail_of_a_field_that_is_linear_in_a_predictor(slope: fl
             weight.zero_()
         gca.straight.weight.copy_(torch.tensor([0.0, 1.0]).view(1, 2, 1, 1))
         gca.ridge.fill_(-20.0)
-        predictors = torch.randn(1, 2, 4, 30, 26)
-        mean = predictors[:, 1].mean(1, keepdim=True)
-        candidates, correlations = gca(slope * mean + 7, predictors, torch.ones_like(mean))
-    expected = slope * (predictors[:, 1] - spread(mean)[:, 0])
-    torch.testing.assert_close(candidates[:, 0], expected, atol=2e-2, rtol=1e-2)
+        predictors = torch.randn(1, 4, 2, 30, 26)
+        mean = predictors[:, :, 1].mean(1, keepdim=True)
+        slopes, correlations, detail = gca(slope * mean + 7, predictors, torch.ones_like(mean))
+    expected = slope * (predictors[:, :, 1] - spread(mean)[:, 0])
+    torch.testing.assert_close(slopes * detail[:, :, 0], expected, atol=2e-2, rtol=1e-2)
     assert float((correlations * slope).min()) > 0.9 * abs(slope)
 
 
@@ -75,9 +75,10 @@ def test_gca_is_silent_where_the_predictor_says_nothing() -> None:
     gca = GCA(1, guides=3, boxes=(5, 9))
     lst = torch.randn(1, 1, 20, 20)
     with torch.no_grad():
-        candidates, correlations = gca(lst, torch.full((1, 1, 4, 20, 20), 0.3), torch.ones_like(lst))
-    assert candidates.shape == (1, 6, 4, 20, 20)
-    assert float(candidates.abs().max()) < 1e-4
+        slopes, correlations, detail = gca(lst, torch.full((1, 4, 1, 20, 20), 0.3), torch.ones_like(lst))
+    assert slopes.shape == correlations.shape == (1, 6, 20, 20)
+    assert detail.shape == (1, 4, 3, 20, 20)
+    assert float((slopes.view(1, 1, 2, 3, 20, 20) * detail.unsqueeze(2)).abs().max()) < 1e-4
     assert float(correlations.abs().max()) < 1e-2
 
 
@@ -88,7 +89,7 @@ def test_a_far_cell_changes_nothing(kind: str, features: torch.Tensor) -> None:
     gca, msca = GCA(3, guides=2, boxes=(5,)), MSCA(12, box=5)
 
     def run(x: torch.Tensor) -> torch.Tensor:
-        return gca(x[:, :1], x.view(1, 3, 4, 40, 31), valid)[0].flatten(1, 2) if kind == "gca" else msca(x)
+        return gca(x[:, :1], x.view(1, 4, 3, 40, 31), valid)[0] if kind == "gca" else msca(x)
 
     other = features.clone()
     other[..., 30:, :] += 3

@@ -171,3 +171,17 @@ def test_the_level_of_elevation_does_not_matter_only_its_relief(inputs: Inputs) 
     net = make()
     with torch.no_grad():
         torch.testing.assert_close(net(lst, raised, context)[0], net(*inputs)[0], atol=5e-3, rtol=0)
+
+
+def test_weights_mean_what_they_meant_when_they_were_stored() -> None:
+    """They are kept with the four fine cells side by side, and used with the cells before the kinds."""
+    net, n = make(), len(CHANNELS)
+    cells = [torch.randn(2, 4, count, 9, 8) for count in (n, 8)]
+    stored = [part.transpose(1, 2).flatten(1, 2) for part in cells]
+    share, p, a, correlations = torch.rand(2, n, 9, 8), *torch.randn(2, 2, 24, 9, 8), torch.randn(2, 8, 9, 8)
+    with torch.no_grad():
+        found = net._auxiliary_features(cells[0], share)
+        torch.testing.assert_close(found, net.auxiliary(torch.cat([stored[0], share], 1)), atol=1e-5, rtol=1e-5)
+        found = net._joined([p, a, cells[1].flatten(1, 2), correlations])
+        expected = net.join(torch.cat([p, a, stored[1], correlations], 1))
+        torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-5)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 @options.model
 @click.option("--noise", type=float, metavar="K", help="Error of the coarse LST (K); 0: the mean of a finer field.")
 @options.conserve
-@click.option("--block", default=256, show_default=True, help="Cells along a window; bounds memory, not the result.")
+@click.option("--block", default=400, show_default=True, help="Cells along a window; bounds memory, not the result.")
 @options.out("FOLDER", required=True)
 @options.dry_run
 @options.as_json

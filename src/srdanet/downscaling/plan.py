@@ -28,11 +28,11 @@ class RunPlan:
     """Grid of the coarse LST."""
     levels: Mapping[int, int]
     """Factor (fine cells along a coarse cell) → nominal cell size (m), coarse to fine."""
-    block: int = 256
+    block: int = 400
     """Coarse cells along a window of each step; bounds memory and does not change the result."""
 
     @classmethod
-    def of(cls, root: GeoBox, *, factor: int | None = None, to: int | None = None, block: int = 256) -> RunPlan:
+    def of(cls, root: GeoBox, *, factor: int | None = None, to: int | None = None, block: int = 400) -> RunPlan:
         """Plan the steps from a coarse grid.
 
         Args:
@@ -45,7 +45,7 @@ class RunPlan:
             ArgumentError: when the two contradict each other or the grid, or one is out of range.
         """
         if block < 1:
-            raise ArgumentError(f"block is {block}", todo="Give the coarse cells along a window, such as 256.")
+            raise ArgumentError(f"block is {block}", todo="Give the coarse cells along a window, such as 400.")
         cell = cell_size(root)
         if factor is not None and to is not None:
             raise ArgumentError("both factor and to are given", todo="Give one of them.")

@@ -11,6 +11,7 @@ import logging
 import tempfile
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -71,7 +72,7 @@ def downscale(
     noise: float | None = None,
     model: Model = "default",
     conserve: bool = False,
-    block: int = 256,
+    block: int = 400,
 ) -> xr.Dataset:
     """Land surface temperature on a finer grid, with its uncertainty and quality.
 
@@ -131,7 +132,7 @@ def downscale_scene(
     *,
     model: Model = "default",
     conserve: bool = False,
-    block: int = 256,
+    block: int = 400,
     workdir: Path | None = None,
     progress: Progress | None = None,
 ) -> Iterator[tuple[int, xr.Dataset]]:
@@ -198,21 +199,19 @@ class Run:
         lst, quality = self.allocate(shape, np.float32), self.allocate(shape, np.uint8)
         uncertainty: Float32 | None = self.allocate(shape, np.float32)
         cuts = list(self.plan.windows(factor, self.model.halo))
-        for done, window in enumerate(cuts):
+        for done, (window, read) in enumerate(_ahead(lambda window: self._read(window, factor), cuts)):
             self.progress(f"{factor}x", done, len(cuts))
             inner, crop = window.scaled(factor).inner, window.scaled(factor).crop
-            if np.isnan(self.lst[window.inner]).all():
-                # Many tiles are mostly sea or cloud.
+            if read is None:
                 lst[inner], quality[inner] = np.nan, flags.NO_INPUT.mask
                 if uncertainty is not None:
                     uncertainty[inner] = np.nan
                 continue
-            fields = self.stack.read(*window.outer, factor)
+            fields, bits = read.fields, read.quality
             low, high = (repeat(bound[window.outer], factor) for bound in self.bounds)
             below = window.scaled(half).outer
             known = None if before.uncertainty is None else before.uncertainty[below]
             result = advance(self.model, Estimate(before.lst[below], known), fields)
-            bits = self._quality(window, fields, factor)
             bits[(result.lst < low) | (result.lst > high)] |= np.uint8(flags.OVERSHOOT.mask)
             lst[inner], quality[inner] = np.clip(result.lst, low, high)[crop], bits[crop]
             if result.uncertainty is None:
@@ -228,6 +227,13 @@ class Run:
                 quality[fine.inner] |= bits
         self.progress(f"{factor}x", len(cuts), len(cuts))
         return Estimate(lst, uncertainty, quality=quality)
+
+    def _read(self, window: Window, factor: int) -> _Read | None:
+        """A window's predictors and quality; None where it has no LST, since many tiles are mostly sea or cloud."""
+        if np.isnan(self.lst[window.inner]).all():
+            return None
+        fields = self.stack.read(*window.outer, factor)
+        return _Read(fields, self._quality(window, fields, factor))
 
     def _limited(self, closed: Floats, where: tuple[slice, slice], factor: int) -> tuple[Floats, NDArray[np.uint8]]:
         """Conserved cells within their bounds, and their bits: where one had to be limited, nothing is conserved."""
@@ -282,6 +288,30 @@ class Run:
         attrs = {"Conventions": "CF-1.11", **model_attributes(self.model), "conserve": int(self.conserve)}
         attrs["auxiliary"] = " ".join(self.stack.present) or "none"
         return xr.Dataset(data, coords=coordinates(refine(self.plan.root, factor)), attrs=attrs)
+
+
+@dataclass(frozen=True)
+class _Read:
+    """What is read of a window's outer part before the model runs."""
+
+    fields: Fields
+    quality: NDArray[np.uint8]
+
+
+def _ahead(read: Callable[[Window], _Read | None], cuts: Iterable[Window]) -> Iterator[tuple[Window, _Read | None]]:
+    """Each window with what was read of it; the next one is read in a thread meanwhile.
+
+    One thread, since HDF5 reads one thing at a time; one window ahead, since each takes memory.
+    """
+    with ThreadPoolExecutor(1) as reader:
+        reading: deque[tuple[Window, Future[_Read | None]]] = deque()
+        for cut in cuts:
+            reading.append((cut, reader.submit(read, cut)))
+            if len(reading) > 1:
+                window, one = reading.popleft()
+                yield window, one.result()
+        for window, one in reading:
+            yield window, one.result()
 
 
 def model_attributes(model: StepModel) -> dict[str, str]:

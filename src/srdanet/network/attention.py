@@ -86,25 +86,26 @@ class GCA(nn.Module):
         self.straight = nn.Conv2d(predictors, guides, 1, bias=False)
         self.ridge = nn.Parameter(torch.full((1, guides * len(self.boxes), 1, 1), -3.0))
 
-    def forward(self, lst: Tensor, predictors: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:
-        """Candidates for the detail of LST, and how well each guide explains LST.
+    def forward(self, lst: Tensor, predictors: Tensor, valid: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """What goes with each guide in LST, and how well each explains LST.
 
         Args:
             lst: (B, 1, h, w) departure of LST from its surroundings, in any unit.
-            predictors: (B, N, 4, h, w) standardised, the four fine cells of each coarse one.
+            predictors: (B, 4, N, h, w) standardised, the four fine cells of each coarse one.
             valid: (B, 1, h, w) 1 where LST is known.
 
         Returns:
-            (B, S, 4, h, w) candidates in the unit of `lst`, and (B, S, h, w) correlations, for S = boxes * guides.
+            (B, S, h, w) slopes and correlations for S = boxes * guides, and (B, 4, G, h, w) detail of the G guides;
+            a slope times the detail of its guide is a candidate for the detail of LST, in the unit of `lst`.
         """
-        b, n, _, h, w = predictors.shape
-        flat = predictors.reshape(b, n, 4 * h, w)
-        guide = (self.curved(flat) + self.straight(flat)).float().view(b, -1, 4, h, w)
-        mean = guide.mean(2)
-        detail = guide - spread(mean)
+        b, _, n, h, w = predictors.shape
+        flat = predictors.reshape(4 * b, n, h, w)
+        guide = (self.curved(flat) + self.straight(flat)).float().view(b, 4, -1, h, w)
+        mean = guide.mean(1)
+        detail = guide - spread(mean).transpose(1, 2)
         known = mean * valid
         moments = torch.cat([valid, lst * valid, lst * lst * valid, known, known * mean, known * lst], 1)
-        candidates, correlations = [], []
+        slopes, correlations = [], []
         for box, ridge in zip(self.boxes, self.ridge.chunk(len(self.boxes), 1), strict=True):
             around = box_mean(moments, box)
             around = around[:, 1:] / around[:, :1].clamp_min(1e-6)
@@ -112,9 +113,9 @@ class GCA(nn.Module):
             g, gg, gt = around[:, 2:].chunk(3, 1)
             variance = (gg - g * g).clamp_min(0) + torch.exp(ridge)
             covariance = gt - g * t
-            candidates.append((covariance / variance).unsqueeze(2) * detail)
+            slopes.append(covariance / variance)
             correlations.append(covariance / torch.sqrt(variance * ((tt - t * t).clamp_min(0) + 1e-3)))
-        return torch.cat(candidates, 1), torch.cat(correlations, 1)
+        return torch.cat(slopes, 1), torch.cat(correlations, 1), detail
 
 
 class MSCA(nn.Module):
@@ -125,6 +126,7 @@ class MSCA(nn.Module):
     """
 
     DILATIONS = (1, 2, 4)
+    repeated: Tensor
 
     def __init__(self, channels: int, *, box: int) -> None:
         super().__init__()
@@ -134,13 +136,18 @@ class MSCA(nn.Module):
         self.channel = nn.Conv2d(part * len(self.DILATIONS), part * len(self.DILATIONS), 1)
         self.scale = nn.Conv2d(part * len(self.DILATIONS), len(self.DILATIONS), 1)
         self.fuse = nn.Conv2d(part * len(self.DILATIONS), channels, 1)
-        self.part = part
+        repeated = torch.eye(len(self.DILATIONS)).repeat_interleave(part, 0).view(-1, len(self.DILATIONS), 1, 1)
+        self.register_buffer("repeated", repeated, persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
         """x: (B, C, h, w) -> (B, C, h, w)."""
         scales = torch.cat([F.leaky_relu(branch(x), 0.1) for branch in self.branches], 1)
         surroundings = box_mean(scales, self.box)
-        by_scale = torch.softmax(self.scale(surroundings), 1) * len(self.DILATIONS)
-        by_scale = by_scale.repeat_interleave(self.part, 1)
-        weighed = scales * by_scale * torch.sigmoid(self.channel(surroundings))
+        by_scale = self.scale(surroundings)
+        # A softmax in pieces: over three channels ONNX Runtime's own takes six times as long.
+        by_scale = torch.exp(by_scale - by_scale.amax(1, keepdim=True))
+        by_scale = by_scale * (len(self.DILATIONS) / by_scale.sum(1, keepdim=True))
+        # Each scale's weight for all its channels, as a convolution: its result has the memory layout of `scales`.
+        by_channel = F.conv2d(by_scale, self.repeated)
+        weighed = scales * by_channel * torch.sigmoid(self.channel(surroundings))
         return x + self.fuse(weighed)

@@ -43,9 +43,9 @@ class Calibrated(nn.Module):
         cell, day, weather = (context[:, [CONTEXT.index(name)]] for name in ("cell", "day", WEATHER[0]))
         cell = torch.nan_to_num(cell, CELLS[1]).clamp(CELLS[-1], CELLS[0])
         night, known = 1 - torch.nan_to_num(day, 0.5), 1 - torch.isnan(weather).to(sigma.dtype)
-        total = torch.zeros_like(cell)
-        for (size, by_night, with_weather), value in self.logarithms.items():
-            share = torch.relu(1 - torch.abs(cell - size))
-            share = share * (night if by_night else 1 - night) * (known if with_weather else 1 - known)
-            total = total + value * share
+        cases = torch.cat([(1 - night) * (1 - known), (1 - night) * known, night * (1 - known), night * known], 1)
+        # (sizes, cases, 1, 1): as a convolution all cases take one pass.
+        table = cell.new_tensor(list(self.logarithms.values())).view(len(CELLS), -1, 1, 1)
+        share = torch.relu(1 - torch.abs(cell - cell.new_tensor(CELLS).view(1, -1, 1, 1)))
+        total = (share * F.conv2d(cases, table)).sum(1, keepdim=True)
         return fine, sigma * F.interpolate(torch.exp(total), scale_factor=2, mode="nearest")

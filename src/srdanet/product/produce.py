@@ -31,7 +31,7 @@ def produce(
     *,
     model: Model = "default",
     conserve: bool = False,
-    block: int = 256,
+    block: int = 400,
     command: Sequence[str] = (),
     progress: Progress | None = None,
     overwrite: bool = False,
