@@ -135,7 +135,13 @@ class Atlas:
         flags = layer.variable == QUALITY.variable
         limits = [0, len(FLAGS)] if flags else list(LOOKS[layer.variable].limits(small))
         kind = "uint8" if flags else "float32"
-        return {"sizes": [list(s) for s in tiles.sizes], "factor": factor, "type": kind, "limits": limits, "label": label}
+        return {
+            "sizes": [list(s) for s in tiles.sizes],
+            "factor": factor,
+            "type": kind,
+            "limits": limits,
+            "label": label,
+        }
 
     def tile(self, place: int, date: int, key: str, size: int, row: int, col: int) -> NDArray[Any]:
         """One tile: float32 (NaN = missing), or uint8 numbers of flags.
@@ -186,7 +192,9 @@ class Atlas:
 
     def graticule(self, place: int, left: float, top: float, right: float, bottom: float) -> list[Line]:
         """Meridians and parallels of a part of a place, which may reach beyond it, in finest cells."""
-        if not (np.isfinite([left, top, right, bottom]).all() and 1e-3 < right - left < 1e6 and 1e-3 < bottom - top < 1e6):
+        if not (
+            np.isfinite([left, top, right, bottom]).all() and 1e-3 < right - left < 1e6 and 1e-3 < bottom - top < 1e6
+        ):
             raise ArgumentError("the part is not a rectangle", todo="Give x0 < x1 and y0 < y1 in cells.")
         box = self.place(place).geobox
         side = 1000
@@ -212,7 +220,6 @@ class Atlas:
         Raises:
             ArgumentError: when there is no such layer, or nothing of it lies there.
         """
-        import rasterio
         from rasterio.io import MemoryFile
         from rasterio.windows import Window
 

@@ -187,7 +187,7 @@ class _Handler(BaseHTTPRequestHandler):
     server_version, sys_version = "srdanet", ""
     timeout = 60
 
-    def do_GET(self) -> None:  # noqa: N802
+    def do_GET(self) -> None:
         """Answer one request."""
         there = urlsplit(self.path)
         token, slash, path = there.path.removeprefix("/").partition("/")
@@ -205,7 +205,9 @@ class _Handler(BaseHTTPRequestHandler):
             self._say(HTTPStatus.INTERNAL_SERVER_ERROR, str(error))
         except Exception as error:
             _LOG.exception("%s", path)
-            self._say(HTTPStatus.INTERNAL_SERVER_ERROR, f"Unexpected {type(error).__name__}. srdanet -vv view shows it.")
+            self._say(
+                HTTPStatus.INTERNAL_SERVER_ERROR, f"Unexpected {type(error).__name__}. srdanet -vv view shows it."
+            )
         else:
             if found is None:
                 self._say(HTTPStatus.NOT_FOUND, "There is nothing here.")

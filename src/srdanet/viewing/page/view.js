@@ -276,7 +276,7 @@ function placeHandle() {
   $("left-name").hidden = !two;
   $("handle").style.left = `${state.divider * 100}%`;
   $("handle").setAttribute("aria-valuenow", Math.round(state.divider * 100));
-  const name = (key) => (about(key) || layerOf(key)).label;
+  const name = (key) => about(key)?.label ?? `${layerOf(key).label} (loading)`;
   $("left-name").textContent = name(state.left);
   $("right-name").textContent = name(state.right);
 }
@@ -566,7 +566,7 @@ $("series-close").addEventListener("click", () => { $("series").hidden = true; s
 
 function showDownload() {
   $("save-tif").href = `crop/${state.place}/${state.date}/${state.right}?${windowQuery()}`;
-  $("save-tif").title = `${layerOf(state.right).label}: the part on the screen`;
+  $("save-tif").textContent = `Data, ${layerOf(state.right).label} (GeoTIFF)`;
 }
 $("save-png").addEventListener("click", async () => {
   const dots = canvas.width / canvas.clientWidth, out = document.createElement("canvas"), into = out.getContext("2d");
@@ -619,6 +619,12 @@ function setDate(date) {
   showDownload();
   redraw();
 }
+function showCoast(lines) {
+  state.lines.coast = lines;
+  $("coast").disabled = !lines.length;
+  $("coast-word").textContent = lines.length ? "Coast" : "Coast (none here, or the map is too narrow)";
+  redraw();
+}
 function setPlace(number) {
   state.place = number; state.cell = null; state.lines = { graticule: [], coast: [] };
   $("series").hidden = true;
@@ -626,7 +632,7 @@ function setPlace(number) {
   $("date").disabled = $("before").disabled = $("after").disabled = place().entries.length < 2;
   setDate(0);
   fitAll();
-  askJson(`coast/${number}`).then((lines) => { if (state.place === number) { state.lines.coast = lines; redraw(); } }).catch(fail);
+  askJson(`coast/${number}`).then((lines) => { if (state.place === number) showCoast(lines); }).catch(fail);
 }
 $("place").addEventListener("change", (event) => setPlace(+event.target.value));
 $("date").addEventListener("input", (event) => setDate(+event.target.value));
