@@ -23,7 +23,7 @@ SIDE = 480
 _DOTS = 130
 _WIDE = 4.6
 """Inches along the longer side of a map."""
-CURVES = {"1 km": ("#d55e00", "--"), "bicubic": ("#555555", ":"), "product": ("#0072b2", "-")}
+CURVES = {"coarse": ("#d55e00", "--"), "bicubic": ("#555555", ":"), "product": ("#0072b2", "-")}
 """Colour and dash of each image's curve: they are told apart without colour too."""
 
 
@@ -139,8 +139,8 @@ def spectrum_picture(found: Spectrum, km: float, coarse_km: float) -> str:
         colour, dash = CURVES[name]
         axes.loglog(found.wavelength * km, power, color=colour, linestyle=dash, linewidth=1.6, label=name)
     axes.axvline(2 * coarse_km, color="black", linewidth=0.8)
-    axes.annotate("two 1 km cells" if round(coarse_km) == 1 else "two coarse cells", (2 * coarse_km, 0.03),
-                  xycoords=("data", "axes fraction"), xytext=(4, 0), textcoords="offset points", fontsize=8)  # fmt: skip
+    style = {"xycoords": ("data", "axes fraction"), "textcoords": "offset points", "fontsize": 8}
+    axes.annotate("two coarse cells", (2 * coarse_km, 0.03), xytext=(4, 0), **style)
     axes.invert_xaxis()
     axes.xaxis.set_major_formatter("{x:g}")
     return _finish(figure, axes, "wavelength (km)", "power (K², relative)")

@@ -14,7 +14,7 @@ from srdanet.arrays import repeat
 from srdanet.atomic import publish, refuse_existing, staged
 from srdanet.errors import ArgumentError, GridError, MissingExtraError
 from srdanet.flags import FLAGS, NO_AUXILIARY
-from srdanet.grid import cell_size, nesting
+from srdanet.grid import cell_size, geobox_of, nesting
 from srdanet.predictors.land_cover import GROUPS
 from srdanet.product.layers import LST, QUALITY, UNCERTAINTY
 from srdanet.product.quicklook import headline, shared_range
@@ -155,8 +155,6 @@ def _land_cover(entry: Entry, shape: tuple[int, int]) -> dict[str, NDArray[np.bo
         if scene is None or "land_cover" not in scene.present:
             return {}
         data = scene.variable("land_cover")
-        from srdanet.grid import geobox_of
-
         try:
             lies = nesting(geobox_of(data, name="land_cover"), entry.geobox)
         except GridError:
@@ -206,7 +204,7 @@ def _sections(entry: Entry, images: _Images, beyond: Floats) -> Iterator[Section
         words = f"The {km:.0f} km square in which the product departs most from interpolation, cell by cell."
         yield Section("Detail", tuple(_maps(entry, images, part, whole=False)), words)
     factor, km = images.coarse.factor, cell_size(entry.geobox) / 1000
-    named = {"1 km": images.coarse.values, "bicubic": images.bicubic, "product": images.fine}
+    named = {"coarse": images.coarse.values, "bicubic": images.bicubic, "product": images.fine}
     curves = [
         Figure(
             figures.distribution_picture(named),
@@ -214,11 +212,11 @@ def _sections(entry: Entry, images: _Images, beyond: Floats) -> Iterator[Section
             "A product that sharpens has longer tails than its input; interpolation has not.",
         )
     ]
-    spectrum = facts.spectrum({**named, "1 km": repeat(images.coarse.values, factor)})
+    spectrum = facts.spectrum({**named, "coarse": repeat(images.coarse.values, factor)})
     if spectrum is not None:
         words = (
             "To the right of the line lies detail that the input cannot hold: a product that adds some stays above "
-            "bicubic there. The 1 km curve has power there too, from the edges of its cells."
+            "bicubic there. The coarse curve has power there too, from the edges of its cells."
         )
         curves.append(Figure(figures.spectrum_picture(spectrum, km, km * factor), "Spectra", words))
     yield Section("Distribution and spectra", tuple(curves))
