@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import rasterio
 
-from srdanet.errors import OutputError
+from srdanet.errors import ArgumentError
 from srdanet.flags import FLAGS, NO_INPUT
 from srdanet.viewing import Catalogue
 from srdanet.viewing.atlas import Atlas
@@ -84,8 +84,8 @@ def test_it_only_gives(server: ViewServer, verb: str) -> None:
     "path",
     [
         "../catalogue.py", "..%2fcatalogue.py", "%2e%2e/catalogue.py", "view.js/../../server.py", "/etc/passwd",
-        "report.html.j2", "page/view.js", "tile/0/0/../../x/0/0/0", "tile/0/0/lst-250/0/0/..%2f", "crop/0/0/..%2fscene.nc",
-        "about/0/0/lst-250%00", "about/0/0/....//lst-250",
+        "report.html.j2", "page/view.js", "tile/0/0/../../x/0/0/0", "tile/0/0/lst-250/0/0/..%2f",
+        "crop/0/0/..%2fscene.nc", "about/0/0/lst-250%00", "about/0/0/....//lst-250",
     ],
 )  # fmt: skip
 def test_addresses_are_no_file_names(server: ViewServer, path: str) -> None:
@@ -97,8 +97,8 @@ def test_addresses_are_no_file_names(server: ViewServer, path: str) -> None:
 @pytest.mark.parametrize(
     "path",
     [
-        "about/1/0/lst-250", "about/0/2/lst-250", "about/0/0/lst-125", "tile/0/0/lst-250/9/0/0", "tile/0/0/lst-250/0/1/0",
-        "at/0/0/80/0", "series/0/0/80", "crop/0/0/lst-250", "crop/0/0/lst-250?x0=90&x1=99&y0=0&y1=9",
+        "about/1/0/lst-250", "about/0/2/lst-250", "about/0/0/lst-125", "tile/0/0/lst-250/9/0/0",
+        "tile/0/0/lst-250/0/1/0", "at/0/0/80/0", "series/0/0/80", "crop/0/0/lst-250", "crop/0/0/lst-250?x0=90&x1=99&y0=0&y1=9",
         "crop/0/0/lst-250?x0=nan&x1=99&y0=0&y1=9", "graticule/0?x0=a&x1=1&y0=0&y1=1", "graticule/0?x0=5&x1=5&y0=0&y1=1",
     ],
 )  # fmt: skip
@@ -183,5 +183,5 @@ def test_a_part_as_geotiff_lies_where_it_should(server: ViewServer, products: Pa
 
 
 def test_a_port_in_use_is_an_error_for_people(server: ViewServer) -> None:
-    with pytest.raises(OutputError, match=f"port {server.server_port} cannot be used"):
+    with pytest.raises(ArgumentError, match=f"port {server.server_port} cannot be used"):
         ViewServer(server.atlas, server.server_port)

@@ -43,7 +43,8 @@ def map_picture(
         A `data:` address of a PNG.
     """
     figure, axes, beside = _frame(geobox)
-    metres = cell_size(geobox) * geobox.shape[1] / image.shape[1]
+    # The last column of a thinned image may reach beyond the grid.
+    metres = cell_size(geobox) * -(-geobox.shape[1] // image.shape[1])
     shown = draw_map(axes, image, metres, limits, scale_bar=scale_bar, colours=look.colours)
     _draw_lines(axes, geobox)
     colour_bar(figure, shown, beside, f"{look.name} ({look.unit})")

@@ -125,6 +125,7 @@ def render(entry: Entry) -> str:
         numbers=_numbers(entry, images),
         sections=list(_sections(entry, images, beyond)),
         strata=strata,
+        inputs=_inputs(entry),
         flags=FLAGS,
         finest=size_text(entry.finest),
     )
@@ -168,9 +169,9 @@ def _land_cover(entry: Entry, shape: tuple[int, int]) -> dict[str, NDArray[np.bo
 def _warnings(entry: Entry, images: _Images) -> list[str]:
     """What the reader must know before looking at a picture."""
     found = []
-    bare = images.quality is not None and bool(images.quality.size)
-    share = float(np.mean((images.quality & NO_AUXILIARY.mask) > 0)) if bare else 0.0  # type: ignore[operator]
-    if not entry.record.auxiliary.present or share > _BARE:
+    quality = images.quality
+    bare = quality is not None and bool(quality.size) and float(np.mean((quality & NO_AUXILIARY.mask) > 0)) > _BARE
+    if bare or not entry.record.auxiliary.present:
         found.append("No predictors: the result is little more than interpolation.")
     elif entry.record.auxiliary.missing:
         found.append(f"Made without {', '.join(entry.record.auxiliary.missing)}.")
@@ -180,6 +181,18 @@ def _warnings(entry: Entry, images: _Images) -> list[str]:
             "its input. Name the scene with --scene."
         )
     return found
+
+
+def _inputs(entry: Entry) -> list[tuple[str, str]]:
+    """File and checksum of each input; an entry of the record may hold several of both."""
+    rows = []
+    for known in entry.record.inputs:
+        names, sums = (
+            [str(v) for v in value] if isinstance(value, list | tuple) else [str(value)]
+            for value in (known.get("file", "unnamed"), known.get("sha256", "unknown"))
+        )
+        rows += list(zip(names, sums, strict=False))
+    return rows
 
 
 def _numbers(entry: Entry, images: _Images) -> list[tuple[str, str]]:

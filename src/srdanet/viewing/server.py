@@ -19,10 +19,11 @@ from dataclasses import asdict, dataclass
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.resources import files
+from socketserver import TCPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from srdanet.errors import ArgumentError, OutputError, SrdanetError
+from srdanet.errors import ArgumentError, SrdanetError
 from srdanet.viewing.atlas import Atlas
 from srdanet.viewing.lines import Line
 
@@ -158,7 +159,7 @@ class ViewServer(ThreadingHTTPServer):
         port: 0 takes any that is free.
 
     Raises:
-        OutputError: when the port is taken.
+        ArgumentError: when the port cannot be used.
     """
 
     daemon_threads = True
@@ -168,8 +169,13 @@ class ViewServer(ThreadingHTTPServer):
         try:
             super().__init__((HOST, port), _Handler)
         except OSError as error:
-            todo = "Choose another --port, or leave it out."
-            raise OutputError(f"port {port} cannot be used ({error.strerror})", where=HOST, todo=todo) from error
+            todo = "Choose another, or leave it out."
+            raise ArgumentError(f"port {port} cannot be used ({error.strerror})", where="--port", todo=todo) from error
+
+    def server_bind(self) -> None:
+        """Bind without asking a name server what this machine is called, which may take seconds offline."""
+        TCPServer.server_bind(self)
+        self.server_name, self.server_port = HOST, self.socket.getsockname()[1]
 
     @property
     def url(self) -> str:

@@ -22,7 +22,7 @@ const measured = window.srdanetView = { firstPicture: null, drawn: 0, waiting: 0
 
 async function ask(address) {
   const reply = await fetch(address);
-  if (reply.ok) return reply;
+  if (reply.ok) { $("message").hidden = true; return reply; }
   let text = "The viewer does not answer. Start `srdanet view` again.";
   try { text = (await reply.json()).error; } catch { /* not from our server */ }
   throw new Error(text);
@@ -179,16 +179,16 @@ function draw() {
     canvas.width = Math.round(width * dots);
     canvas.height = Math.round(height * dots);
   }
-  const complete = compose(pen, dots);
+  const [complete, product] = compose(pen, dots);
   placeHandle();
   measured.drawn += 1;
   measured.waiting = loading + queue.length;
-  if (complete && measured.firstPicture === null) measured.firstPicture = performance.now();
+  if (product && measured.firstPicture === null) measured.firstPicture = performance.now();
   canvas.dataset.complete = complete && !measured.waiting;
   showBars();
 }
 
-// Draws map, flags and lines; whether all that should be seen was there.
+// Draws map, flags and lines; whether all that should be seen was there, and whether the layer on the right was.
 function compose(into, dots) {
   const width = canvas.width, height = canvas.height, two = $("swipe").checked;
   const across = Math.round(width * state.divider);
@@ -198,7 +198,8 @@ function compose(into, dots) {
     into.save(); into.beginPath(); into.rect(from, 0, to - from, height); into.clip();
     const done = work(); into.restore(); return done;
   };
-  let complete = clip(two ? across : 0, width, () => drawLayer(into, state.right, dots, false));
+  const product = clip(two ? across : 0, width, () => drawLayer(into, state.right, dots, false));
+  let complete = product;
   if (two) complete = clip(0, across, () => drawLayer(into, state.left, dots, false)) && complete;
   const quality = entry().layers.find((layer) => layer.variable === "quality");
   if ($("flags").checked && quality) complete = drawLayer(into, quality.key, dots, true) && complete;
@@ -206,7 +207,7 @@ function compose(into, dots) {
   if ($("graticule").checked) { drawLines(into, state.lines.graticule, dots, "rgba(0, 0, 0, .55)", 0.8); labelLines(into, dots); }
   if (state.cell) drawMark(into, dots);
   drawScaleBar(into, dots);
-  return complete;
+  return [complete, product];
 }
 
 function drawLines(into, lines, dots, colour, width) {
