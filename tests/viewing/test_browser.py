@@ -163,7 +163,7 @@ def test_a_click_gives_the_time_series_and_the_slider_the_dates(page: Any, url: 
     assert page.inner_text("#date-text") == "2020-07-17 10:31 UTC, day (2 of 2)"
     page.select_option("#right", "lst_uncertainty-250")
     page.wait_for_selector(_DRAWN)
-    assert "Uncertainty (standard deviation) (K)" in page.inner_text("#bars")
+    assert "Uncertainty, 1 σ (K)" in page.inner_text("#bars")
     page.screenshot(path=shots / "view-uncertainty.png")
 
 

@@ -21,7 +21,7 @@ class Look:
     """How one kind of layer is shown."""
 
     name: str
-    """For people, as in "uncertainty"."""
+    """For people."""
     unit: str
     """Empty for flags."""
     colours: tuple[str, float, float]
@@ -52,7 +52,7 @@ class Look:
 
 LOOKS = {
     LST.variable: Look("temperature", "K", COLOURS, least=2.0),
-    UNCERTAINTY.variable: Look("uncertainty (standard deviation)", "K", ("cividis", 0.0, 1.0), 0.5, from_zero=True),
+    UNCERTAINTY.variable: Look("uncertainty, 1 σ", "K", ("cividis", 0.0, 1.0), 0.5, from_zero=True),
     QUALITY.variable: Look("quality", "", ("viridis", 0.0, 1.0), 1.0),
 }
 """By variable of a product."""

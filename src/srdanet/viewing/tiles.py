@@ -134,7 +134,8 @@ class ArrayTiles:
         while max(self._images[-1].shape) > 2 * _LEAST:
             image = self._images[-1]
             pad = [(0, n % 2) for n in image.shape]
-            self._images.append(aggregate(np.pad(image, pad, constant_values=np.nan), 2, min_valid=0.0))
+            half = aggregate(np.pad(image, pad, constant_values=np.nan), 2, min_valid=0.0)
+            self._images.append(np.asarray(half, np.float32))
 
     @property
     def sizes(self) -> tuple[tuple[int, int], ...]:
