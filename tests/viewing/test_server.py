@@ -99,8 +99,8 @@ def test_addresses_are_no_file_names(server: ViewServer, path: str) -> None:
     [
         "about/1/0/lst-250", "about/0/2/lst-250", "about/0/0/lst-125", "tile/0/0/lst-250/9/0/0",
         "tile/0/0/lst-250/0/1/0", "at/0/0/80/0", "series/0/0/80", "crop/0/0/lst-250",
-        "crop/0/0/lst-250?x0=90&x1=99&y0=0&y1=9", "crop/0/0/lst-250?x0=nan&x1=99&y0=0&y1=9", "graticule/0?x0=a&x1=1&y0=0&y1=1",
-        "graticule/0?x0=5&x1=5&y0=0&y1=1",
+        "crop/0/0/lst-250?x0=90&x1=99&y0=0&y1=9", "crop/0/0/lst-250?x0=nan&x1=99&y0=0&y1=9",
+        "graticule/0?x0=a&x1=1&y0=0&y1=1", "graticule/0?x0=5&x1=5&y0=0&y1=1",
     ],
 )  # fmt: skip
 def test_what_does_not_exist_is_refused(server: ViewServer, path: str) -> None:
