@@ -20,8 +20,8 @@ from srdanet.viewing.looks import FLAG_COLOURS, NO_FLAG, Look, first_flag
 
 SIDE = 480
 """Cells along a map at most: fewer than its dots, so that each is seen whole."""
-_DOTS = 130
-_WIDE = 4.6
+_DOTS = 170
+_WIDE = 3.2
 """Inches along the longer side of a map."""
 CURVES = {"coarse": ("#d55e00", "--"), "bicubic": ("#555555", ":"), "product": ("#0072b2", "-")}
 """Colour and dash of each image's curve: they are told apart without colour too."""
