@@ -37,6 +37,7 @@ ORDER = (
     "datasets",
     "evaluation",
     "training",
+    "viewing",
     "cli",
 )
 """Parts of the package; each may import those before it. The package itself names what is public, and is free.

@@ -18,8 +18,10 @@ from srdanet.cli.info import info
 from srdanet.cli.options import Verbs, verbose
 from srdanet.cli.prepare import prepare
 from srdanet.cli.publish import publish
+from srdanet.cli.report import report
 from srdanet.cli.simulate import simulate
 from srdanet.cli.train import train
+from srdanet.cli.view import view
 
 _EPILOG = "Exit codes: 0 done, 1 failed, 2 usage error. Results go to stdout, progress and messages to stderr."
 
@@ -31,7 +33,7 @@ def cli() -> None:
     """MODIS land surface temperature from 1 km to 500 m and 250 m with SRDA-Net."""
 
 
-for _verb in (prepare, downscale, train, publish, evaluate, compare, simulate, demo, info):
+for _verb in (prepare, downscale, report, view, compare, info, demo, evaluate, train, publish, simulate):
     cli.add_command(_verb)
 
 

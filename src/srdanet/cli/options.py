@@ -117,6 +117,10 @@ FILES = (".nc", ".zarr", ".tif", ".tiff", ".png", ".json", ".csv", ".hdf", ".txt
 """Endings that no folder for results has."""
 FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+scenes = click.option(
+    "--scene", "scenes", multiple=True, type=click.Path(exists=True, path_type=Path), metavar="SCENE",
+    help="Scene with the 1 km LST, where it does not lie beside the products; may be repeated.",
+)  # fmt: skip
 data = click.option("--data", type=FOLDER, required=True, help="Folder of the data sets.")
 
 

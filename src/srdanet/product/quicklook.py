@@ -84,16 +84,18 @@ def draw_map(
     *,
     title: str = "",
     scale_bar: bool = True,
+    colours: tuple[str, float, float] = COLOURS,
 ) -> Any:
-    """Draw one temperature map into matplotlib axes.
+    """Draw one map into matplotlib axes.
 
     Args:
         axes: Where to.
         image: (y, x) K, NaN = missing.
         metres: Side of one of its cells.
-        limits: Colour range (K).
+        limits: Colour range, in the image's unit.
         title: Stands above it, on the left.
         scale_bar: Whether to draw one; the first of several equal panels is enough.
+        colours: Colour map of matplotlib, and the part of it that is used.
 
     Returns:
         The matplotlib image, for a colour bar.
@@ -101,7 +103,7 @@ def draw_map(
     from matplotlib import colormaps
     from matplotlib.colors import ListedColormap
 
-    name, darkest, lightest = COLOURS
+    name, darkest, lightest = colours
     colours = ListedColormap(colormaps[name](np.linspace(darkest, lightest, 256))).with_extremes(bad=MISSING)
     height, width = image.shape
     ground = (0.0, width * metres / 1000, height * metres / 1000, 0.0)
@@ -119,19 +121,21 @@ def draw_map(
     return shown
 
 
-def colour_bar(figure: Any, shown: Any, axes: Any) -> None:
-    """A colour bar in kelvin; pointed ends say that colder and warmer cells exist.
+def colour_bar(figure: Any, shown: Any, axes: Any, label: str = "land surface temperature (K)") -> None:
+    """A colour bar with its unit; pointed ends say that colder and warmer cells exist.
 
     Args:
         figure: The matplotlib figure.
         shown: What `draw_map` returned.
         axes: Where it is drawn.
+        label: What is shown, and its unit.
     """
     from matplotlib.ticker import MaxNLocator
 
-    whole = MaxNLocator(nbins=9, integer=True, steps=[1, 2, 5, 10])
+    low, high = shown.get_clim()
+    whole = MaxNLocator(nbins=9, integer=high - low >= 4, steps=[1, 2, 5, 10])
     bar = figure.colorbar(shown, extend="both", ticks=whole, cax=axes)
-    bar.set_label("land surface temperature (K)", fontsize=9)
+    bar.set_label(label, fontsize=9)
     bar.ax.tick_params(labelsize=8)
     bar.outline.set_linewidth(0.6)
 

@@ -1,0 +1,80 @@
+"""How each layer looks, as a table: colours, unit, words. Shared by the report and the viewer.
+
+The colours of temperature, difference and uncertainty are even in lightness or diverge through white, and stay
+distinct to colour-blind people; those of the flags are Okabe and Ito's (2008).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from srdanet.flags import FLAGS
+from srdanet.product.layers import LST, QUALITY, UNCERTAINTY
+from srdanet.product.quicklook import COLOURS
+
+
+@dataclass(frozen=True)
+class Look:
+    """How one kind of layer is shown."""
+
+    name: str
+    """For people."""
+    unit: str
+    """Empty for flags."""
+    colours: tuple[str, float, float]
+    """Colour map of matplotlib, and the part of it that is used."""
+    least: float
+    """Narrowest colour range, in the unit."""
+    from_zero: bool = False
+    """Whether the colour range begins at 0."""
+
+    def palette(self) -> NDArray[np.uint8]:
+        """(256, 3) RGB, low to high."""
+        from matplotlib import colormaps
+
+        name, low, high = self.colours
+        return np.asarray(np.round(colormaps[name](np.linspace(low, high, 256))[:, :3] * 255), np.uint8)
+
+    def limits(self, values: NDArray[np.float32]) -> tuple[float, float]:
+        """A colour range: the middle 98 % of `values`, in steps that read well; (0, 1) when none is valid."""
+        valid = values[np.isfinite(values)]
+        if not valid.size:
+            return 0.0, 1.0
+        low, high = (float(v) for v in np.percentile(valid, (1, 99)))
+        step = self.least / 2
+        low = 0.0 if self.from_zero else float(np.floor(low / step) * step)
+        high = float(np.ceil(high / step) * step)
+        return low, max(high, low + self.least)
+
+
+LOOKS = {
+    LST.variable: Look("temperature", "K", COLOURS, least=2.0),
+    UNCERTAINTY.variable: Look("uncertainty, 1 σ", "K", ("cividis", 0.0, 1.0), 0.5, from_zero=True),
+    QUALITY.variable: Look("quality", "", ("viridis", 0.0, 1.0), 1.0),
+}
+"""By variable of a product."""
+DIFFERENCE = Look("difference", "K", ("PuOr_r", 0.05, 0.95), least=1.0)
+"""Diverges through white: orange is warmer."""
+
+FLAG_COLOURS = dict(
+    zip(
+        (flag.name for flag in FLAGS),
+        ("#555555", "#d55e00", "#e69f00", "#cc79a7", "#56b4e9", "#0072b2", "#b9b9b9"),
+        strict=True,
+    )
+)
+"""By flag; where a cell has several, the first in the order of `FLAGS` is shown, and the last, which is no fault, only
+where there is no other."""
+NO_FLAG = "#f4f4f0"
+"""A cell without any flag."""
+
+
+def first_flag(quality: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Number of the first flag set, in the order of `FLAGS`, counted from 1; 0 where none is set."""
+    found = np.zeros(quality.shape, np.uint8)
+    for number, flag in reversed(list(enumerate(FLAGS, start=1))):
+        found[(quality & flag.mask) > 0] = number
+    return found
