@@ -28,6 +28,7 @@ ORDER = (
     "predictors",
     "scene",
     "prepare",
+    "download",
     "network",
     "baselines",
     "downscaling",

@@ -52,12 +52,13 @@ def staged(directory: Path, stem: str) -> Iterator[Path]:
     Raises:
         OutputError: when the folder cannot be made, or writing in it fails (disk full, no permission).
     """
-    with _write_errors(directory), hidden_folder(directory, stem) as folder:
+    with write_errors(directory), hidden_folder(directory, stem) as folder:
         yield folder
 
 
 @contextmanager
-def _write_errors(place: Path) -> Iterator[None]:
+def write_errors(place: Path) -> Iterator[None]:
+    """Errors of the operating system are raised as `OutputError`."""
     try:
         yield
     except OSError as error:
@@ -78,7 +79,7 @@ def replacing(path: Path) -> Iterator[Path]:
     part = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.part")
     old = part.with_suffix(".old")
     try:
-        with _write_errors(path):
+        with write_errors(path):
             yield part
             for inner in [*part.rglob("*"), part] if part.is_dir() else [part]:
                 _fsync(inner)
@@ -90,6 +91,18 @@ def replacing(path: Path) -> Iterator[Path]:
                 shutil.rmtree(old)
     finally:
         shutil.rmtree(part) if part.is_dir() else part.unlink(missing_ok=True)
+
+
+def settle(part: Path, path: Path) -> None:
+    """Give a finished file, written under a hidden name beside it, its own name; it is flushed to disk first.
+
+    Raises:
+        OutputError: when that fails (disk full, no permission).
+    """
+    with write_errors(path):
+        _fsync(part)
+        os.replace(part, path)
+        _fsync(path.parent)
 
 
 def publish(files: Sequence[Path], directory: Path, *, overwrite: bool) -> list[Path]:

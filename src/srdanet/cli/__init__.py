@@ -13,6 +13,7 @@ import click
 from srdanet.cli.demo import demo
 from srdanet.cli.downscale import downscale
 from srdanet.cli.evaluate import evaluate
+from srdanet.cli.fetch import fetch
 from srdanet.cli.info import info
 from srdanet.cli.options import Verbs, verbose
 from srdanet.cli.prepare import prepare
@@ -30,7 +31,7 @@ def cli() -> None:
     """MODIS land surface temperature from 1 km to 500 m and 250 m with SRDA-Net."""
 
 
-for _verb in (prepare, downscale, train, publish, evaluate, simulate, demo, info):
+for _verb in (fetch, prepare, downscale, train, publish, evaluate, simulate, demo, info):
     cli.add_command(_verb)
 
 
