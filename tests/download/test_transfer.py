@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 import requests
-from download.conftest import CONTENT, LOOPBACK, MD5, SECRET, SIZE, Handler, Server
 
+from download.conftest import CONTENT, LOOPBACK, MD5, SECRET, SIZE, Handler, Server
 from srdanet.download.tables import Service
 from srdanet.download.transfer import Patience, safe_name, transfer
 from srdanet.errors import AccessError, DownloadError, SrdanetError
