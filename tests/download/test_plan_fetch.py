@@ -5,12 +5,14 @@ from __future__ import annotations
 import datetime as dt
 import json
 import logging
+import re
 import sys
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 import requests
@@ -186,7 +188,7 @@ def test_weather_requests_have_the_documented_form() -> None:
     assert one.request["time"] == [f"{hour:02d}:00" for hour in range(24)]
     north, west, south, east = one.request["area"]
     assert (north, south) == (-29.0, -41.0)
-    assert -180 <= west < 115 < east
+    assert west < 127 < 157 < east
     assert all(value % 0.25 == 0 for value in one.request["area"])
     json.dumps(one.request)
 
@@ -195,7 +197,8 @@ class Store:
     """The Climate Data Store as cdsapi shows it."""
 
     def __init__(self, url: str) -> None:
-        self.url, self.asked = url, [("", {})][:0]
+        self.url = url
+        self.asked: list[tuple[str, dict[str, Any]]] = []
 
     def Client(self, **_: Any) -> Store:  # noqa: N802
         return self
@@ -330,9 +333,9 @@ def test_the_library_asks_the_catalogue_in_its_documented_form() -> None:
     earthaccess = pytest.importorskip("earthaccess")
     asked = Archive([])
     plan_fetch(Place((TILE,)), DAYS, without=planning.CHOICES, ask=asked)
-    url = requests.utils.unquote(earthaccess.DataGranules().parameters(**asked.asked[0])._build_url())
-    assert "readable_granule_name[]=MOD11A1.A*.h18v04.061.*" in url
-    assert "options[readable_granule_name][pattern]=true" in url
+    url = unquote(earthaccess.DataGranules().parameters(**asked.asked[0])._build_url())
+    assert re.search(r"[?&]readable_granule_name(\[\])?=MOD11A1\.A\*\.h18v04\.061\.\*(&|$)", url)
+    assert "options[readable_granule_name][pattern]=true" in url.lower()
     assert "short_name=MOD11A1" in url
     assert "version=061" in url
     assert "2020-07-15T00:00:00Z,2020-07-16T23:59:59Z" in url

@@ -21,6 +21,8 @@ _SPACING = 0.05
 """Degrees between the points that are looked at to find the tiles of an extent."""
 _MOST_POINTS = 2000
 """Along one side of it."""
+_HAIR = 0.01
+"""Cells of 6 km."""
 HEIGHTS_MARGIN = 0.2
 """Degrees of heights beyond the bounds, for slopes and the horizon."""
 
@@ -97,8 +99,10 @@ def degree_cells(place: Place) -> frozenset[tuple[int, int]]:
     cells: set[tuple[int, int]] = set()
     for tile in place.tiles:
         grid = tile.geobox(Level.KM6)
-        # Corners of cells, not centres: the edge of the tile counts.
-        frame = GeoBox((grid.shape[0] + 1, grid.shape[1] + 1), grid.affine * Affine.translation(-0.5, -0.5), grid.crs)
+        # Corners of cells, not centres, since the edge of the tile counts; drawn in by a hair, lest the next cell does.
+        side = grid.shape[0]
+        inside = Affine.translation(_HAIR, _HAIR) * Affine.scale(1 - 2 * _HAIR / side) * Affine.translation(-0.5, -0.5)
+        frame = GeoBox((side + 1, side + 1), grid.affine * inside, grid.crs)
         lon, lat = lonlat(frame)
         on = np.isfinite(lon) & np.isfinite(lat)
         corners = np.floor(np.stack([lat[on], (lon[on] + 180) % 360 - 180], 1)).astype(int)

@@ -141,8 +141,8 @@ def _request(tile: Tile, area: Bounds, year: int, month: int, days: Sequence[int
 
 def _rounded(bounds: Bounds) -> Bounds:
     """Outwards to the grid of ERA5, with west from -180 to 180."""
-    west, south, east, north = bounds
-    west, east = math.floor(west / ERA5_STEP) * ERA5_STEP, math.ceil(east / ERA5_STEP) * ERA5_STEP
+    lower = [math.floor(round(edge / ERA5_STEP, 6)) * ERA5_STEP for edge in bounds]
+    upper = [math.ceil(round(edge / ERA5_STEP, 6)) * ERA5_STEP for edge in bounds]
+    west, south, east, north = lower[0], lower[1], upper[2], upper[3]
     turn = math.floor((west + 180) / 360) * 360
-    south, north = math.floor(south / ERA5_STEP) * ERA5_STEP, math.ceil(north / ERA5_STEP) * ERA5_STEP
     return west - turn, max(-90.0, south), min(east - turn, west - turn + 360), min(90.0, north)
