@@ -103,8 +103,8 @@ def _undeclared(folder: Path, *extras: str, project: dict[str, Any] = PROJECT) -
 
 
 def test_imports_are_declared() -> None:
-    assert _undeclared(SOURCE, "train", "zarr") == set()
-    assert _undeclared(ROOT / "tests", "train", "zarr", "test") == set()
+    assert _undeclared(SOURCE, "train", "fetch", "zarr") == set()
+    assert _undeclared(ROOT / "tests", "train", "fetch", "zarr", "test") == set()
     assert _undeclared(SIMULATOR / "src", project=SIMULATOR_PROJECT) == set()
     assert _undeclared(SIMULATOR / "tests", "test") == set()
 
