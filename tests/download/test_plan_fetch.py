@@ -18,11 +18,10 @@ import pytest
 import requests
 from click.testing import CliRunner
 
-import srdanet.download.carry_out as carrying
-import srdanet.download.plan as planning
 from download.conftest import CONTENT, LOOPBACK, MD5, SECRET, SIZE, Server, granule_name, ummg
 from srdanet.cli import cli
-from srdanet.download import FetchPlan, Place, carry_out, place_of_bounds, place_of_region, plan_fetch
+from srdanet.download import FetchPlan, Place, carry_out, execution, place_of_bounds, place_of_region, plan_fetch
+from srdanet.download import plan as planning
 from srdanet.download.place import degree_cells
 from srdanet.download.tables import ERA5_VARIABLES
 from srdanet.download.transfer import Patience
@@ -276,12 +275,12 @@ def test_one_failure_costs_one_file_and_damage_is_mended(server: Server, tmp_pat
 
 
 def test_two_downloads_into_one_folder(server: Server, tmp_path: Path) -> None:
-    with carrying._alone_in(tmp_path), pytest.raises(OutputError, match="another download"):
+    with execution._alone_in(tmp_path), pytest.raises(OutputError, match="another download"):
         carry_out(small_plan(server.url), tmp_path, session=requests.Session(), archive=LOOPBACK)
 
 
 def test_a_full_disk_is_noticed_before(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(carrying.shutil, "disk_usage", lambda _: SimpleNamespace(free=1000))
+    monkeypatch.setattr(execution.shutil, "disk_usage", lambda _: SimpleNamespace(free=1000))
     with pytest.raises(OutputError, match="are needed"):
         carry_out(small_plan(server.url), tmp_path, session=requests.Session(), archive=LOOPBACK)
     assert server.seen == []

@@ -74,8 +74,7 @@ def fetch(
     account, whose credentials are read from netrc and ~/.cdsapirc or from the environment, and are not kept. Searching
     (--dry-run, --list) needs no account. Run again, the command keeps what is there and continues what was cut off.
     """
-    from srdanet.download import carry_out, plan_fetch
-    from srdanet.download.carry_out import already_there
+    from srdanet.download import already_there, carry_out, plan_fetch
 
     if out is None and not (dry_run or as_list):
         raise click.UsageError("Missing option '-o' for the folder (--dry-run and --list need none).")

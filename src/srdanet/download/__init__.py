@@ -3,7 +3,7 @@
 Needs the extra `fetch` (earthaccess, cdsapi), which is loaded only when a service is asked.
 """
 
-from srdanet.download.carry_out import Outcome, carry_out
+from srdanet.download.execution import Outcome, already_there, carry_out
 from srdanet.download.place import Place, place_of_bounds, place_of_region
 from srdanet.download.plan import FetchPlan, RemoteFile, plan_fetch
 from srdanet.download.weather import WeatherRequest
@@ -14,6 +14,7 @@ __all__ = [
     "Place",
     "RemoteFile",
     "WeatherRequest",
+    "already_there",
     "carry_out",
     "place_of_bounds",
     "place_of_region",
