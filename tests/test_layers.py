@@ -30,6 +30,7 @@ ORDER = (
     "predictors",
     "scene",
     "prepare",
+    "download",
     "network",
     "baselines",
     "downscaling",
@@ -130,9 +131,9 @@ def test_files_have_one_job() -> None:
     assert not {name: length for name, length in lengths.items() if length > LONGEST}
 
 
-@pytest.mark.parametrize("module", ["srdanet", "srdanet.cli"])
+@pytest.mark.parametrize("module", ["srdanet", "srdanet.cli", "srdanet.download"])
 def test_import_loads_nothing_heavy(module: str) -> None:
-    heavy = ("torch", "dask", "matplotlib", "onnxruntime", "onnx")
+    heavy = ("torch", "dask", "matplotlib", "onnxruntime", "onnx", "earthaccess", "cdsapi")
     code = f"import sys, {module}; print(*[name for name in {heavy!r} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == []

@@ -105,8 +105,8 @@ def _undeclared(folder: Path, *extras: str, project: dict[str, Any] = PROJECT) -
 
 
 def test_imports_are_declared() -> None:
-    assert _undeclared(SOURCE, "report", "train", "zarr") == set()
-    assert _undeclared(ROOT / "tests", "train", "zarr", "test") == set()
+    assert _undeclared(SOURCE, "fetch", "report", "train", "zarr") == set()
+    assert _undeclared(ROOT / "tests", "fetch", "train", "zarr", "test") == set()
     assert _undeclared(SIMULATOR / "src", project=SIMULATOR_PROJECT) == set()
     assert _undeclared(SIMULATOR / "tests", "test") == set()
 
@@ -279,8 +279,7 @@ def test_the_manual_is_short() -> None:
     def words(path: Path) -> int:
         return len(path.read_text(encoding="utf-8").split())
 
-    # These pages are a table of tests, tables that `make compare` writes, measurements, and a page that nobody needs for
-    # making products.
+    # A table of tests, tables that `make compare` writes, measurements, and what nobody needs for making products.
     apart = ("promises.md", "comparison.md", "performance.md", "viewing.md")
     assert sum(words(page) for page in ROOT.glob("docs/*.md") if page.name not in apart) <= 6000
     assert words(ROOT / "README.md") <= 900

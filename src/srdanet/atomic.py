@@ -62,7 +62,7 @@ def heal(directory: Path, stem: str) -> None:
         try:
             # Without locks nobody knows whether its writer is alive.
             if _flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB):
-                with _write_errors(directory):
+                with write_errors(directory):
                     _discard(folder)
         except BlockingIOError:
             continue  # its writer is alive
@@ -77,7 +77,7 @@ def hidden_folder(directory: Path, stem: str) -> Iterator[Path]:
     Raises:
         OutputError: when it cannot be made.
     """
-    with _write_errors(directory):
+    with write_errors(directory):
         directory.mkdir(parents=True, exist_ok=True)
         heal(directory, stem)
         folder, lock = _locked_folder(directory, stem)
@@ -97,7 +97,7 @@ def staged(directory: Path, stem: str) -> Iterator[Path]:
     Raises:
         OutputError: when the folder cannot be made, or writing in it fails (disk full, no permission).
     """
-    with _write_errors(directory), hidden_folder(directory, stem) as folder:
+    with write_errors(directory), hidden_folder(directory, stem) as folder:
         yield folder
 
 
@@ -110,9 +110,21 @@ def replacing(path: Path, *, overwrite: bool) -> Iterator[Path]:
     Raises:
         OutputError: when writing fails, or `path` has appeared in the meantime and `overwrite` is off.
     """
-    with _write_errors(path), hidden_folder(path.parent, path.name) as folder:
+    with write_errors(path), hidden_folder(path.parent, path.name) as folder:
         yield folder / path.name
         publish(folder, [path.name], overwrite=overwrite)
+
+
+def settle(part: Path, path: Path) -> None:
+    """Give a finished file, written under a hidden name beside it, its own name; it is flushed to disk first.
+
+    Raises:
+        OutputError: when that fails (disk full, no permission).
+    """
+    with write_errors(path):
+        _fsync(part)
+        os.replace(part, path)
+        _fsync(path.parent)
 
 
 def publish(folder: Path, names: Sequence[str], *, overwrite: bool, obsolete: Sequence[str] = ()) -> list[Path]:
@@ -161,7 +173,7 @@ def reserve(path: Path, size: int) -> None:
     Raises:
         OutputError: when there is no room.
     """
-    with _write_errors(next(part for part in path.parents if not part.name.startswith("."))), path.open("ab") as file:
+    with write_errors(next(part for part in path.parents if not part.name.startswith("."))), path.open("ab") as file:
         start = file.tell()
         if size <= start:
             return
@@ -175,7 +187,8 @@ def reserve(path: Path, size: int) -> None:
 
 
 @contextmanager
-def _write_errors(place: Path) -> Iterator[None]:
+def write_errors(place: Path) -> Iterator[None]:
+    """Errors of the operating system are raised as `OutputError`."""
     try:
         yield
     except OSError as error:

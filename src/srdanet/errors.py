@@ -91,3 +91,11 @@ class OutputError(SrdanetError):
 
 class MissingExtraError(SrdanetError):
     """Raise when an optional part of the package (such as training) is not installed."""
+
+
+class DownloadError(SrdanetError):
+    """Raise when a file cannot be downloaded, or what came is not what was asked for."""
+
+
+class AccessError(DownloadError):
+    """Raise when a service refuses the credentials, or there are none."""

@@ -104,12 +104,12 @@ def draw_map(
     from matplotlib.colors import ListedColormap
 
     name, darkest, lightest = colours
-    colours = ListedColormap(colormaps[name](np.linspace(darkest, lightest, 256))).with_extremes(bad=MISSING)
+    palette = ListedColormap(colormaps[name](np.linspace(darkest, lightest, 256))).with_extremes(bad=MISSING)
     height, width = image.shape
     ground = (0.0, width * metres / 1000, height * metres / 1000, 0.0)
     # No cell is smaller than a dot (see `thumbnail`), and none is smoothed: what one sees are the cells.
     shown = axes.imshow(
-        np.ma.masked_invalid(image), cmap=colours, vmin=limits[0], vmax=limits[1], extent=ground, interpolation="none"
+        np.ma.masked_invalid(image), cmap=palette, vmin=limits[0], vmax=limits[1], extent=ground, interpolation="none"
     )
     axes.set_xticks([])
     axes.set_yticks([])

@@ -111,8 +111,8 @@ def overshoot(beyond: Floats) -> Overshoot:
     valid = beyond[np.isfinite(beyond)]
     if not valid.size:
         return Overshoot(0.0, 0.0, 0.0, 0.0)
-    shares = (float(np.mean(valid > bound)) for bound in (0.005, 1.0))
-    return Overshoot(*shares, p99=float(np.percentile(valid, 99)), largest=float(valid.max()))
+    share, above_1k = (float(np.mean(valid > bound)) for bound in (0.005, 1.0))
+    return Overshoot(share, above_1k, p99=float(np.percentile(valid, 99)), largest=float(valid.max()))
 
 
 def closure_error(fine: Floats, coarse: Floats) -> Floats:

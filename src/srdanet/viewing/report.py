@@ -94,9 +94,8 @@ def write_report(entry: Entry, folder: Path | None = None, *, overwrite: bool = 
     refuse_existing([path], overwrite=overwrite)
     page = render(entry)
     with staged(path.parent, entry.stem) as hidden:
-        made = hidden / path.name
-        made.write_text(page, encoding="utf-8")
-        publish([made], path.parent, overwrite=overwrite)
+        (hidden / path.name).write_text(page, encoding="utf-8")
+        publish(hidden, [path.name], overwrite=overwrite)
     return path
 
 
