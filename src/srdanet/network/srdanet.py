@@ -71,6 +71,10 @@ class Architecture:
     mfrm: bool = True
     """Off, for ablation: only the last group's output goes on."""
 
+    def __post_init__(self) -> None:
+        # JSON, as in a bundle, has lists alone; equal networks compare equal.
+        object.__setattr__(self, "attention_boxes", tuple(self.attention_boxes))
+
 
 @dataclass(frozen=True)
 class Statistics:
