@@ -91,7 +91,8 @@ def carry_out(
             check_key()
         if todo.files and session is None:
             session = _login()
-        for wanted in (*todo.files, *todo.requests):
+        every: list[RemoteFile | WeatherRequest] = [*todo.files, *todo.requests]
+        for wanted in every:
             try:
                 if isinstance(wanted, RemoteFile):
                     transfer(
