@@ -7,6 +7,7 @@ import logging
 import os
 import shutil
 import sys
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from srdanet.arrays import Progress
-from srdanet.atomic import write_errors
+from srdanet.atomic import replacing, write_errors
 from srdanet.download.plan import FetchPlan, RemoteFile, megabytes
 from srdanet.download.tables import CLIMATE_STORE, EARTHDATA, Service
 from srdanet.download.transfer import Patience, transfer
@@ -90,8 +91,8 @@ def carry_out(
             check_key()
         if todo.files and session is None:
             session = _login()
-        everything: tuple[RemoteFile | WeatherRequest, ...] = (*todo.files, *todo.requests)
-        for wanted in everything:
+        every: list[RemoteFile | WeatherRequest] = [*todo.files, *todo.requests]
+        for wanted in every:
             try:
                 if isinstance(wanted, RemoteFile):
                     transfer(
@@ -134,19 +135,9 @@ def _weather(
         path.unlink()
         raise DownloadError("is not weather in a known format", where=path.name, todo="Run the command again.")
     if not start.startswith(_STARTS[0]):
-        # A single file, not an archive: readers go by the name, which stays the mark that it is there.
-        _pack(path)
-
-
-def _pack(path: Path) -> None:
-    """Put a file into a zip archive of the same name."""
-    import zipfile
-
-    from srdanet.atomic import replacing
-
-    end = ".grib" if path.read_bytes()[:4] == b"GRIB" else ".nc"
-    with replacing(path, overwrite=True) as packed, zipfile.ZipFile(packed, "w", zipfile.ZIP_STORED) as archive:
-        archive.write(path, path.stem + end)
+        # A single file, not an archive. Its name is settled before it comes, so it is put into an archive.
+        with replacing(path, overwrite=True) as packed, zipfile.ZipFile(packed, "w") as archive:
+            archive.write(path, path.stem + (".grib" if start.startswith(b"GRIB") else ".nc"))
 
 
 @contextmanager
