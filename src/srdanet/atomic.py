@@ -36,7 +36,7 @@ def refuse_existing(paths: Sequence[Path], *, overwrite: bool) -> None:
 def hidden_folder(directory: Path, stem: str) -> Iterator[Path]:
     """A hidden folder inside `directory`; gone afterwards, whatever happens."""
     directory.mkdir(parents=True, exist_ok=True)
-    _sweep(directory, stem)
+    sweep(directory, stem)
     folder, lock = _locked_folder(directory, stem)
     try:
         yield folder
@@ -134,8 +134,8 @@ def _locked_folder(directory: Path, stem: str) -> tuple[Path, int]:
         os.close(lock)
 
 
-def _sweep(directory: Path, stem: str) -> None:
-    """Remove what killed writers of the same name left behind."""
+def sweep(directory: Path, stem: str) -> None:
+    """Remove what killed writers of the same name left behind in hidden folders."""
     for folder in directory.glob(f".{escape(stem)}.*.partial"):
         lock = os.open(folder, os.O_RDONLY)
         try:

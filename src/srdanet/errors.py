@@ -49,6 +49,10 @@ class SceneError(SrdanetError):
     """Raise when a scene lacks what it must have, or its parts disagree in place or time."""
 
 
+class NoLstError(SceneError):
+    """Raise when no cell with LST is left: the overpass was cloudy throughout, or saw only sea."""
+
+
 class ArgumentError(SrdanetError, ValueError):
     """Raise when a caller's argument is of the wrong kind or out of range."""
 
@@ -67,3 +71,7 @@ class OutputError(SrdanetError):
 
 class MissingExtraError(SrdanetError):
     """Raise when an optional part of the package (such as training) is not installed."""
+
+
+class RunError(SrdanetError):
+    """Raise when a run of many units cannot start or go on: its folder is taken, or its cluster is lost."""

@@ -17,7 +17,9 @@ from srdanet.cli.info import info
 from srdanet.cli.options import Verbs, verbose
 from srdanet.cli.prepare import prepare
 from srdanet.cli.publish import publish
+from srdanet.cli.run import run
 from srdanet.cli.simulate import simulate
+from srdanet.cli.status import status
 from srdanet.cli.train import train
 
 _EPILOG = "Exit codes: 0 done, 1 failed, 2 usage error. Results go to stdout, progress and messages to stderr."
@@ -30,7 +32,7 @@ def cli() -> None:
     """MODIS land surface temperature from 1 km to 500 m and 250 m with SRDA-Net."""
 
 
-for _verb in (prepare, downscale, train, publish, evaluate, simulate, demo, info):
+for _verb in (prepare, downscale, run, status, train, publish, evaluate, simulate, demo, info):
     cli.add_command(_verb)
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import datetime as dt
 import math
 import os
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
@@ -19,7 +20,7 @@ from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 
 from srdanet.arrays import Mask, Progress
-from srdanet.errors import ArgumentError, GridError, SceneError
+from srdanet.errors import ArgumentError, GridError, NoLstError, SceneError
 from srdanet.grid import (
     METRES_PER_DEGREE,
     SINUSOIDAL,
@@ -77,11 +78,21 @@ class Reading:
     records: tuple[InputRecord, ...]
 
 
+Static = Callable[[Source, GeoBox, Callable[[], Reading]], Reading]
+"""Given a source that does not change from day to day, the LST grid and what reads it: its reading, which may be one
+that was kept."""
+
+
+def _read_anew(source: Source, box: GeoBox, read: Callable[[], Reading]) -> Reading:
+    return read()
+
+
 def prepare(
     what: Plan | Iterable[str | os.PathLike[str]],
     *,
     screening: Screening | None = None,
     diffuse: float = DIFFUSE,
+    static: Static = _read_anew,
     progress: Progress | None = None,
     **choice: Any,
 ) -> Scene:
@@ -92,6 +103,7 @@ def prepare(
         screening: Which quality is kept; None for the defaults (LST errors up to 2 K, no cloud, shadow or cell
             next to a cloud in reflectance, band qualities usable, albedo from full and magnitude inversions).
         diffuse: Share of diffuse light in the albedo, 0 to 1.
+        static: Reads elevation and land cover, or knows them already; without it they are read from their files.
         progress: Called with what is read and of which file, 0 of 1 before and 1 of 1 after.
         choice: `tile`, `date`, `day`, `platform`, `time` of `plan`, where files are given.
 
@@ -101,7 +113,8 @@ def prepare(
         LST; `provenance` holds every input with its sha256, shares of valid cells and what screening dropped.
 
     Raises:
-        SceneError: when no LST is left, or weather data do not cover the overpass.
+        NoLstError: when no LST is left.
+        SceneError: when weather data do not cover the overpass.
         GranuleError: when a file is damaged.
         ArgumentError: when there is nothing to make a scene of, or several things.
     """
@@ -118,8 +131,9 @@ def prepare(
     times = _view_times(what, coarse, box)
     # Heights take as long as all granules together, which another process decodes: they are read side by side.
     with ThreadPoolExecutor(1) as pool:
-        heights = pool.submit(_read_elevation, what, box, progress)
-        images = [*_read_rasters(what, box, progress), *_read_granules(what, box, screening, diffuse, progress)]
+        heights = pool.submit(_read_elevation, what, box, static, progress)
+        granules = _read_granules(what, box, screening, diffuse, static, progress)
+        images = [*_read_rasters(what, box, progress), *granules]
         elevation, beside = heights.result()
     images += elevation
     images += _read_weather(what, box, times, {name for image in images for name in image.arrays}, progress)
@@ -181,7 +195,7 @@ def _read_lst(plan: Plan, screening: Screening, progress: Progress | None) -> Re
         dropped = (reading.records[0].dropped or {}).get("lst_error", 0)
         what = f"no {'day' if plan.day else 'night'} LST is left ({dropped} cells were dropped by their error class)"
         todo = "Choose another date, the other overpass, or a larger lst_error_max."
-        raise SceneError(what, where=Path(source.paths[0]).name, todo=todo)
+        raise NoLstError(what, where=Path(source.paths[0]).name, todo=todo)
     return reading
 
 
@@ -270,7 +284,7 @@ def _read_rasters(plan: Plan, box: GeoBox, progress: Progress | None) -> Iterato
 
 
 def _read_granules(
-    plan: Plan, box: GeoBox, screening: Screening, diffuse: float, progress: Progress | None
+    plan: Plan, box: GeoBox, screening: Screening, diffuse: float, static: Static, progress: Progress | None
 ) -> Iterator[Reading]:
     """Reflectance, albedo and land cover, each on a grid that nests in the LST's.
 
@@ -283,11 +297,13 @@ def _read_granules(
         source = plan.source(role)
         if source is None:
             continue
+        if role == "land_cover":
+            with _step(progress, source):
+                yield static(source, box, partial(_read_land_cover, source, box))
+            continue
         with _step(progress, source):
             granule = open_granule(source.paths[0], source.layers)
-            if role == "land_cover":
-                reading = Reading(granule.layers, (_record(source, granule.layers, granule, dropped={}),))
-            elif role == "albedo":
+            if role == "albedo":
                 reading = _albedo(source, granule, screening, diffuse)
             else:
                 if source is coarse:
@@ -295,8 +311,17 @@ def _read_granules(
                 elif coarse is not None and source.product[:3] != coarse.product[:3]:
                     state = None
                 reading = _bands(source, granule, state, screening)
-            nested = {name: nest(array.rename(name), box)[0] for name, array in reading.arrays.items()}
-            yield Reading(nested, reading.records)
+            yield _nested(reading, box)
+
+
+def _read_land_cover(source: Source, box: GeoBox) -> Reading:
+    granule = open_granule(source.paths[0], source.layers)
+    return _nested(Reading(granule.layers, (_record(source, granule.layers, granule, dropped={}),)), box)
+
+
+def _nested(reading: Reading, box: GeoBox) -> Reading:
+    """The same on grids that nest in `box`."""
+    return Reading({name: nest(a.rename(name), box)[0] for name, a in reading.arrays.items()}, reading.records)
 
 
 def nest(image: xr.DataArray, coarse: GeoBox) -> tuple[xr.DataArray, str]:
@@ -405,7 +430,9 @@ def refine_mask(mask: Mask, coarse: GeoBox, fine: GeoBox) -> Mask:
 # Elevation, weather, and an NDWI of another definition.
 
 
-def _read_elevation(plan: Plan, box: GeoBox, progress: Progress | None) -> tuple[list[Reading], list[tuple[str, str]]]:
+def _read_elevation(
+    plan: Plan, box: GeoBox, static: Static, progress: Progress | None
+) -> tuple[list[Reading], list[tuple[str, str]]]:
     """Height on the 250 m grid from all files that touch it, and the files that do not, with the reason."""
     source = plan.source("elevation")
     if source is None:
@@ -417,9 +444,13 @@ def _read_elevation(plan: Plan, box: GeoBox, progress: Progress | None) -> tuple
     if not here:
         return [], beside
     used = source.model_copy(update={"files": here})
-    with _step(progress, used):
+
+    def read() -> Reading:
         arrays = {"elevation": open_elevation([file.heights or file.path for file in here], target)}
-        return [Reading(arrays, (_record(used, arrays),))], beside
+        return Reading(arrays, (_record(used, arrays),))
+
+    with _step(progress, used):
+        return [static(used, box, read)], beside
 
 
 def _read_weather(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 from collections.abc import Sequence
@@ -34,6 +35,7 @@ def produce(
     conserve: bool = False,
     adapt: bool | Adaptation = False,
     block: int = 256,
+    stem: str | None = None,
     command: Sequence[str] = (),
     progress: Progress | None = None,
     overwrite: bool = False,
@@ -48,6 +50,7 @@ def produce(
         conserve: Same as in `downscale`.
         adapt: Same as in `downscale`; the record then says how, and what came of it.
         block: Same as in `downscale`.
+        stem: What all file names begin with; made of tile, date, day and platform where it is not given.
         command: What was typed, for the record.
         progress: Called with a step's name, windows done and windows in all.
         overwrite: Replace files of the same names.
@@ -60,7 +63,8 @@ def produce(
     """
     loaded = adapted(model, scene, adapt, progress)
     plan = RunPlan.of(scene.geobox, to=to, block=block)
-    folder, stem = Path(directory), stem_of(scene.tile, scene.time, scene.day, scene.platform)
+    folder = Path(directory)
+    stem = stem or stem_of(scene.tile, scene.time, scene.day, scene.platform)
     levels = list(plan.levels.values())
     check_outputs(folder, stem, levels, overwrite=overwrite)
     origin = _origin(scene, loaded, {"to": to, "conserve": conserve, "block": block}, command)
@@ -93,4 +97,6 @@ def _check_room(folder: Path, cells: int) -> None:
     free, need = shutil.disk_usage(folder).free, cells * _BYTES
     if free < need:
         what = f"has only {free / 1e6:.0f} MB free, and {need / 1e6:.0f} MB are needed"
-        raise OutputError(what, where=folder.parent, todo="Make room, or write elsewhere.")
+        raise OutputError(what, where=folder.parent, todo="Make room, or write elsewhere.") from OSError(
+            errno.ENOSPC, os.strerror(errno.ENOSPC)
+        )
