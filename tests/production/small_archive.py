@@ -47,9 +47,7 @@ def write_lst(folder: Path, tile: Tile, date: dt.date, number: int = 0, *, cloud
         arrays[f"qc_{word}"] = np.where(lst > 0, 0, 2).astype("u1")
         arrays[f"view_time_{word}"] = np.full((SIZE, SIZE), 105 if word == "day" else 215, "u1")
         arrays[f"view_angle_{word}"] = np.full((SIZE, SIZE), 60, "u1")
-    return write_granule(
-        folder, "MOD11A1", tile=tile, date=date, layers=tuple(arrays), arrays=arrays, cells=CELLS
-    )
+    return write_granule(folder, "MOD11A1", tile=tile, date=date, layers=tuple(arrays), arrays=arrays, cells=CELLS)
 
 
 def write_elevation(folder: Path, tile: Tile) -> Path:

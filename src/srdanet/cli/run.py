@@ -19,7 +19,10 @@ from srdanet.errors import ArgumentError
 
 if TYPE_CHECKING:
     from srdanet.grid import Tile
-    from srdanet.production import Entry, Executor, Limits, Production, Totals, Unit
+    from srdanet.production.execute import Executor, Limits
+    from srdanet.production.ledger import Entry, Totals
+    from srdanet.production.run import Production
+    from srdanet.production.units import Unit
 
 _SHOWN = 20
 """Units that a dry run lists; of more only how many."""
@@ -100,7 +103,9 @@ def run(
     Ctrl-C once finishes the units that are running; twice stops at once. A unit that fails, crashes or exceeds a limit
     is named with its cause and costs no other.
     """
-    from srdanet.production import Ledger, Limits, Production, carry_out, clear
+    from srdanet.production.execute import Limits
+    from srdanet.production.ledger import Ledger
+    from srdanet.production.run import Production, carry_out, clear
 
     production = Production.of(files, out, model=model, to=int(to), conserve=conserve)
     platforms = ("terra", "aqua") if platform == "both" else (platform,)
@@ -147,7 +152,7 @@ def _threads(workers: int) -> int | None:
 
 
 def _executor(workers: int, scheduler: str | None, limits: Limits) -> Executor:
-    from srdanet.production import Dask, Processes, Serial
+    from srdanet.production.execute import Dask, Processes, Serial
 
     if scheduler is not None:
         dask = Dask(None if scheduler == "local" else scheduler, workers, limits)

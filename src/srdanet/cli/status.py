@@ -16,7 +16,7 @@ from srdanet.cli import options
 @options.verbose
 def status(folder: Path, as_json: bool) -> None:
     """Say what came of each unit of the run in FOLDER, which may be at work; its own lines are in units.jsonl."""
-    from srdanet.production import Ledger
+    from srdanet.production.ledger import Ledger
 
     with Ledger(folder, write=False) as ledger:
         totals, means = ledger.totals(wanted=False), ledger.means()
