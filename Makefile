@@ -38,7 +38,7 @@ define environment
 @touch $@
 endef
 
-.PHONY: help demo test lint format types trials reproduce lock clean
+.PHONY: help demo test lint format types trials reproduce bench-scale lock clean
 
 help:
 	@echo "make demo     run the whole chain on a synthetic scene: GeoTIFFs, a picture, errors against the known truth"
@@ -46,6 +46,7 @@ help:
 	@echo "make lint     ruff: rules and format        make format   let ruff mend what it can"
 	@echo "make types    mypy --strict                 make trials   the long tests"
 	@echo "make reproduce   train a short form of the shipped model, hold it against bounds on unseen data"
+	@echo "make bench-scale   many units: overhead, workers killed, 100,000 units; fails where a limit is missed"
 	@echo "make lock     rewrite constraints.txt       make clean    remove environments and caches"
 
 # The light package and the simulator, built and installed as a user's pip would do it: no torch.
@@ -68,6 +69,9 @@ trials: $(TEST)/.installed
 
 reproduce: $(TEST)/.installed
 	OMP_NUM_THREADS=1 $(TEST)/bin/python benchmarks/reproduce.py --data $(DATA)
+
+bench-scale: $(TEST)/.installed
+	OMP_NUM_THREADS=1 $(TEST)/bin/python benchmarks/scale.py $(ARGS)
 
 lint: $(TEST)/.installed
 	$(TEST)/bin/ruff check .
