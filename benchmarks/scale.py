@@ -303,4 +303,6 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    import scale  # a child process finds the stand-ins under this name, not under `__main__`
+
+    sys.exit(scale.main())

@@ -53,8 +53,12 @@ def test_what_hangs_is_ended_with_all_it_started(child: Child) -> None:
     outcome = child.run(fault, "hang", limit=1.0)
     assert outcome.cause is not None
     assert (outcome.cause.kind, outcome.cause.what) == ("timeout", "took longer than 1 s")
-    left = [pid for pid in map(int, filter(str.isdigit, os.listdir("/proc"))) if _group(pid) == group and _alive(pid)]
-    assert not left
+
+    def left() -> list[int]:
+        pids = map(int, filter(str.isdigit, os.listdir("/proc")))
+        return [pid for pid in pids if _group(pid) == group and _alive(pid)]
+
+    assert _within(30, lambda: not left())
 
 
 def _group(pid: int) -> int | None:

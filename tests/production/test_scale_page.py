@@ -1,4 +1,4 @@
-"""The scripts of docs/scale.md: the one for SLURM runs, with a stand-in for `srun`; that for Kubernetes says what it must."""
+"""The scripts of docs/scale.md: that for SLURM runs, with a stand-in for `srun`; that for Kubernetes is whole."""
 
 from __future__ import annotations
 

@@ -114,7 +114,7 @@ class Child:
         self._threads, self._memory = threads, memory
         self._process: subprocess.Popen[bytes] | None = None
         self._pipe: Connection | None = None
-        self._ended = threading.Event()
+        self._closing, self._closed = threading.Lock(), False
 
     @property
     def pid(self) -> int | None:
@@ -132,7 +132,11 @@ class Child:
         started = time.perf_counter()
         try:
             if self._process is None or self._process.poll() is not None:
-                self._start()
+                self.end()
+                with self._closing:
+                    if self._closed:
+                        return Outcome(cause=Cause("died", "the run was stopped"))
+                    self._start()
             assert self._pipe is not None
             self._pipe.send((work, task))
             if not self._pipe.poll(limit):
@@ -142,20 +146,30 @@ class Child:
             assert isinstance(outcome, Outcome)
             return outcome
         except (EOFError, OSError):
-            # A pipe closed while it was read, by `end` in another thread, is an OSError too.
             cause = self._cause_of_death()
             self.end()
             return Outcome(cause=cause, seconds=round(time.perf_counter() - started, 4))
 
+    def close(self) -> None:
+        """End the child for good, from any thread; `run`, where it waits, then returns."""
+        with self._closing:
+            self._closed = True
+            self._kill()
+
     def end(self) -> None:
-        """End the child and what it started, at once."""
-        process, self._process = self._process, None
-        if process is not None:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-        if self._pipe is not None and process is not None:
+        """End the child and what it started, and let go of it; the next piece of work starts another."""
+        self._kill()
+        if self._process is not None:
+            self._process.wait()
+        if self._pipe is not None:
             self._pipe.close()
+        self._process = self._pipe = None
+
+    def _kill(self) -> None:
+        # A process that nobody has waited for keeps its number, so that this can hit no other.
+        if self._process is not None and self._process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
 
     def _start(self) -> None:
         ours, theirs = socket.socketpair()

@@ -111,8 +111,10 @@ class Processes:
         """End all children."""
         self._closed = True
         for child in self.children:
-            child.end()
+            child.close()
         self._threads.shutdown(cancel_futures=True)
+        for child in self.children:
+            child.end()
 
 
 class Dask:
