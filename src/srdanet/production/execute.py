@@ -159,8 +159,11 @@ class Dask:
         return max(1, self._cores())
 
     def _cores(self) -> int:
-        # Kept up to date by the scheduler; asking it each time would cost a round trip.
-        return sum(worker["nthreads"] for worker in self._client.scheduler_info(n_workers=-1)["workers"].values())
+        if self._client.status not in ("running", "connecting"):
+            raise self._lost()
+        # Kept up to date by the scheduler; asking it each time would cost a round trip. Empty once it is lost.
+        workers = self._client.scheduler_info(n_workers=-1).get("workers", {})
+        return sum(worker["nthreads"] for worker in workers.values())
 
     def submit(self, name: str, work: Work, task: Any) -> None:
         """Send it to the cluster."""
