@@ -155,7 +155,7 @@ def _executor(workers: int, scheduler: str | None, limits: Limits) -> Executor:
     from srdanet.production.execute import Dask, Processes, Serial
 
     if scheduler is not None:
-        dask = Dask(None if scheduler == "local" else scheduler, workers, limits)
+        dask = Dask(None if scheduler == "local" else scheduler, max(1, workers), limits)
         click.echo(f"Dask dashboard: {dask.dashboard}", err=True)
         return dask
     if workers:

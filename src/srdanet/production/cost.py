@@ -51,7 +51,9 @@ def forecast(production: Production, units: Sequence[Unit], workers: int) -> For
     """
     paths = {production.files[name].path for unit in units for name in unit.inputs}
     input_bytes = sum(os.path.getsize(path) for path in paths)
-    done, seconds, written = 0, None, None
+    done = 0
+    seconds: float | None = None
+    written: int | None = None
     if (production.directory / FILE).is_file():
         with Ledger(production.directory, write=False) as ledger:
             names = {entry.name for entry in ledger.entries() if entry.state in ("done", "empty")}
