@@ -38,7 +38,7 @@ define environment
 @touch $@
 endef
 
-.PHONY: help demo test lint format types trials reproduce compare bench lock clean
+.PHONY: help demo test lint format types trials reproduce compare bench bench-scale lock clean
 
 help:
 	@echo "make demo     run the whole chain on a synthetic scene: GeoTIFFs, a picture, errors against the known truth"
@@ -48,6 +48,7 @@ help:
 	@echo "make reproduce   train a short form of the shipped model, hold it against bounds on unseen data"
 	@echo "make compare  every method on every data set: tables and figures of docs/comparison.md"
 	@echo "make bench    seconds and memory of a full tile against their limits"
+	@echo "make bench-scale   many units: overhead, workers killed, 100,000 units; fails where a limit is missed"
 	@echo "make lock     rewrite constraints.txt       make clean    remove environments and caches"
 
 # The light package and the simulator, built and installed as a user's pip would do it: no torch.
@@ -76,6 +77,9 @@ compare: $(TEST)/.installed
 
 bench: $(TEST)/.installed
 	$(TEST)/bin/python benchmarks/tile.py $(ARGS)
+
+bench-scale: $(TEST)/.installed
+	OMP_NUM_THREADS=1 $(TEST)/bin/python benchmarks/scale.py $(ARGS)
 
 lint: $(TEST)/.installed
 	$(TEST)/bin/ruff check .

@@ -105,8 +105,8 @@ def _undeclared(folder: Path, *extras: str, project: dict[str, Any] = PROJECT) -
 
 
 def test_imports_are_declared() -> None:
-    assert _undeclared(SOURCE, "fetch", "report", "train", "zarr") == set()
-    assert _undeclared(ROOT / "tests", "fetch", "train", "zarr", "test") == set()
+    assert _undeclared(SOURCE, "cluster", "fetch", "report", "train", "zarr") == set()
+    assert _undeclared(ROOT / "tests", "cluster", "fetch", "train", "zarr", "test") == set()
     assert _undeclared(SIMULATOR / "src", project=SIMULATOR_PROJECT) == set()
     assert _undeclared(SIMULATOR / "tests", "test") == set()
 
@@ -189,12 +189,12 @@ def test_citation_names_the_paper_and_the_software() -> None:
 
 
 def _targets() -> set[str]:
-    return set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    return set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
 
 
 @pytest.mark.parametrize("page", [*PAGES, ROOT / ".ci" / "run"], ids=_page)
 def test_make_commands_exist(page: Path) -> None:
-    named = re.findall(r"(?:^|`)make ([a-z]+)", page.read_text(), re.MULTILINE)
+    named = re.findall(r"(?:^|`)make ([a-z-]+)", page.read_text(), re.MULTILINE)
     assert set(named) <= _targets()
 
 
@@ -280,7 +280,7 @@ def test_the_manual_is_short() -> None:
         return len(path.read_text(encoding="utf-8").split())
 
     # Tables that programs write or check, measurements, and what nobody needs for making products.
-    apart = ("promises.md", "comparison.md", "performance.md", "viewing.md", "downloading.md")
+    apart = ("promises.md", "comparison.md", "performance.md", "viewing.md", "downloading.md", "scale.md")
     assert sum(words(page) for page in ROOT.glob("docs/*.md") if page.name not in apart) <= 6000
     assert words(ROOT / "README.md") <= 900
 

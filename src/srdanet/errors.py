@@ -73,6 +73,10 @@ class SceneError(SrdanetError):
     """Raise when a scene lacks what it must have, or its parts disagree in place or time."""
 
 
+class NoLstError(SceneError):
+    """Raise when no cell with LST is left: the overpass was cloudy throughout, or saw only sea."""
+
+
 class ArgumentError(SrdanetError, ValueError):
     """Raise when a caller's argument is of the wrong kind or out of range."""
 
@@ -99,3 +103,7 @@ class DownloadError(SrdanetError):
 
 class AccessError(DownloadError):
     """Raise when a service refuses the credentials, or there are none."""
+
+
+class RunError(SrdanetError):
+    """Raise when a run of many units cannot start or go on: its folder is taken, or its cluster is lost."""

@@ -20,7 +20,9 @@ from srdanet.cli.options import Verbs, verbose
 from srdanet.cli.prepare import prepare
 from srdanet.cli.publish import publish
 from srdanet.cli.report import report
+from srdanet.cli.run import run
 from srdanet.cli.simulate import simulate
+from srdanet.cli.status import status
 from srdanet.cli.train import train
 from srdanet.cli.view import view
 
@@ -34,7 +36,9 @@ def cli() -> None:
     """MODIS land surface temperature from 1 km to 500 m and 250 m with SRDA-Net."""
 
 
-for _verb in (fetch, prepare, downscale, report, view, compare, info, demo, evaluate, train, publish, simulate):
+for _verb in (
+    fetch, prepare, downscale, run, status, report, view, compare, info, demo, evaluate, train, publish, simulate
+):  # fmt: skip
     cli.add_command(_verb)
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import xarray as xr
@@ -14,10 +15,10 @@ from srdanet.arrays import Mask
 from srdanet.errors import ArgumentError, GranuleError, GridError, ProductError, SceneError
 from srdanet.grid import METRES_PER_DEGREE, cell_size, geobox_of, ground_scale, nesting, refine, true_to_ground
 from srdanet.prepare.plan import Plan, Source
-from srdanet.prepare.reading import LeftOut, Reading, Steps, open_plain, record_of, screen
+from srdanet.prepare.reading import LeftOut, Reading, Static, Steps, open_plain, record_of, screen
 from srdanet.prepare.survey import bounds_of, touch
 from srdanet.readers import quality
-from srdanet.readers.elevation import inspect_elevation, open_elevation
+from srdanet.readers.elevation import ElevationTile, inspect_elevation, open_elevation
 from srdanet.readers.era5 import open_era5
 from srdanet.readers.granule import Granule, open_granule
 from srdanet.readers.meteorology import at_overpass, open_stations
@@ -53,7 +54,7 @@ def read_rasters(plan: Plan, box: GeoBox, cut: Cut, steps: Steps) -> Iterator[Re
 
 
 def read_granules(
-    plan: Plan, box: GeoBox, screening: Screening, diffuse: float, cut: Cut, steps: Steps
+    plan: Plan, box: GeoBox, screening: Screening, diffuse: float, cut: Cut, static: Static, steps: Steps
 ) -> tuple[list[Reading], LeftOut]:
     """Reflectance, albedo and land cover, each on a grid that nests in the LST's, and what cannot be read of them.
 
@@ -70,11 +71,12 @@ def read_granules(
             continue
         with steps.reading(source):
             try:
+                if role == "land_cover":
+                    readings.append(static(source, box, partial(_read_land_cover, source, box, cut)))
+                    continue
                 granule = open_granule(source.paths[0], source.layers)
                 granule = replace(granule, layers={name: cut(layer) for name, layer in granule.layers.items()})
-                if role == "land_cover":
-                    reading = Reading(granule.layers, (record_of(source, granule.layers, granule, dropped={}),))
-                elif role == "albedo":
+                if role == "albedo":
                     reading = _albedo(source, granule, screening, diffuse)
                 else:
                     if source is coarse:
@@ -82,12 +84,21 @@ def read_granules(
                     elif coarse is not None and source.product[:3] != coarse.product[:3]:
                         state = None
                     reading = _bands(source, granule, state, screening)
-                nested = {name: nest(array.rename(name), box)[0] for name, array in reading.arrays.items()}
+                readings.append(_nested(reading, box))
             except (GranuleError, GridError, ProductError) as error:
                 left.append((source.paths[0], error.what.rstrip(".")))
-                continue
-        readings.append(Reading(nested, reading.records))
     return readings, left
+
+
+def _read_land_cover(source: Source, box: GeoBox, cut: Cut) -> Reading:
+    granule = open_granule(source.paths[0], source.layers)
+    granule = replace(granule, layers={name: cut(layer) for name, layer in granule.layers.items()})
+    return _nested(Reading(granule.layers, (record_of(source, granule.layers, granule, dropped={}),)), box)
+
+
+def _nested(reading: Reading, box: GeoBox) -> Reading:
+    """The same on grids that nest in `box`."""
+    return Reading({name: nest(a.rename(name), box)[0] for name, a in reading.arrays.items()}, reading.records)
 
 
 def nest(image: xr.DataArray, coarse: GeoBox) -> tuple[xr.DataArray, str]:
@@ -180,7 +191,7 @@ def refine_mask(mask: Mask, coarse: GeoBox, fine: GeoBox) -> Mask:
 # Elevation, weather, and an NDWI of another definition.
 
 
-def read_elevation(plan: Plan, box: GeoBox, steps: Steps) -> tuple[list[Reading], LeftOut]:
+def read_elevation(plan: Plan, box: GeoBox, static: Static, steps: Steps) -> tuple[list[Reading], LeftOut]:
     """Height on the 250 m grid from all files that touch it, and the files that do not or cannot be read."""
     source = plan.source("elevation")
     if source is None:
@@ -196,8 +207,7 @@ def read_elevation(plan: Plan, box: GeoBox, steps: Steps) -> tuple[list[Reading]
             used = source.model_copy(update={"files": here})
             tiles = [(file, tile) for file in here for tile in file.heights or inspect_elevation(file.path)]
             try:
-                arrays = {"elevation": open_elevation([tile for _, tile in tiles], target)}
-                return [Reading(arrays, (record_of(used, arrays),))], left
+                return [static(used, box, partial(_read_heights, used, [tile for _, tile in tiles], target))], left
             except GranuleError as error:
                 broken = {file.path for file, tile in tiles if str(error.where) in (tile.path, file.path)}
                 if not broken:
@@ -207,6 +217,11 @@ def read_elevation(plan: Plan, box: GeoBox, steps: Steps) -> tuple[list[Reading]
             except SceneError as error:  # voids alone
                 return [], [*left, *((file.path, error.what.rstrip(".")) for file in here)]
     return [], left
+
+
+def _read_heights(source: Source, tiles: Sequence[ElevationTile], target: GeoBox) -> Reading:
+    arrays = {"elevation": open_elevation(tiles, target)}
+    return Reading(arrays, (record_of(source, arrays),))
 
 
 def read_weather(

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 
 from srdanet.arrays import Progress
-from srdanet.errors import ArgumentError, GridError, SceneError, spelled
+from srdanet.errors import ArgumentError, GridError, NoLstError, SceneError, spelled
 from srdanet.grid import (
     SINUSOIDAL,
     Level,
@@ -42,7 +42,7 @@ from srdanet.prepare.doubts import false_ndwi, hazy_bands
 from srdanet.prepare.extent import MARGIN, cut_to, valid_part
 from srdanet.prepare.plan import MetricGrid, Plan, Source
 from srdanet.prepare.plan import plan as make_plan
-from srdanet.prepare.reading import Reading, Steps, measures, open_plain, record_of, screen
+from srdanet.prepare.reading import Reading, Static, Steps, measures, open_plain, read_anew, record_of, screen
 from srdanet.readers import quality
 from srdanet.readers.granule import open_granule
 from srdanet.readers.quality import Screening
@@ -64,6 +64,7 @@ def prepare(
     *,
     screening: Screening | None = None,
     diffuse: float = DIFFUSE,
+    static: Static = read_anew,
     progress: Progress | None = None,
     **choice: Any,
 ) -> Scene:
@@ -74,6 +75,7 @@ def prepare(
         screening: Which quality is kept; None for the defaults (LST errors up to 2 K, no cloud, shadow or cell
             next to a cloud in reflectance, band qualities usable, albedo from full and magnitude inversions).
         diffuse: Share of diffuse light in the albedo, 0 to 1.
+        static: Reads elevation and land cover, or knows them already; without it they are read from their files.
         progress: Called before and after each source with what is read of which file, how many sources have been
             read, and how many there are.
         choice: `tile`, `date`, `day`, `platform`, `time`, `grid` of `plan`, where files are given.
@@ -86,7 +88,8 @@ def prepare(
         input with its sha256, ranges, shares of valid cells and what screening dropped.
 
     Raises:
-        SceneError: when no LST is left, or weather data do not cover the overpass.
+        NoLstError: when no LST is left.
+        SceneError: when weather data do not cover the overpass.
         GranuleError: when the LST, or a raster that was named, is damaged. Any other file that cannot be read costs
             itself only: `provenance["left_out"]` names it with the cause.
         ArgumentError: when there is nothing to make a scene of, or several things.
@@ -106,8 +109,8 @@ def prepare(
     times = _view_times(what, coarse, box)
     # Heights take as long as all granules together, which another process decodes: they are read side by side.
     with ThreadPoolExecutor(1) as pool:
-        heights = pool.submit(read_elevation, what, box, steps)
-        granules, granules_left = read_granules(what, box, screening, diffuse, cut, steps)
+        heights = pool.submit(read_elevation, what, box, static, steps)
+        granules, granules_left = read_granules(what, box, screening, diffuse, cut, static, steps)
         images = [*read_rasters(what, box, cut, steps), *granules]
         elevation, beside = heights.result()
     given = {name for image in (*images, *elevation) for name in image.arrays}
@@ -181,7 +184,7 @@ def _read_lst(plan: Plan, screening: Screening, steps: Steps) -> tuple[Reading, 
         dropped = (reading.records[0].dropped or {}).get("lst_error", 0)
         what = f"no {'day' if plan.day else 'night'} LST is left ({dropped} cells were dropped by their error class)"
         todo = "Choose another date, the other overpass, or a larger lst_error_max."
-        raise SceneError(what, where=Path(source.paths[0]).name, todo=todo)
+        raise NoLstError(what, where=Path(source.paths[0]).name, todo=todo)
     lst = reading.arrays["lst"]
     rows, cols = valid_part(lst)
     # A granule covers its tile, whatever is wanted of it; a raster has been cut by the user.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
+from odc.geo.geobox import GeoBox
 
 from srdanet.arrays import Mask, Progress
 from srdanet.errors import ArgumentError
@@ -33,6 +34,16 @@ class Reading:
     arrays: Mapping[str, xr.DataArray]
     """Variables (y, x) by name, in physical units, NaN (classes: 255) = missing."""
     records: tuple[InputRecord, ...]
+
+
+Static = Callable[[Source, GeoBox, Callable[[], Reading]], Reading]
+"""Given a source that does not change from day to day, the LST grid and what reads it: its reading, which may be one
+that was kept."""
+
+
+def read_anew(source: Source, box: GeoBox, read: Callable[[], Reading]) -> Reading:
+    """A `Static` that keeps nothing."""
+    return read()
 
 
 def open_plain(source: Source, plan: Plan) -> xr.DataArray:

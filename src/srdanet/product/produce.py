@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 from collections.abc import Sequence
@@ -32,6 +33,7 @@ def produce(
     model: Model = "default",
     conserve: bool = False,
     block: int = 400,
+    stem: str | None = None,
     command: Sequence[str] = (),
     progress: Progress | None = None,
     overwrite: bool = False,
@@ -47,6 +49,7 @@ def produce(
         model: Same as in `downscale`.
         conserve: Same as in `downscale`.
         block: Same as in `downscale`.
+        stem: What all file names begin with; made of tile, date, day and platform where it is not given.
         command: What was typed, for the record.
         progress: Called with a step's name, windows done and windows in all.
         overwrite: Replace files of the same names.
@@ -58,8 +61,8 @@ def produce(
     """
     loaded = step_model(model)
     plan = RunPlan.of(scene.geobox, to=to, block=block)
-    ground = without_margin(scene)
-    folder, stem = Path(directory), stem_of(scene.geobox[ground], scene.time, scene.day, scene.platform)
+    ground, folder = without_margin(scene), Path(directory)
+    stem = stem or stem_of(scene.geobox[ground], scene.time, scene.day, scene.platform)
     levels = list(plan.levels.values())
     heal(folder, stem)
     check_outputs(folder, stem, levels, overwrite=overwrite)
@@ -103,4 +106,6 @@ def _check_room(folder: Path, cells: int) -> None:
     free, need = shutil.disk_usage(folder).free, cells * _BYTES
     if free < need:
         what = f"has only {free / 1e6:.0f} MB free, and {need / 1e6:.0f} MB are needed"
-        raise OutputError(what, where=folder.parent, todo="Make room, or write elsewhere.")
+        raise OutputError(what, where=folder.parent, todo="Make room, or write elsewhere.") from OSError(
+            errno.ENOSPC, os.strerror(errno.ENOSPC)
+        )

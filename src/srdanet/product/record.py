@@ -6,6 +6,7 @@ The caller says what went in (`Origin`); the record adds when and with what soft
 from __future__ import annotations
 
 import json
+import os
 import platform
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -187,7 +188,10 @@ def software() -> Software:
 
 def record(origin: Origin, levels: Mapping[int, LevelRecord]) -> Record:
     """The whole record: what went in, then what `measure` says of each level (by nominal cell size, m)."""
-    created = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    # Whoever needs the same bytes twice says when it is: https://reproducible-builds.org/specs/source-date-epoch
+    said = os.environ.get("SOURCE_DATE_EPOCH", "")
+    now = datetime.fromtimestamp(int(said), UTC) if said.isdigit() else datetime.now(UTC)
+    created = now.strftime("%Y-%m-%dT%H:%M:%SZ")
     by_name = {str(level): about for level, about in levels.items()}
     return Record(**dict(origin), created=created, software=software(), levels=by_name)
 
