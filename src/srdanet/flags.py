@@ -30,7 +30,9 @@ AUXILIARY_CARRIED = Flag(
     "auxiliary_carried", 32, "some auxiliary data comes from a grid coarser than the result's", "#56b4e9"
 )
 CONSERVED = Flag("conserved", 64, "the coarse LST is reproduced exactly (conservation was on)")
-OVERSHOOT = Flag("overshoot", 128, "limited: it lay farther outside the coarse LST around it than detail does")
+OVERSHOOT = Flag(
+    "overshoot", 128, "limited: it lay farther outside the coarse LST around it than detail does", "#0072b2"
+)
 
 FLAGS: tuple[Flag, ...] = (
     NO_INPUT,

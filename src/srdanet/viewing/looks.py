@@ -59,22 +59,16 @@ LOOKS = {
 DIFFERENCE = Look("difference", "K", ("PuOr_r", 0.05, 0.95), least=1.0)
 """Diverges through white: orange is warmer."""
 
-FLAG_COLOURS = dict(
-    zip(
-        (flag.name for flag in FLAGS),
-        ("#555555", "#d55e00", "#e69f00", "#cc79a7", "#56b4e9", "#0072b2", "#b9b9b9"),
-        strict=True,
-    )
-)
-"""By flag; where a cell has several, the first in the order of `FLAGS` is shown, and the last, which is no fault, only
-where there is no other."""
+FLAG_COLOURS = {flag.name: flag.colour or "#b9b9b9" for flag in FLAGS}
+"""By flag; where a cell has several, the first defect in the order of `FLAGS` is shown, and what is no defect only where
+there is none."""
 NO_FLAG = "#f4f4f0"
 """A cell without any flag."""
 
 
 def first_flag(quality: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Number of the first flag set, in the order of `FLAGS`, counted from 1; 0 where none is set."""
+    """Number of the first flag set, in the order of `FLAGS` from 1, defects before others; 0 where none is set."""
     found = np.zeros(quality.shape, np.uint8)
-    for number, flag in reversed(list(enumerate(FLAGS, start=1))):
+    for number, flag in sorted(enumerate(FLAGS, start=1), key=lambda item: (not item[1].colour, item[0]), reverse=True):
         found[(quality & flag.mask) > 0] = number
     return found
