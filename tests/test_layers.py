@@ -34,6 +34,7 @@ ORDER = (
     "baselines",
     "downscaling",
     "product",
+    "analysis",
     "datasets",
     "evaluation",
     "training",
