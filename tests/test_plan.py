@@ -81,11 +81,21 @@ def test_a_full_set_is_told_apart_by_role_and_layers() -> None:
     assert choose(files, day=False).source("lst").layers[0] == "lst_night"
 
 
+def test_another_lst_product_is_named_for_what_it_is() -> None:
+    name = "MOD11B2.A2020193.h18v04.061.2020202012345.hdf"
+    coarse = InputFile(path=name, kind="granule", product="MOD11B2", date=dt.date(2020, 7, 11), tile=TILE)
+    with pytest.raises(ArgumentError, match=r"MOD11B2 is 8-day land surface temperature.* 6 km") as caught:
+        choose([coarse])
+    assert caught.value.where == name
+
+
 def test_without_mod09gq_red_and_nir_come_from_mod09ga() -> None:
     made = choose([LST, GA])
     assert made.source("reflectance_500m").layers[:2] == ("red", "nir")
     assert made.missing["reflectance_250m"] == "red, nir: no vegetation detail finer than 500 m"
     assert choose([LST]).missing["reflectance_250m"] == "red, nir: no NDVI"
+    ndvi = InputFile(path="n.tif", kind="raster", product="raster", spec=RasterSpec(name="ndvi", path="n.tif"))
+    assert "reflectance_250m" not in choose([LST, ndvi]).missing, "NDVI stands for its bands"
     assert set(choose([LST]).missing) == {
         "reflectance_250m",
         "reflectance_500m",

@@ -13,12 +13,14 @@ import pytest
 import rasterio
 import xarray as xr
 from affine import Affine
+from odc.geo.crs import CRS
 
 from granules import write_granule
 from srdanet.errors import ArgumentError, SceneError
 from srdanet.grid import SINUSOIDAL, Tile, coordinates, geobox_of, lonlat, refine, same_crs
-from srdanet.prepare import InputRecord, Screening, build, plan, prepare
-from srdanet.prepare.build import false_ndwi, hazy_bands, nest, refine_mask
+from srdanet.prepare import InputRecord, Screening, auxiliary, plan, prepare
+from srdanet.prepare.auxiliary import false_ndwi, hazy_bands, nest, refine_mask
+from srdanet.prepare.plan import MetricGrid
 from srdanet.readers.granule import Granule, open_granule
 from srdanet.scene import Scene, open_scene
 
@@ -284,7 +286,7 @@ def test_granules_are_not_changed_by_screening(folder: Path, monkeypatch: pytest
             layer.values.flags.writeable = False
         return granule
 
-    monkeypatch.setattr(build, "open_granule", read_only)
+    monkeypatch.setattr(auxiliary, "open_granule", read_only)
     assert prepare([folder]).identical(scene)
 
 
@@ -294,11 +296,15 @@ def test_a_prepared_scene_survives_the_disk(scene: Scene, tmp_path: Path) -> Non
         assert again.identical(scene)
 
 
-def test_progress_names_each_source_before_and_after_it_is_read(tmp_path: Path) -> None:
-    name = granule(tmp_path, "MOD11A1", lst_arrays("day")).name
+def test_progress_names_each_source_and_counts_them(folder: Path) -> None:
     told: list[tuple[str, int, int]] = []
-    prepare([tmp_path], progress=lambda *what: told.append(what))
-    assert told == [(f"lst from {name}", 0, 1), (f"lst from {name}", 1, 1)]
+    made = plan([folder])
+    prepare(made, progress=lambda *what: told.append(what))
+    (name,) = (Path(path).name for path in made.sources[0].paths)
+    assert told[:2] == [(f"lst from {name}", 0, 7), (f"lst from {name}", 1, 7)]
+    assert {total for _, _, total in told} == {len(made.sources)}
+    assert sorted({done for _, done, _ in told}) == list(range(8))
+    assert told[-1][1:] == (7, 7)
 
 
 def test_lst_alone_makes_a_scene(tmp_path: Path) -> None:
@@ -399,7 +405,10 @@ def test_plain_rasters_in_grids_of_their_own(tmp_path: Path) -> None:
     assert "degC" in record(scene, "lst")["assumed"]
 
 
-def test_a_raster_in_degrees_gets_a_grid_in_metres_and_is_screened_by_its_words(tmp_path: Path) -> None:
+@pytest.mark.parametrize("grid", [None, "modis"])
+def test_a_raster_in_degrees_gets_a_grid_in_metres_and_is_screened_by_its_words(
+    tmp_path: Path, grid: MetricGrid | None
+) -> None:
     counts = np.linspace(13500, 15500, 30 * 40).reshape(30, 40).astype("u2")
     words = np.zeros((30, 40), "u1")
     words[8:16, 10:20] = 0b10000001
@@ -407,8 +416,8 @@ def test_a_raster_in_degrees_gets_a_grid_in_metres_and_is_screened_by_its_words(
     write_raster(tmp_path / "lst.tif", counts, "EPSG:4326", place)
     write_raster(tmp_path / "qc.tif", words, "EPSG:4326", place)
     files = [f"lst={tmp_path}/lst.tif,scale=0.02", f"qc={tmp_path}/qc.tif"]
-    scene = prepare(files, time="2020-07-15T03:50")
-    assert scene.geobox.crs == SINUSOIDAL
+    scene = prepare(files, time="2020-07-15T03:50", grid=grid)
+    assert same_crs(scene.geobox.crs, SINUSOIDAL if grid else CRS(32647))
     lon, lat = lonlat(scene.geobox)
     inside = (lon > 100.1) & (lon < 100.15) & (lat < 39.9) & (lat > 39.88)
     assert inside.sum() > 5

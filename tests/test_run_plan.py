@@ -73,6 +73,24 @@ def test_names_say_place_day_and_pass() -> None:
     assert stem_of(Tile(8, 5), dt.date(2020, 7, 15), True, "terra") == "lst_h08v05_2020197_day"
 
 
+def test_names_keep_two_regions_of_one_day_apart() -> None:
+    whole, part = Tile(8, 5).geobox(1000), Tile(8, 5).geobox(1000)[300:318, 500:512]
+    day = dt.date(2020, 7, 15)
+    assert stem_of(whole, day, True) == stem_of(Tile(8, 5), day, True)
+    assert stem_of(part, day, True) == "lst_h08v05-r300c500-18x12_2020197_day"
+    assert stem_of(grid(1000.0), day, True) == "lst_32631-e400000n5000000-7x5_2020197_day"
+    assert stem_of(Tile(8, 5).geobox(6000), day, True) == "lst_h08v05_2020197_day"
+    regions = [
+        whole, part, whole[300:318, 500:513], whole[301:319, 500:512], whole[299:317, 500:512],
+        grid(1000.0), grid(1000.0, 7, 6), grid(930.0).translate_pix(0, 1), Tile(9, 5).geobox(1000)[300:318, 500:512],
+        whole.pad(2), GeoBox((7, 5), grid(1000.0).affine, "EPSG:32632"),
+    ]  # fmt: skip
+    names = {stem_of(region, day, True) for region in regions}
+    assert len(names) == len(regions)
+    for name in names:
+        ProductFiles.of("out", name, [250])
+
+
 def test_files_of_a_plan_are_those_of_its_levels() -> None:
     files = ProductFiles.of("out", "x", RunPlan.of(grid(1000.0), to=250).levels)
     assert list(files.rasters) == [500, 250]

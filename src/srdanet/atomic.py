@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from glob import escape
 from pathlib import Path
 
-from srdanet.errors import OutputError
+from srdanet.errors import OutputError, switched_on
 
 
 def refuse_existing(paths: Sequence[Path], *, overwrite: bool) -> None:
@@ -29,7 +29,8 @@ def refuse_existing(paths: Sequence[Path], *, overwrite: bool) -> None:
     present = [path for path in paths if path.exists()]
     if present and not overwrite:
         more = f" (and {len(present) - 1} more)" if len(present) > 1 else ""
-        raise OutputError(f"exists already{more}", where=present[0], todo="Choose another place, or overwrite.")
+        todo = f"Choose another place, or use {switched_on('overwrite')}."
+        raise OutputError(f"exists already{more}", where=present[0], todo=todo)
 
 
 @contextmanager

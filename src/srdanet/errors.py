@@ -20,6 +20,11 @@ def spelled(argument: str) -> str:
     return f"{argument}=" if flags is None else flags.get(argument, f"--{argument.replace('_', '-')}")
 
 
+def switched_on(argument: str) -> str:
+    """An argument that is turned on, as the caller writes it: `overwrite=True` in Python, `--overwrite` in a shell."""
+    return spelled(argument) + ("True" if FLAGS.get() is None else "")
+
+
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """The known word that is nearest to a misspelt one, as a question with a blank after it; empty without one."""
     near = get_close_matches(word.lower(), {name.lower(): name for name in known}, 1, 0.6)

@@ -17,14 +17,18 @@ class Flag:
     """The bit's value."""
     meaning: str
     """One sentence for people."""
+    colour: str = ""
+    """Of cells where it is the first flag set, as #rrggbb; none for a flag that is no defect."""
 
 
-NO_INPUT = Flag("no_input", 1, "the coarse cell has no LST; the result is missing")
-INPUT_UNCERTAIN = Flag("input_uncertain", 2, "the product gives the coarse LST an error above 1 K")
-GAP_NEAR = Flag("gap_near", 4, "a neighbouring coarse cell has no LST")
-NO_AUXILIARY = Flag("no_auxiliary", 8, "no auxiliary data here: detail comes from the coarse LST alone")
-AUXILIARY_PARTIAL = Flag("auxiliary_partial", 16, "some auxiliary data that the model takes is missing here")
-AUXILIARY_CARRIED = Flag("auxiliary_carried", 32, "some auxiliary data comes from a grid coarser than the result's")
+NO_INPUT = Flag("no_input", 1, "the coarse cell has no LST; the result is missing", "#d9d9d9")
+INPUT_UNCERTAIN = Flag("input_uncertain", 2, "the product gives the coarse LST an error above 1 K", "#d55e00")
+GAP_NEAR = Flag("gap_near", 4, "a neighbouring coarse cell has no LST", "#e69f00")
+NO_AUXILIARY = Flag("no_auxiliary", 8, "no auxiliary data here: detail comes from the coarse LST alone", "#cc79a7")
+AUXILIARY_PARTIAL = Flag("auxiliary_partial", 16, "some auxiliary data that the model takes is missing here", "#f0e442")
+AUXILIARY_CARRIED = Flag(
+    "auxiliary_carried", 32, "some auxiliary data comes from a grid coarser than the result's", "#56b4e9"
+)
 CONSERVED = Flag("conserved", 64, "the coarse LST is reproduced exactly (conservation was on)")
 
 FLAGS: tuple[Flag, ...] = (
@@ -36,6 +40,15 @@ FLAGS: tuple[Flag, ...] = (
     AUXILIARY_CARRIED,
     CONSERVED,
 )
+SOUND = "#009e73"
+"""Colour of cells with no defect. All are of the palette of Okabe and Ito, safe for colour-blind people."""
+
+
+def colours() -> dict[int, tuple[int, int, int]]:
+    """Red, green and blue (0 to 255) of every combination of flags: the colour of its first defect."""
+    every = 1 << len(FLAGS)
+    first = {bits: next((f.colour for f in FLAGS if bits & f.mask and f.colour), SOUND) for bits in range(every)}
+    return {bits: (int(c[1:3], 16), int(c[3:5], 16), int(c[5:7], 16)) for bits, c in first.items()}
 
 
 def flag_attributes() -> dict[str, object]:

@@ -33,7 +33,15 @@ from srdanet.units import states_unit, unit_of
 
 SPHERE_RADIUS = 6371007.181
 """Radius of the MODIS sphere (m). No EPSG or ESRI code describes this sphere."""
-SINUSOIDAL = CRS(f"+proj=sinu +lon_0=0 +x_0=0 +y_0=0 +R={SPHERE_RADIUS} +units=m +no_defs")
+_DEGREE, _METRE = 'ANGLEUNIT["degree",0.0174532925199433]', 'LENGTHUNIT["metre",1]'
+# WKT rather than PROJ text, for the name: what PROJ text describes is "unknown" in every other program.
+SINUSOIDAL = CRS(
+    f'PROJCRS["MODIS Sinusoidal",BASEGEOGCRS["MODIS sphere",DATUM["MODIS sphere",ELLIPSOID["MODIS sphere",'
+    f'{SPHERE_RADIUS},0,{_METRE}]],PRIMEM["Greenwich",0,{_DEGREE}]],CONVERSION["MODIS Sinusoidal",METHOD["Sinusoidal"],'
+    f'PARAMETER["Longitude of natural origin",0,{_DEGREE}],PARAMETER["False easting",0,{_METRE}],'
+    f'PARAMETER["False northing",0,{_METRE}]],CS[Cartesian,2],AXIS["(E)",east,ORDER[1],{_METRE}],'
+    f'AXIS["(N)",north,ORDER[2],{_METRE}]]'
+)
 TILE_SIDE = 1111950.5196666666
 """Side of a MODIS tile (m)."""
 GRID_LEFT, GRID_TOP = -20015109.354, 10007554.677

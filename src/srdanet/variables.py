@@ -7,7 +7,7 @@ step's target grid. Missing values are NaN everywhere; land cover's is 255.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -76,6 +76,17 @@ DERIVED: tuple[Predictor, ...] = (
 """What is computed from the base; a user may also give it ready made."""
 
 BY_NAME: dict[str, Predictor] = {p.name: p for p in (*BASE, *DERIVED)}
+
+STANDS_FOR: Mapping[str, tuple[str, ...]] = {"ndvi": BANDS[:2], "evi": BANDS[:3], "ndwi": ("nir", "nir2")}
+"""Index → the bands it is made of, which nobody misses where the index is given."""
+
+
+def lacking(given: Iterable[str]) -> tuple[str, ...]:
+    """Names of the base variables that are neither given nor behind an index that is."""
+    held = set(given)
+    held |= {band for index in held & STANDS_FOR.keys() for band in STANDS_FOR[index]}
+    return tuple(p.name for p in BASE if p.name not in held)
+
 
 UNUSED = ("tvdi",)
 """Names that scenes stored by earlier versions may hold; nothing computes or uses them."""

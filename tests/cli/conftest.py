@@ -6,6 +6,7 @@ import pytest
 from click.testing import CliRunner
 from stand_ins import BICUBIC, Bicubic, small_scene
 
+from srdanet.cli import options
 from srdanet.downscaling import run
 
 
@@ -18,6 +19,12 @@ def bicubic(monkeypatch: pytest.MonkeyPatch) -> Bicubic:
 @pytest.fixture
 def scene_file(tmp_path: Path) -> Path:
     return small_scene().save(tmp_path / "scene.nc")
+
+
+@pytest.fixture(autouse=True)
+def no_time_passes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However busy the machine, no run is so long that it says how far it is."""
+    monkeypatch.setattr(options, "monotonic", lambda: 0.0)
 
 
 @pytest.fixture

@@ -55,6 +55,34 @@ print("\\n".join(sys.modules), file=sys.stderr)
     assert len(loaded) < 350
 
 
+@pytest.mark.parametrize("verb", ["prepare", "downscale"])
+def test_help_names_the_keys_of_a_plain_raster(runner: CliRunner, verb: str) -> None:
+    from srdanet.prepare.survey import _OPTIONS
+
+    told = " ".join(runner.invoke(cli, [verb, "-h"]).stdout.split())
+    assert "NAME=FILE[:BAND][,key=value]" in told
+    keys = told.partition("the keys are ")[2].replace(" and ", ", ").split(", ")
+    assert [key.split()[0].rstrip(".,") for key in keys[: len(_OPTIONS)]] == list(_OPTIONS)
+
+
+def test_a_folder_for_results_is_no_file(runner: CliRunner, tmp_path: Path) -> None:
+    told = runner.invoke(cli, ["downscale", "scene.nc", "-o", str(tmp_path / "x.nc")]).stderr
+    assert "x.nc' is the name of a file. Name a folder" in told
+    (tmp_path / "x").write_text("")
+    assert "is the name of a file" in runner.invoke(cli, ["downscale", "scene.nc", "-o", str(tmp_path / "x")]).stderr
+
+
+def test_hints_are_spelled_for_who_reads_them(runner: CliRunner, tmp_path: Path) -> None:
+    from srdanet.atomic import refuse_existing
+    from srdanet.errors import OutputError
+
+    scene = tmp_path / "scene.nc"
+    scene.write_text("")
+    assert "use --overwrite." in runner.invoke(cli, ["prepare", str(tmp_path), "-o", str(scene)]).stderr
+    with pytest.raises(OutputError, match="use overwrite=True"):
+        refuse_existing([scene], overwrite=False)
+
+
 def test_version(runner: CliRunner) -> None:
     from srdanet import __version__
 
@@ -77,6 +105,8 @@ def test_version(runner: CliRunner) -> None:
         ["train", "absent.toml"],
         ["simulate", "-o", "x", "--size", "1"],
         ["simulate", "--size", "8"],
+        ["simulate", "--size", "8", "-o", "x.nc"],
+        ["downscale", "scene.nc", "-o", "x.nc"],
         ["simulate", "-o", "x", "--size", "8", "--date", "2020-07-20..2020-07-15"],
         ["simulate", "-o", "x", "--size", "8", "--date", "2020-07-15..2020-07-16..2020-07-17"],
     ],
@@ -143,9 +173,28 @@ def test_log_follows_verbosity(runner: CliRunner, monkeypatch: pytest.MonkeyPatc
     assert said[0] == ["WARNING srdanet.part: a warning"]
 
 
-def test_progress_is_silent_when_piped() -> None:
+def test_only_long_runs_say_how_far_they_are_when_piped(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    now = 0.0
+    monkeypatch.setattr(options, "monotonic", lambda: now)
     with options.progress() as show:
-        assert show is None
+        read = show.under("reading")
+        read("lst from a.hdf", 0, 2)
+        read("lst from a.hdf", 1, 2)
+        assert capfd.readouterr() == ("", "")
+        now = 32.0
+        read("albedo from b.hdf", 1, 2)
+        read("albedo from b.hdf", 2, 2)
+        now = 40.0
+        for done in range(301):
+            show("2x", done, 300)
+            now += 0.5
+    assert capfd.readouterr() == (
+        "",
+        "srdanet: 0:32 reading 2 of 2 albedo from b.hdf\n"
+        "srdanet: 1:32 2x 104 of 300\nsrdanet: 2:32 2x 224 of 300\nsrdanet: 3:10 2x 300 of 300\n",
+    )
 
 
 def test_progress_is_drawn_on_stderr_for_people(

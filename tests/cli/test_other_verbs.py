@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -40,14 +41,14 @@ def test_info_of_a_scene(runner: CliRunner, scene_file: Path) -> None:
 def test_info_of_a_product(runner: CliRunner, scene_file: Path) -> None:
     out = scene_file.parent / "out"
     runner.invoke(cli, ["downscale", str(scene_file), "--to", "500", "-o", str(out)])
-    path = out / "lst_h18v04_2020197_day_500m_quality.tif"
+    path = out / "lst_h18v04-r300c500-18x12_2020197_day_500m_quality.tif"
     found = _json(runner, "info", str(path))
     assert (found["kind"], found["cells"]) == ("raster", [36, 24])
     assert "no_input" in found["tags"]["flag_meanings"]  # type: ignore[index]
     assert "model_sha256: abab" in runner.invoke(cli, ["info", str(path)]).stdout
-    record = _json(runner, "info", str(out / "lst_h18v04_2020197_day_provenance.json"))
+    record = _json(runner, "info", str(out / "lst_h18v04-r300c500-18x12_2020197_day_provenance.json"))
     assert (record["kind"], list(record["levels"])) == ("product", ["500"])  # type: ignore[call-overload]
-    told = runner.invoke(cli, ["info", str(out / "lst_h18v04_2020197_day_provenance.json")]).stdout
+    told = runner.invoke(cli, ["info", str(out / "lst_h18v04-r300c500-18x12_2020197_day_provenance.json")]).stdout
     assert "product h18v04 2020-07-15T10:32:00 day" in told
     folder = runner.invoke(cli, ["info", str(out)])
     assert (folder.exit_code, "is a folder but not a model" in folder.stderr) == (2, True)
@@ -69,6 +70,35 @@ def test_info_of_nothing(runner: CliRunner, name: str) -> None:
     assert result.stdout == ""
     assert name in result.stderr
     assert len(result.stderr.splitlines()) <= 2
+
+
+def test_info_says_what_a_file_is_that_it_cannot_describe(runner: CliRunner, tmp_path: Path) -> None:
+    (tmp_path / "look.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    (tmp_path / "page.txt").write_text("<!doctype html><title>Earthdata Login")
+    os.mkfifo(tmp_path / "pipe")
+    name = "MYD10A1.A2020193.h18v04.061.2020202012345.hdf"
+    (tmp_path / name).write_bytes(b"\x0e\x03\x13\x01")
+    expected = {
+        "look.png": "is a picture (PNG)",
+        "page.txt": "is a web page",
+        "pipe": "is a named pipe",
+        name: "MYD10A1 (daily snow cover, 500 m) is not a product",
+    }
+    for file in ("look.png", "page.txt", "pipe"):
+        assert expected[file] in runner.invoke(cli, ["info", str(tmp_path / file)]).stderr, file
+    for file in ("pipe", name):
+        assert expected[file] in runner.invoke(cli, ["prepare", str(tmp_path / file), "--dry-run"]).stderr, file
+
+
+@pytest.mark.usefixtures("bicubic")
+def test_info_ends_with_the_input_report(runner: CliRunner, scene_file: Path) -> None:
+    (row, height) = _json(runner, "info", str(scene_file))["report"]  # type: ignore[misc]
+    assert (row["variable"], row["unit"], row["valid"]) == ("lst", "K", pytest.approx(1 - 15 / 216, abs=1e-6))
+    assert (height["variable"], height["unit"]) == ("elevation", "m")
+    assert height["range"] == [11, 107]
+    told = runner.invoke(cli, ["info", str(scene_file)]).stdout
+    assert "2 % to 98 %" in told
+    assert told.splitlines()[-1].split()[:4] == ["elevation", "-", "-", "m"]
 
 
 @pytest.mark.real

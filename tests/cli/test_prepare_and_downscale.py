@@ -5,18 +5,19 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import rasterio
 from click.testing import CliRunner
-from stand_ins import Bicubic
+from stand_ins import Bicubic, small_scene
 
 from srdanet.cli import cli
 from srdanet.scene import open_scene
 
-STEM = "lst_h18v04_2020197_day"
+STEM = "lst_h18v04-r300c500-18x12_2020197_day"
 RASTERS = [f"{STEM}_{m}m{end}" for m in (500, 250) for end in (".tif", "_uncertainty.tif", "_quality.tif", ".png")]
 
 
@@ -38,6 +39,23 @@ def test_downscale_writes_a_product_and_says_where(runner: CliRunner, scene_file
     expected_gap = np.zeros((72, 48), bool)
     expected_gap[8:20, 28:] = True
     np.testing.assert_array_equal(np.isnan(lst), expected_gap)
+
+
+@pytest.mark.usefixtures("bicubic")
+def test_a_result_without_predictors_says_what_it_is_worth(
+    runner: CliRunner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from srdanet.product import quicklook
+
+    notes: list[str] = []
+    footnote = quicklook._footnote
+    monkeypatch.setattr(quicklook, "_footnote", lambda *about: notes.append(footnote(*about)) or notes[-1])
+    words = "no predictors: little more than interpolation"
+    for name, auxiliary in {"with": small_scene().auxiliary, "without": ()}.items():
+        path = replace(small_scene(), auxiliary=auxiliary).save(tmp_path / f"{name}.nc")
+        result = runner.invoke(cli, ["downscale", str(path), "--to", "500", "-o", str(tmp_path / name)])
+        assert (words in result.stdout.splitlines()) == (name == "without")
+        assert notes[-1].endswith(words) == (name == "without")
 
 
 @pytest.mark.usefixtures("bicubic")
@@ -177,10 +195,14 @@ def test_prepare_a_real_granule(runner: CliRunner, shared_data: Path, tmp_path: 
     assert plan.exit_code == 0
     assert plan.stdout.splitlines()[0] == "h11v05 2021-08-15 day terra"
     assert not out.exists()
-    result = runner.invoke(cli, ["prepare", str(granule), "-o", str(out), "--json"])
+    result = runner.invoke(cli, ["prepare", str(granule), "--tile", "h11v05", "-o", str(out), "--json"])
     assert result.exit_code == 0, result.stderr
     facts = json.loads(result.stdout)
     assert (facts["tile"], facts["day"], facts["cells"]) == ("h11v05", True, [1200, 1200])
+    (row,) = facts["report"]
+    assert (row["variable"], row["file"], row["date"], row["unit"]) == ("lst", [granule.name], "2021-08-15", "K")
+    assert 280 < row["range"][0] < row["range"][1] < 330
+    assert row["valid"] == pytest.approx(facts["valid_share"], abs=1e-6)
     with open_scene(out) as scene:
         assert scene.provenance["inputs"][0]["sha256"]
     again = runner.invoke(cli, ["prepare", str(granule), "-o", str(out)])
@@ -193,7 +215,7 @@ def test_prepare_a_real_granule(runner: CliRunner, shared_data: Path, tmp_path: 
 @pytest.mark.usefixtures("bicubic")
 def test_downscale_straight_from_a_real_granule(runner: CliRunner, shared_data: Path, tmp_path: Path) -> None:
     (granule,) = (shared_data / "hdf4-granules").glob("MOD11A1.A2021227*")
-    words = ["downscale", str(granule), "--to", "500", "--night", "-o", str(tmp_path), "--json"]
+    words = ["downscale", str(granule), "--tile", "h11v05", "--to", "500", "--night", "-o", str(tmp_path), "--json"]
     plan = json.loads(runner.invoke(cli, [*words, "--dry-run"]).stdout)
     result = runner.invoke(cli, words)
     assert result.exit_code == 0, result.stderr
@@ -240,3 +262,24 @@ def test_a_login_page_is_no_granule(runner: CliRunner, tmp_path: Path) -> None:
     assert page.name in result.stderr
     assert len(result.stderr.splitlines()) <= 2
     assert [p.name for p in tmp_path.iterdir()] == [page.name]
+
+
+@pytest.mark.usefixtures("bicubic")
+def test_what_was_assumed_is_said_once(runner: CliRunner, tmp_path: Path) -> None:
+    kelvin = np.linspace(290, 310, 192, dtype="f4").reshape(12, 16)
+    place = {"crs": "EPSG:32631", "transform": rasterio.Affine(1000, 0, 4e5, 0, -1000, 5e6)}
+    path = tmp_path / "lst.tif"
+    with rasterio.open(path, "w", driver="GTiff", dtype="float32", count=1, height=12, width=16, **place) as file:
+        file.write(kelvin, 1)
+    prepared = runner.invoke(cli, ["prepare", f"lst={path}", "-o", str(tmp_path / "scene.nc")])
+    assert prepared.exit_code == 0, prepared.stderr
+    (note,) = json.loads(runner.invoke(cli, ["info", str(tmp_path / "scene.nc"), "--json"]).stdout)["report"][0][
+        "assumed"
+    ]
+    undated = "the date of the LST is not known"
+    done = runner.invoke(cli, ["downscale", str(tmp_path / "scene.nc"), "-o", str(tmp_path / "product")])
+    assert done.exit_code == 0, done.stderr
+    (record,) = (tmp_path / "product").glob("*.json")
+    told = runner.invoke(cli, ["info", str(record)])
+    for text in (prepared.stdout, done.stdout, told.stdout):
+        assert (text.count(note), text.count(undated)) == (1, 1)

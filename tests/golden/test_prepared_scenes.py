@@ -44,7 +44,7 @@ def scene_of(case: str, data: Path, folder: Path) -> Scene:
         case "rasters in degrees":
             lst = [f"{n}={heihe}/MOD11A1_2013001.{file}" for n, file in _HEIHE.items()]
             ndvi = f"ndvi={heihe}/MOD13A2_2013001.1_km_16_days_NDVI.tif,scale=0.0001,nodata=-3000"
-            return prepare([*lst, ndvi])
+            return prepare([*lst, ndvi], grid="modis")
         case _:
             heights = data / "dem" / "dem_de15_h18v04_500m_DERIVED.tif"
             files = [f"lst={orleans}/MODIS_2017_01_19.tif:1", f"elevation={heights}", str(data / "era5")]

@@ -64,6 +64,35 @@ def test_missing_cells_are_nan_and_units_are_said(written: tuple[Path, object]) 
         assert file.tags(ns="IMAGE_STRUCTURE")["PREDICTOR"] == "3"
 
 
+def test_other_programs_find_a_name_a_time_a_range_and_colours(
+    written: tuple[Path, dict[int, xr.Dataset]],
+) -> None:
+    folder, levels = written
+    with rasterio.open(folder / "x_250m.tif") as file:
+        assert file.crs.to_wkt().startswith('PROJCS["MODIS Sinusoidal"')
+        assert file.tags()["TIFFTAG_DATETIME"] == "2020:07:15 10:32:00"
+        stated = {key: float(file.tags(1)[f"STATISTICS_{key}"]) for key in ("MINIMUM", "MEAN", "MAXIMUM", "STDDEV")}
+    values = levels[250]["lst"].values.astype(np.float64)
+    expected = {"MINIMUM": np.nanmin, "MEAN": np.nanmean, "MAXIMUM": np.nanmax, "STDDEV": np.nanstd}
+    assert stated == {key: pytest.approx(float(of(values)), abs=1e-4) for key, of in expected.items()}
+    with rasterio.open(folder / "x_250m_quality.tif") as file:
+        table = file.colormap(1)
+        assert "STATISTICS_MEAN" not in file.tags(1), "a mean of bits means nothing"
+    shown = {name: table[bits][:3] for name, bits in {"sound": 0, "none": 1, "gap": 4, "conserved": 64}.items()}
+    assert len(set(shown.values())) == 3
+    assert shown["sound"] == shown["conserved"]
+    assert table[1 | 16 | 32] == table[1]
+
+
+def test_an_empty_image_is_written_too(tmp_path: Path) -> None:
+    empty = level(250, 20, 30)
+    empty["lst"] = empty["lst"] * np.float32(np.nan)
+    write_product(empty, tmp_path, "x", origin=Origin(time="2020-07-15"))
+    with rasterio.open(tmp_path / "x_250m.tif") as file:
+        assert np.isnan(file.read(1)).all()
+        assert file.tags()["TIFFTAG_DATETIME"] == "2020:07:15 00:00:00"
+
+
 def test_overviews_are_means_of_temperature_and_modes_of_flags(
     written: tuple[Path, dict[int, xr.Dataset]],
 ) -> None:

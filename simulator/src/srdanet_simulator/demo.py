@@ -89,7 +89,7 @@ def run_demo(
     picture = folder / "comparison.png"
     refuse_existing([folder / "granules", folder / "scene.nc", picture], overwrite=overwrite)
     land = simulate(seed, size)
-    stem = stem_of(land.tile, land.time, land.day)
+    stem = stem_of(land.geobox, land.time, land.day)
     check_outputs(folder, stem, RunPlan.of(land.geobox, to=250).levels.values(), overwrite=overwrite)
     write(land, folder / "granules", overwrite=overwrite)
     whole = prepare([folder / "granules"], tile=land.tile, date=land.date, day=land.day)

@@ -16,7 +16,7 @@ from srdanet.arrays import repeat
 from srdanet.energy import aggregate, degrade
 from srdanet.grid import Level, Tile, coarsen, lonlat, refine
 from srdanet.predictors.solar import solar_to_utc, sun_at
-from srdanet.prepare.build import DIFFUSE
+from srdanet.prepare.auxiliary import DIFFUSE
 from srdanet.readers import quality
 from srdanet.scene import LabelledScene, Scene
 from srdanet.scene.checks import on_grid

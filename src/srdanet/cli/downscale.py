@@ -47,11 +47,15 @@ def downscale(
 ) -> None:
     """Downscale a SCENE (or the FILES of one) to 500 m and 250 m.
 
+    Plain rasters are given as NAME=FILE[:BAND][,key=value], such as lst=LST.tif,scale=0.02; the keys are crs, nodata,
+    scale, offset and unit.
+
     For each level FOLDER gets GeoTIFFs of temperature (K), uncertainty (K) and quality, and a quick look; one
     JSON file records what they were made from.
     """
     from srdanet.downscaling.plan import RunPlan, stem_of
     from srdanet.prepare import plan, root_grid
+    from srdanet.prepare.extent import without_margin
     from srdanet.product import check_outputs
     from srdanet.product.produce import produce
     from srdanet.scene import open_scene
@@ -61,12 +65,12 @@ def downscale(
     spec = "=" in inputs[0] and not Path(inputs[0]).exists()
     ready = len(inputs) == 1 and inputs[0].rstrip("/").endswith(SCENES) and not spec
     if ready and chosen:
-        todo = "Leave out --tile, --date, --night, --platform and --time."
+        todo = "Leave out --tile, --date, --night, --platform, --time and --grid."
         raise ArgumentError("a scene has its tile and date already", where=inputs[0], todo=todo)
 
     def names(root: GeoBox, *about: Any) -> ProductFiles:
         levels = RunPlan.of(root, to=int(to), block=block).levels.values()
-        return check_outputs(out, stem_of(*about), levels, overwrite=overwrite)
+        return check_outputs(out, stem_of(root, *about), levels, overwrite=overwrite)
 
     def announce(files: ProductFiles, lines: list[str], data: dict[str, Any]) -> None:
         paths = [str(path) for path in files]
@@ -75,12 +79,11 @@ def downscale(
 
     made = None if ready else plan(inputs, **choice)
     if made is not None and dry_run:
-        root, place = root_grid(made)
-        files = names(root, place, made.date, made.day, made.platform)
+        files = names(root_grid(made), made.date, made.day, made.platform)
         announce(files, made.lines(), {"plan": made.model_dump(mode="json")})
         return
     with open_scene(inputs[0]) if made is None else build(made) as scene:
-        files = names(scene.geobox, scene.tile, scene.time, scene.day, scene.platform)
+        files = names(scene.geobox[without_margin(scene)], scene.time, scene.day, scene.platform)
         if dry_run:
             announce(files, describe(scene), {"scene": facts(scene)})
             return
@@ -107,4 +110,5 @@ def _summary(product: Product) -> list[str]:
     lines.append(str(files.provenance))
     missing = record.auxiliary.missing
     lines += [f"without {' '.join(missing)}"] if missing else []
-    return [*lines, *assumed(record.scene), *left_out(record.scene)]
+    lines += [record.auxiliary.warning] if record.auxiliary.warning else []
+    return [*lines, *assumed({**record.scene, "inputs": record.inputs}), *left_out(record.scene)]

@@ -10,6 +10,8 @@ import click
 from srdanet.cli import options
 from srdanet.errors import ArgumentError, GranuleError
 
+KNOWN = (".nc", ".zarr", ".tif", ".tiff", ".json", ".hdf", ".h5", ".he5")
+"""Endings of what `info` describes; of other files the first bytes are looked at."""
 Answer = tuple[list[str], dict[str, Any]]
 """Lines for people, and plain data."""
 
@@ -40,6 +42,7 @@ def _versions() -> Answer:
 def _about(what: str) -> Answer:
     """By what it looks like: scene, raster, record, model, granule."""
     path = Path(what)
+    _refuse_other_files(path)
     if path.name.endswith("_provenance.json"):
         return _record(path)
     if path.suffix in (".nc", ".zarr"):
@@ -53,8 +56,24 @@ def _about(what: str) -> Answer:
     return _granule(path)
 
 
+def _refuse_other_files(path: Path) -> None:
+    """Say what something is that nobody can describe as data."""
+    from srdanet.readers.unread import content_of, special_file
+
+    todo = "Name a granule, scene, product, record or model."
+    kind = special_file(path)
+    if kind is not None:
+        raise ArgumentError(f"is {kind}, not a file", where=path, todo=todo)
+    told = content_of(path) if path.is_file() and path.suffix.lower() not in KNOWN else None
+    if told is not None:
+        raise GranuleError(f"is {told}", where=path, todo=todo)
+
+
 def _record(path: Path) -> Answer:
     """What a product was made from, and of what quality it is."""
+    from srdanet.cli.prepare import assumed
+    from srdanet.cli.tables import report_table
+    from srdanet.prepare import report_rows
     from srdanet.product import read_record
 
     record = read_record(path)
@@ -65,7 +84,10 @@ def _record(path: Path) -> Answer:
         f"auxiliary: {' '.join(record.auxiliary.present) or 'none'}",
         *(f"  {level} m: {about.valid_share:.1%} valid" for level, about in record.levels.items()),
     ]
-    return lines, {"kind": "product", **record.model_dump(mode="json")}
+    rows = report_rows(("lst", *record.auxiliary.present), record.inputs, lambda name: None)
+    report = [row.model_dump(mode="json") for row in rows]
+    lines += assumed({**record.scene, "inputs": record.inputs}, [row.variable for row in rows])
+    return [*lines, *report_table(rows)], {"kind": "product", **record.model_dump(mode="json"), "report": report}
 
 
 def _scene(path: Path) -> Answer:
@@ -73,7 +95,8 @@ def _scene(path: Path) -> Answer:
     from srdanet.scene import open_scene
 
     with open_scene(path) as scene:
-        return ["scene", *describe(scene)], {"kind": "scene", **facts(scene), "provenance": dict(scene.provenance)}
+        data = {"kind": "scene", **facts(scene, table=True), "provenance": dict(scene.provenance)}
+        return ["scene", *describe(scene, table=True)], data
 
 
 def _model(what: str) -> Answer:
@@ -85,17 +108,26 @@ def _model(what: str) -> Answer:
 
 
 def _granule(path: Path) -> Answer:
+    from srdanet.cli.tables import report_table
+    from srdanet.prepare import ReportRow, measure
     from srdanet.readers.granule import open_granule
+    from srdanet.readers.tables import product_of
 
     granule = open_granule(path)
     about = {name: str(getattr(granule, name)) for name in ("product", "tile", "date", "collection", "sha256")}
     lines = ["{product} {tile} {date}, collection {collection}, sha256 {sha256}".format(**about)]
-    layers = {}
+    layers, rows = {}, []
     for name, layer in granule.layers.items():
         units, text, (height, width) = str(layer.attrs.get("units", "")), layer.attrs["long_name"], layer.shape
         layers[name] = {"cells": [height, width], "units": units, "about": text}
-        lines.append(f"  {name:16} {height} x {width}  {units:8} {text}")
-    return lines, {"kind": "granule", **about, "layers": layers}
+        lines.append(f"  {name:16} {height} x {width}  {text}")
+        known = measure(layer.values, layer.attrs.get("missing_word"))
+        # Percentiles of bit words and classes mean nothing.
+        spread = known.range if product_of(granule.product).layer(name).kind == "quantity" else None
+        row = ReportRow(variable=name, unit=units or "-", range=spread, valid=known.valid, date=about["date"])
+        rows.append(row.model_copy(update={"product": granule.product, "file": (granule.name,)}))
+    report = [row.model_dump(mode="json") for row in rows]
+    return [*lines, *report_table(rows)], {"kind": "granule", **about, "layers": layers, "report": report}
 
 
 def _raster(path: Path) -> Answer:

@@ -1,7 +1,7 @@
 """What all verbs share: common options, output streams, error messages, exit codes.
 
-Results go to stdout, everything else to stderr, which stays silent when it is not a terminal. Exit codes: 0 done,
-1 failed, 2 usage error, 130 interrupted.
+Results go to stdout, everything else to stderr; where that is no terminal, only long runs say how far they are. Exit
+codes: 0 done, 1 failed, 2 usage error, 130 interrupted.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import wraps
 from pathlib import Path
+from time import monotonic
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
@@ -22,6 +23,9 @@ import click
 from srdanet.errors import FLAGS, ArgumentError, ConfigError, SrdanetError
 
 if TYPE_CHECKING:
+    from rich.progress import Progress as Bars
+    from rich.progress import TaskID
+
     from srdanet.arrays import Progress
     from srdanet.grid import Tile
 
@@ -97,6 +101,8 @@ conserve = click.option(
     "--conserve/--no-conserve", default=False, show_default=True,
     help="Residual correction: reproduce the coarse LST exactly.",
 )  # fmt: skip
+FILES = (".nc", ".zarr", ".tif", ".tiff", ".png", ".json", ".csv", ".hdf", ".txt")
+"""Endings that no folder for results has."""
 FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 data = click.option("--data", type=FOLDER, required=True, help="Folder of the data sets.")
@@ -138,19 +144,19 @@ def read_dates(context: click.Context, param: click.Parameter, values: Sequence[
 
 
 def place_and_day(command: Command) -> Command:
-    """`--tile`, `--date`, `--night`, `--platform`, `--time`: which LST among the files.
+    """`--tile`, `--date`, `--night`, `--platform`, `--time`, `--grid`: which LST among the files, and on which grid.
 
     The command gets them as `choice`, arguments of `srdanet.prepare.plan`.
     """
 
     @wraps(command)
     def with_choice(*, night: bool, **given: Any) -> Any:
-        choice = {name: given.pop(name) for name in ("tile", "date", "platform", "time")}
+        choice = {name: given.pop(name) for name in ("tile", "date", "platform", "time", "grid")}
         return command(choice={**choice, "day": not night}, **given)
 
     settled = "may be left out when all LST files share one."
     options = (
-        click.option("--tile", callback=read_tile, metavar="hXXvYY", help=f"Tile; {settled}"),
+        click.option("--tile", callback=read_tile, metavar="hXXvYY", help=f"Tile, covered whole; {settled}"),
         click.option("--date", callback=read_date, metavar="YYYY-MM-DD", help=f"Day of the overpass (UTC); {settled}"),
         click.option("--night", is_flag=True, help="Use the night LST instead of the day LST."),
         click.option(
@@ -159,7 +165,11 @@ def place_and_day(command: Command) -> Command:
             help="Where files of several are given.",
         ),
         click.option("--time", "time", metavar="UTC", help="Overpass, where plain rasters do not give it."),
-    )
+        click.option(
+            "--grid", type=click.Choice(["modis", "utm"]),
+            help="Grid for an LST raster; by default its own, if in metres, else UTM.",
+        ),
+    )  # fmt: skip
     chosen: Command = with_choice
     for option in reversed(options):
         chosen = option(chosen)
@@ -169,7 +179,16 @@ def place_and_day(command: Command) -> Command:
 def out(what: str, **more: Any) -> Callable[[Command], Command]:
     """`-o`: where the result goes."""
     path = click.Path(path_type=Path)
-    return click.option("-o", "--out", type=path, metavar=what, help="Where the result goes.", **more)
+    check = _read_folder if what == "FOLDER" else None
+    return click.option("-o", "--out", type=path, metavar=what, help="Where the result goes.", callback=check, **more)
+
+
+def _read_folder(_: click.Context, param: click.Parameter, value: Path | None) -> Path | None:
+    """A folder to write in; the name of a file is a usage error."""
+    if value is not None and (value.is_file() or (value.suffix.lower() in FILES and not value.is_dir())):
+        message = f"{str(value)!r} is the name of a file. Name a folder, such as {str(value.with_suffix(''))!r}."
+        raise click.BadParameter(message, param=param)
+    return value
 
 
 def command_line() -> list[str]:
@@ -182,23 +201,63 @@ def emit(text: str, data: Mapping[str, Any], *, as_json: bool) -> None:
     click.echo(json.dumps(data, indent=2, ensure_ascii=False) if as_json else text)
 
 
+class Show:
+    """Shows progress on stderr; a `Progress`, to be called with what is being done, parts done and parts in all."""
+
+    def __call__(self, name: str, done: int, total: int, part: str = "") -> None:
+        """Show it; `part` names the part at hand, where parts have names."""
+        raise NotImplementedError
+
+    def under(self, name: str) -> Progress:
+        """Progress of one thing whose parts have names, such as the files that are read."""
+        return lambda part, done, total: self(name, done, total, part)
+
+
+class _Bars(Show):
+    """A bar for each step."""
+
+    def __init__(self, bars: Bars) -> None:
+        self._bars = bars
+        self._tasks: dict[str, TaskID] = {}
+
+    def __call__(self, name: str, done: int, total: int, part: str = "") -> None:
+        if name not in self._tasks:
+            self._tasks[name] = self._bars.add_task(name, total=total)
+        text = f"{name} {part}".strip()
+        self._bars.update(self._tasks[name], completed=done, total=total, description=text)
+
+
+class _Lines(Show):
+    """Lines for a log: nothing of a short run; of a long one a line at the end of each step, and one a minute."""
+
+    quiet, pause = 30.0, 60.0
+    """Seconds before the first line, and between two lines of one step."""
+
+    def __init__(self) -> None:
+        self._start = self._last = monotonic()
+        self._done: dict[str, int] = {}
+
+    def __call__(self, name: str, done: int, total: int, part: str = "") -> None:
+        before, now = self._done.get(name, 0), monotonic()
+        self._done[name] = done
+        over = done > before and (bool(part) or done == total)
+        if now - self._start < self.quiet or not (over or (done > before and now - self._last >= self.pause)):
+            return
+        self._last = now
+        minutes, seconds = divmod(round(now - self._start), 60)
+        click.echo(f"srdanet: {minutes}:{seconds:02d} {name} {done} of {total} {part}".rstrip(), err=True)
+
+
 @contextmanager
-def progress() -> Iterator[Progress | None]:
-    """A callback that draws bars on stderr; None when stderr is not a terminal."""
+def progress() -> Iterator[Show]:
+    """What shows progress: bars where stderr is a terminal, else lines, of long runs only."""
     if not sys.stderr.isatty():
-        yield None
+        yield _Lines()
         return
     from rich.console import Console
-    from rich.progress import BarColumn, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
     from rich.progress import Progress as Bars
 
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), TimeRemainingColumn())
     with Bars(*columns, console=Console(stderr=True), transient=True) as bars:
-        tasks: dict[str, TaskID] = {}
-
-        def show(name: str, done: int, total: int) -> None:
-            if name not in tasks:
-                tasks[name] = bars.add_task(name, total=total)
-            bars.update(tasks[name], completed=done, total=total)
-
-        yield show
+        yield _Bars(bars)

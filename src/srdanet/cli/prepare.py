@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,7 +33,8 @@ def prepare(
     """Make a scene from granules and other FILES.
 
     FILES are granules (MOD11A1 or MYD11A1 is needed), SRTM tiles, ERA5, folders of them, or plain rasters as
-    NAME=FILE[:BAND]. The SCENE is a NetCDF file (.nc) or a Zarr store (.zarr).
+    NAME=FILE[:BAND][,key=value]. NAME is lst, ndvi, elevation or another quantity; the keys are crs, nodata, scale,
+    offset and unit, as in lst=LST.tif,scale=0.02,unit=K. The SCENE is a NetCDF file (.nc) or a Zarr store (.zarr).
     """
     from srdanet.prepare import plan
     from srdanet.scene.storage import check_place
@@ -50,7 +51,8 @@ def prepare(
         return
     scene = build(made)
     path = scene.save(out, overwrite=overwrite)
-    options.emit("\n".join([str(path), *describe(scene)]), {"scene": str(path), **facts(scene)}, as_json=as_json)
+    text, data = describe(scene, table=True), facts(scene, table=True)
+    options.emit("\n".join([str(path), *text]), {"scene": str(path), **data}, as_json=as_json)
 
 
 def build(plan: Plan) -> Scene:
@@ -58,28 +60,46 @@ def build(plan: Plan) -> Scene:
     from srdanet.prepare import prepare as run
 
     with options.progress() as show:
-        return run(plan, progress=show)
+        return run(plan, progress=show.under("reading"))
 
 
-def describe(scene: Scene) -> list[str]:
-    """A scene in a few lines."""
-    known = facts(scene)
+def describe(scene: Scene, *, table: bool = False) -> list[str]:
+    """A scene in a few lines; with `table` the input report follows."""
+    from srdanet.cli.tables import report_table
+    from srdanet.prepare import scene_report
+
+    known, rows = facts(scene), scene_report(scene) if table else ()
     height, width = known["cells"]
     part = {True: "day", False: "night", None: "day or night unknown"}[scene.day]
     return [
         f"{known['tile'] or 'no tile'} {known['time'] or 'time unknown'} {part}, "
         f"{height} x {width} cells, {known['valid_share']:.1%} valid",
+        *_kept(scene.provenance.get("part")),
         f"auxiliary: {' '.join(known['present']) or 'none'}",
         f"missing: {' '.join(known['missing']) or 'nothing'}",
-        *assumed(scene.provenance),
+        *assumed(scene.provenance, [row.variable for row in rows]),
         *left_out(scene.provenance),
+        *(report_table(rows) if rows else ()),
     ]
 
 
-def assumed(provenance: Mapping[str, Any]) -> list[str]:
-    """What was taken for granted of the inputs, a line each."""
-    inputs = [(one.get("role", "").removeprefix("raster:"), one.get("assumed")) for one in provenance.get("inputs", [])]
-    lines = [f"assumed {role}: {text}" for role, text in inputs if text]
+def _kept(part: Mapping[str, Any] | None) -> list[str]:
+    """Which part of the LST's grid the scene keeps, where it is not all."""
+    if part is None:
+        return []
+    rows, columns = (f"{first} to {end - 1}" for first, end in (part["rows"], part["columns"]))
+    height, width = part["of"]
+    return [
+        f"the valid part of {height} x {width} cells and {part['margin']} cells around it (rows {rows}, columns "
+        f"{columns}); --tile keeps the whole tile"
+    ]
+
+
+def assumed(provenance: Mapping[str, Any], shown: Collection[str] = ()) -> list[str]:
+    """What was taken for granted of the inputs, a line each; of the variables `shown` an input report says it."""
+    inputs = [one for one in provenance.get("inputs", []) if not set(one.get("valid", ())) & set(shown)]
+    said = [(one.get("role", "").removeprefix("raster:"), one.get("assumed")) for one in inputs]
+    lines = [f"assumed {role}: {text}" for role, text in said if text]
     return [*lines, *(f"assumed: {text}" for text in provenance.get("assumed", []))]
 
 
@@ -91,9 +111,12 @@ def left_out(provenance: Mapping[str, Any]) -> list[str]:
     return [f"left out {name}: {reason}" for name, reason in found]
 
 
-def facts(scene: Scene) -> dict[str, Any]:
-    """A scene as plain data."""
+def facts(scene: Scene, *, table: bool = False) -> dict[str, Any]:
+    """A scene as plain data; with `table` the input report is in it."""
+    from srdanet.prepare import scene_report
+
     lst = scene.lst["lst"]
+    report = {"report": [row.model_dump(mode="json") for row in scene_report(scene)]} if table else {}
     return {
         "tile": str(scene.tile) if scene.tile else None,
         "time": scene.when,
@@ -102,4 +125,5 @@ def facts(scene: Scene) -> dict[str, Any]:
         "valid_share": float(lst.notnull().mean()),
         "present": list(scene.present),
         "missing": list(scene.missing),
+        **report,
     }

@@ -14,7 +14,7 @@ import numpy as np
 from odc.geo.geobox import GeoBox
 
 from srdanet.errors import ArgumentError
-from srdanet.grid import Tile, Window, cell_size, windows
+from srdanet.grid import SINUSOIDAL, TILE_SIDE, Tile, Window, cell_size, same_crs, tile_of, windows
 
 _TOLERANCE = 0.1
 """Share of a nominal cell size by which the true one may differ: 231.66 m is "250 m"."""
@@ -120,11 +120,38 @@ SUFFIXES: Mapping[str, str] = {"lst": "", "lst_uncertainty": "_uncertainty", "qu
 
 
 def stem_of(
-    tile: Tile | None, time: np.datetime64 | dt.date | None, day: bool | None, platform: str | None = None
+    place: Tile | GeoBox | None, time: np.datetime64 | dt.date | None, day: bool | None, platform: str | None = None
 ) -> str:
-    """What a product's file names begin with: `lst_h18v04_2020197_day`, or `..._day_aqua` to tell it from Terra's."""
+    """What a product's file names begin with: `lst_h18v04_2020197_day`, or `..._day_aqua` to tell it from Terra's.
+
+    Args:
+        place: The tile, or the coarse grid, named as in `name_of`.
+        time: UTC.
+        day: Whether by day.
+        platform: `terra` or `aqua`.
+    """
     date = None if time is None else np.datetime64(str(time), "D").item()
     part = {True: "day", False: "night", None: ""}[day]
     origin = platform if platform in ("aqua", "npp", "noaa20") else ""
-    parts = ("lst", str(tile) if tile else "", date.strftime("%Y%j") if date else "", part, origin)
+    where = name_of(place) if isinstance(place, GeoBox) else str(place or "")
+    parts = ("lst", where, date.strftime("%Y%j") if date else "", part, origin)
     return "_".join(part for part in parts if part)
+
+
+def name_of(grid: GeoBox) -> str:
+    """A name of the ground that a grid covers, another one for any other ground.
+
+    A whole tile is `h18v04`; a part of one adds the first row and column and the numbers of rows and columns, in its
+    own cells (`h18v04-r300c500-18x12`); any other grid is named by its CRS, its upper left corner (whole units east and
+    north) and its shape (`32631-e480000n5300000-64x80`).
+    """
+    height, width = grid.shape
+    tile, cell = tile_of(grid), cell_size(grid)
+    if tile is not None:
+        left, top = tile.corner
+        row, col = round((top - grid.affine.f) / cell), round((grid.affine.c - left) / cell)
+        whole = (row, col) == (0, 0) and height == width == round(TILE_SIDE / cell)
+        return str(tile) if whole else f"{tile}-r{row}c{col}-{height}x{width}"
+    code = grid.crs.epsg if grid.crs is not None else None
+    crs = str(code) if code else "sinu" if same_crs(grid.crs, SINUSOIDAL) else "grid"
+    return f"{crs}-e{grid.affine.c:.0f}n{grid.affine.f:.0f}-{height}x{width}"

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import math
 import os
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
@@ -18,72 +17,47 @@ import xarray as xr
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 
-from srdanet.arrays import Mask, Progress
-from srdanet.errors import ArgumentError, GranuleError, GridError, ProductError, SceneError, spelled
+from srdanet.arrays import Progress
+from srdanet.errors import ArgumentError, GridError, SceneError, spelled
 from srdanet.grid import (
-    METRES_PER_DEGREE,
     SINUSOIDAL,
     Level,
-    Tile,
     cell_size,
     coordinates,
     geobox_of,
-    ground_scale,
     lonlat,
-    nesting,
-    refine,
     same_crs,
-    tile_of,
     true_to_ground,
 )
 from srdanet.predictors.solar import runs_with_the_sun, solar_to_utc
-from srdanet.prepare.plan import InputRecord, Plan, Source
+from srdanet.prepare.auxiliary import (
+    DIFFUSE,
+    Times,
+    false_ndwi,
+    hazy_bands,
+    read_elevation,
+    read_granules,
+    read_rasters,
+    read_weather,
+)
+from srdanet.prepare.extent import MARGIN, cut_to, valid_part
+from srdanet.prepare.plan import MetricGrid, Plan, Source
 from srdanet.prepare.plan import plan as make_plan
-from srdanet.prepare.survey import RasterSpec, bounds_of, touch
+from srdanet.prepare.reading import Reading, Steps, measures, open_plain, record_of, screen
 from srdanet.readers import quality
-from srdanet.readers.checksum import digest
-from srdanet.readers.elevation import inspect_elevation, open_elevation
-from srdanet.readers.era5 import open_era5
-from srdanet.readers.granule import Granule, open_granule
-from srdanet.readers.meteorology import at_overpass, open_stations
+from srdanet.readers.granule import open_granule
 from srdanet.readers.quality import Screening
-from srdanet.readers.rasters import open_raster, suggest_grid
+from srdanet.readers.rasters import suggest_grid
 from srdanet.readers.resampling import to_grid
 from srdanet.readers.tables import product_of
 from srdanet.scene import Scene
-from srdanet.variables import BANDS, LST_VARIABLES, MODIS_NOISE, NO_CLASS, VIEW_HOURS
+from srdanet.variables import LST_VARIABLES, MODIS_NOISE, VIEW_HOURS
 
-DIFFUSE = 0.2
-"""Share of diffuse light in the blue-sky albedo: about 0.1 to 0.3 under the clear sky of an LST (Lewis and Barnsley
-1994 give the mixing rule). White- and black-sky albedo differ by about 0.02: 0.1 in the share means 0.002 in albedo."""
-FINEST = 4
-"""Fine cells along a coarse cell: rasters finer than that are averaged (1 km to 250 m)."""
-_NEARLY = 0.75
-"""A raster whose cells are at most 1 / 0.75 of a level's counts as that level."""
-_NOT_GAO = -0.5
-"""Correlation of an NDWI with NDVI below which it is not Gao's."""
-_PLANTS, _FEWEST_PLANTS = 0.3, 100
-"""NDVI above which a cell is under plants, and how many of these can be judged by."""
-_HAZY = 0.85
-"""Blue over green reflectance of plants above which they are seen through the atmosphere."""
 _NOT_PRODUCED = 255
 _VIEW = np.timedelta64(1800, "s")
 """How far a time may lie from the view times of all cells."""
 _DAYLIGHT, _POLAR = (6.0, 18.0), 60.0
 """Local solar hours (h) of views by day, at latitudes (degrees) below the second."""
-
-Times = NDArray[np.datetime64]
-LeftOut = list[tuple[str, str]]
-"""Files that are not used, and why."""
-
-
-@dataclass(frozen=True)
-class Reading:
-    """What was read of one source, or of several that belong together."""
-
-    arrays: Mapping[str, xr.DataArray]
-    """Variables (y, x) by name, in physical units, NaN (classes: 255) = missing."""
-    records: tuple[InputRecord, ...]
 
 
 def prepare(
@@ -101,13 +75,16 @@ def prepare(
         screening: Which quality is kept; None for the defaults (LST errors up to 2 K, no cloud, shadow or cell
             next to a cloud in reflectance, band qualities usable, albedo from full and magnitude inversions).
         diffuse: Share of diffuse light in the albedo, 0 to 1.
-        progress: Called with what is read and of which file, 0 of 1 before and 1 of 1 after.
-        choice: `tile`, `date`, `day`, `platform`, `time` of `plan`, where files are given.
+        progress: Called before and after each source with what is read of which file, how many sources have been
+            read, and how many there are.
+        choice: `tile`, `date`, `day`, `platform`, `time`, `grid` of `plan`, where files are given.
 
     Returns:
         A scene: LST on its own grid, auxiliary variables on theirs (reflectance 250 m and 500 m, albedo and
-        land cover 500 m, elevation 250 m, weather on the LST grid). `time` is the median over the cells with
-        LST; `provenance` holds every input with its sha256, shares of valid cells and what screening dropped.
+        land cover 500 m, elevation 250 m, weather on the LST grid). It covers the valid part of the LST and a margin
+        of `extent.MARGIN` cells (`provenance["part"]` says which part of the tile that is); with a `tile` named, or an
+        LST raster, all that the LST covers. `time` is the median over the cells with LST; `provenance` holds every
+        input with its sha256, ranges, shares of valid cells and what screening dropped.
 
     Raises:
         SceneError: when no LST is left, or weather data do not cover the overpass.
@@ -122,18 +99,20 @@ def prepare(
     if not 0 <= diffuse <= 1:
         raise ArgumentError(f"diffuse {diffuse} is not a share", todo="Use 0 to 1.")
     screening = screening or Screening()
-    lst = _read_lst(what, screening, progress)
+    steps = Steps(progress, len(what.sources))
+    lst, part = _read_lst(what, screening, steps)
     coarse = xr.Dataset(dict(lst.arrays))
     box = geobox_of(coarse)
+    cut = partial(cut_to, coarse=box) if part else _as_it_is
     times = _view_times(what, coarse, box)
     # Heights take as long as all granules together, which another process decodes: they are read side by side.
     with ThreadPoolExecutor(1) as pool:
-        heights = pool.submit(_read_elevation, what, box, progress)
-        granules, granules_left = _read_granules(what, box, screening, diffuse, progress)
-        images = [*_read_rasters(what, box, progress), *granules]
+        heights = pool.submit(read_elevation, what, box, steps)
+        granules, granules_left = read_granules(what, box, screening, diffuse, cut, steps)
+        images = [*read_rasters(what, box, cut, steps), *granules]
         elevation, beside = heights.result()
     given = {name for image in (*images, *elevation) for name in image.arrays}
-    weather, weather_left = _read_weather(what, box, times, given, progress)
+    weather, weather_left = read_weather(what, box, times, given, steps)
     images += [*elevation, *weather]
     left = [*granules_left, *beside, *weather_left]
     auxiliary = {name: array.rename(name) for image in images for name, array in image.arrays.items()}
@@ -142,6 +121,7 @@ def prepare(
         "made_by": f"srdanet {version('srdanet')}",
         "date": what.date.isoformat() if what.date else None,
         "platform": what.platform,
+        "part": part,
         "screening": _thresholds(screening),
         "diffuse": diffuse,
         "inputs": [r.model_dump(mode="json", exclude_unset=True) for read in (lst, *images) for r in read.records],
@@ -158,19 +138,22 @@ def prepare(
     return Scene.from_arrays(coarse, kept, time=time, day=what.day, noise=noise, provenance=provenance)
 
 
-def root_grid(plan: Plan) -> tuple[GeoBox, Tile | None]:
-    """The grid of the scene to come, and its tile; a plain LST raster is opened for them.
+def _as_it_is(image: xr.DataArray) -> xr.DataArray:
+    return image
+
+
+def root_grid(plan: Plan) -> GeoBox:
+    """The coarse grid that a product of the plan will cover; the LST is read for it unless it is a whole tile's.
 
     Raises:
         ArgumentError: when the plan has no LST.
+        SceneError: when no LST is left.
     """
-    source = _lst_source(plan)
-    if source.spec is None:
-        if plan.tile is None:
-            raise ArgumentError("the plan has no tile", todo="Name it, such as h18v04.")
-        return plan.tile.geobox(Level.KM1), plan.tile
-    box = _coarse_grid(_open(source, plan))[0]
-    return box, tile_of(box)
+    if _lst_source(plan).spec is None and plan.whole and plan.tile is not None:
+        return plan.tile.geobox(Level.KM1)
+    reading, part = _read_lst(plan, Screening(), Steps(None, 0))
+    lst = reading.arrays["lst"]
+    return geobox_of(lst if part is None else lst[valid_part(lst, 0)])
 
 
 def _lst_source(plan: Plan) -> Source:
@@ -183,11 +166,14 @@ def _lst_source(plan: Plan) -> Source:
 # LST and the time of its view.
 
 
-def _read_lst(plan: Plan, screening: Screening, progress: Progress | None) -> Reading:
-    """The LST and what belongs to it: (y, x) on the coarse grid, any of `LST_VARIABLES`."""
+def _read_lst(plan: Plan, screening: Screening, steps: Steps) -> tuple[Reading, dict[str, Any] | None]:
+    """The LST and what belongs to it, (y, x) on the coarse grid, any of `LST_VARIABLES`; and what part of it is kept.
+
+    The part is None where all of it is.
+    """
     source = _lst_source(plan)
     others = [s for s in plan.sources if s.spec is not None and s.spec.name in LST_VARIABLES and s is not source]
-    with _step(progress, source):
+    with steps.reading(source, *others):
         if source.spec is None:
             reading = _lst_of_granule(source, screening)
         else:
@@ -197,7 +183,18 @@ def _read_lst(plan: Plan, screening: Screening, progress: Progress | None) -> Re
         what = f"no {'day' if plan.day else 'night'} LST is left ({dropped} cells were dropped by their error class)"
         todo = "Choose another date, the other overpass, or a larger lst_error_max."
         raise SceneError(what, where=Path(source.paths[0]).name, todo=todo)
-    return reading
+    lst = reading.arrays["lst"]
+    rows, cols = valid_part(lst)
+    # A granule covers its tile, whatever is wanted of it; a raster has been cut by the user.
+    whole = source.spec is not None or (rows.stop - rows.start, cols.stop - cols.start) == lst.shape
+    if plan.whole or whole:
+        return reading, None
+    arrays = {name: array.isel(y=rows, x=cols) for name, array in reading.arrays.items()}
+    records = tuple(
+        record.model_copy(update=measures({name: arrays[name] for name in record.valid})) for record in reading.records
+    )
+    part = {"rows": [rows.start, rows.stop], "columns": [cols.start, cols.stop], "of": list(lst.shape)}
+    return Reading(arrays, records), part | {"margin": MARGIN}
 
 
 def _lst_of_granule(source: Source, screening: Screening) -> Reading:
@@ -217,51 +214,58 @@ def _lst_of_granule(source: Source, screening: Screening) -> Reading:
         assumed["assumed"] = {True: "view times are local solar hours, by themselves",
                               False: "view times are UTC, by themselves",
                               None: "view times are taken for local solar hours"}[solar]  # fmt: skip
-    lst, dropped = _screen(stored, screening.keep_lst(qc.values, words))
+    lst, dropped = screen(stored, screening.keep_lst(qc.values, words))
     error = lst.copy(data=quality.lst_error(qc.values, words)).drop_attrs()
     arrays = {"lst": lst, "lst_error": error, "view_angle": view_angle, "view_time": view_time, "qc": qc}
-    return Reading(arrays, (_record(source, {"lst": lst}, granule, dropped={"lst_error": dropped}, **assumed),))
+    return Reading(arrays, (record_of(source, {"lst": lst}, granule, dropped={"lst_error": dropped}, **assumed),))
 
 
 def _lst_of_rasters(source: Source, others: Sequence[Source], plan: Plan, screening: Screening) -> Reading:
     """The coarse variables from plain rasters; the LST's own cells are the coarse grid.
 
-    An LST in degrees, or of cells that are not square, is brought to a grid in metres that `suggest_grid` chooses:
-    the MODIS lattice takes the nearest value, any other the area mean. Other coarse variables take the nearest value.
-    With a `qc` raster the LST is screened as in a granule.
+    An LST in degrees, or of cells that are not square, is brought to a grid in metres (`_coarse_grid`): the MODIS
+    lattice takes the nearest value, and so does any grid where a `qc` raster is given, since a quality word belongs to
+    one cell; otherwise the area mean is taken. Other coarse variables take the nearest value. With a `qc` raster the
+    LST is screened as in a granule.
     """
-    lst = _open(source, plan)
-    box, own = _coarse_grid(lst)
+    lst = open_plain(source, plan)
+    box, own = _coarse_grid(lst, plan.grid)
     how: Literal["as it is", "nearest", "mean"] = "as it is"
     if not own:
-        how = "nearest" if same_crs(box.crs, SINUSOIDAL) else "mean"
+        judged = any(other.layers[0] == "qc" for other in others)
+        how = "nearest" if judged or same_crs(box.crs, SINUSOIDAL) else "mean"
         lst = to_grid(lst, box, how)
     lst = lst.assign_coords(coordinates(box))
-    arrays = {other.layers[0]: to_grid(_open(other, plan), box, "nearest") for other in others}
-    records = [_record(other, {name: arrays[name] for name in other.layers}) for other in others]
+    arrays = {other.layers[0]: to_grid(open_plain(other, plan), box, "nearest") for other in others}
+    records = [record_of(other, {name: arrays[name] for name in other.layers}) for other in others]
     dropped = {}
     if "qc" in arrays:
         qc = arrays["qc"].copy(data=_quality_words(arrays["qc"].values))
-        lst, dropped["lst_error"] = _screen(lst, screening.keep_lst(qc.values))
+        lst, dropped["lst_error"] = screen(lst, screening.keep_lst(qc.values))
         error = lst.copy(data=quality.lst_error(qc.values)).drop_attrs()
         arrays = {"lst_error": error, **arrays, "qc": qc}
-    record = _record(source, {"lst": lst}, regridded=how, dropped=dropped)
+    record = record_of(source, {"lst": lst}, regridded=how, dropped=dropped)
     return Reading({"lst": lst, **arrays}, (record, *records))
 
 
-def _coarse_grid(lst: xr.DataArray) -> tuple[GeoBox, bool]:
+def _coarse_grid(lst: xr.DataArray, grid: MetricGrid | None) -> tuple[GeoBox, bool]:
     """The coarse grid of a plain LST raster, and whether it is the raster's own.
 
-    Its own is not taken where the cells are copies of coarser ones, or the map's metres are not those of the ground.
+    A raster in metres with square cells keeps its own, unless the cells are copies of coarser ones, or the map's metres
+    are not those of the ground. One in degrees goes to UTM: on the sinusoidal grid it would become a sheared strip with
+    large empty corners. `grid` decides otherwise.
     """
+    degrees = False
     try:
         box = geobox_of(lst, name="lst", degrees=True)
-        square = box.crs is not None and box.crs.projected and cell_size(box) > 0
-        if square and true_to_ground(box) and (found := suggest_grid(lst)) == box:
-            return found, True
+        degrees = box.crs is not None and box.crs.geographic
+        if box.crs is not None and box.crs.projected and cell_size(box) > 0 and true_to_ground(box):
+            fits = {None: True, "modis": same_crs(box.crs, SINUSOIDAL), "utm": box.crs.proj.utm_zone is not None}
+            if fits[grid] and (found := suggest_grid(lst)) == box:
+                return found, True
     except GridError:
         pass  # its cells are not square: it is brought to a grid of square ones
-    return suggest_grid(lst), False
+    return suggest_grid(lst, kind=grid or ("utm" if degrees else "auto")), False
 
 
 def _quality_words(values: NDArray[Any]) -> NDArray[np.uint8]:
@@ -312,318 +316,6 @@ def _check_view(plan: Plan, times: Times, hours: NDArray[Any], latitude: NDArray
 def _median(times: Times) -> np.datetime64:
     middle: np.datetime64 = np.sort(times, axis=None)[times.size // 2]
     return middle
-
-
-# Plain rasters, and granules of reflectance, albedo and land cover.
-
-
-def _read_rasters(plan: Plan, box: GeoBox, progress: Progress | None) -> Iterator[Reading]:
-    """Auxiliary plain rasters, each on a grid that nests in the LST's."""
-    for source in plan.sources:
-        if source.spec is not None and source.spec.name not in LST_VARIABLES:
-            with _step(progress, source):
-                image, how = nest(_open(source, plan), box)
-                arrays = {source.spec.name: image}
-                yield Reading(arrays, (_record(source, arrays, regridded=how),))
-
-
-def _read_granules(
-    plan: Plan, box: GeoBox, screening: Screening, diffuse: float, progress: Progress | None
-) -> tuple[list[Reading], LeftOut]:
-    """Reflectance, albedo and land cover, each on a grid that nests in the LST's, and what cannot be read of them.
-
-    Reflectance of 500 m (MOD09GA) and 250 m (MOD09GQ) is screened by the former's 1 km state: a word stands for all
-    cells within its own. It screens the 250 m bands only when both are of one platform, since clouds move.
-    """
-    state: xr.DataArray | None = None
-    coarse = plan.source("reflectance_500m")
-    readings: list[Reading] = []
-    left: LeftOut = []
-    for role in ("reflectance_500m", "reflectance_250m", "albedo", "land_cover"):
-        source = plan.source(role)
-        if source is None:
-            continue
-        try:
-            with _step(progress, source):
-                granule = open_granule(source.paths[0], source.layers)
-                if role == "land_cover":
-                    reading = Reading(granule.layers, (_record(source, granule.layers, granule, dropped={}),))
-                elif role == "albedo":
-                    reading = _albedo(source, granule, screening, diffuse)
-                else:
-                    if source is coarse:
-                        state = granule.layers["state"]
-                    elif coarse is not None and source.product[:3] != coarse.product[:3]:
-                        state = None
-                    reading = _bands(source, granule, state, screening)
-                nested = {name: nest(array.rename(name), box)[0] for name, array in reading.arrays.items()}
-        except (GranuleError, GridError, ProductError) as error:
-            left.append((source.paths[0], error.what.rstrip(".")))
-            continue
-        readings.append(Reading(nested, reading.records))
-    return readings, left
-
-
-def nest(image: xr.DataArray, coarse: GeoBox) -> tuple[xr.DataArray, str]:
-    """An auxiliary image on a grid that nests in `coarse`, and how it came there.
-
-    One that nests already, at most four times finer, stays as it is. Any other is brought to the LST's grid divided
-    by 1, 2 or 4, whichever its cells come near: by area mean (majority for classes) where it is finer, bilinearly
-    (nearest for classes and directions) where it is coarser.
-
-    Args:
-        image: (y, x) with coordinates and a CRS, named after `variables.BY_NAME`; floats with NaN = missing, or
-            classes with 255 = missing.
-        coarse: The LST's grid, in metres.
-
-    Raises:
-        GridError: when the image has no place, or lies elsewhere.
-    """
-    name = str(image.name)
-    place = geobox_of(image, name=name, degrees=True)
-    try:
-        if nesting(coarse, place).factor <= FINEST:
-            return image, "as it is"
-    except GridError:
-        pass  # it does not nest: it is brought to a grid that does
-    if image.dtype.kind in "iu":
-        image = image.where(image != NO_CLASS)
-    geographic = place.crs is not None and place.crs.geographic
-    metres = METRES_PER_DEGREE if geographic else 1.0 if true_to_ground(place) else ground_scale(place)
-    ratio = cell_size(coarse) / (abs(place.affine.e) * metres)
-    factor = next((f for f in (4, 2) if ratio >= _NEARLY * f), 1)
-    target = refine(coarse, factor)
-    finer = ratio >= _NEARLY * factor
-    if name == "land_cover":
-        how = "mode" if finer else "nearest"
-    elif name == "aspect":
-        how = "nearest"  # directions have no mean of numbers
-    else:
-        how = "mean" if finer else "bilinear"
-    regridded = to_grid(image, target, how)  # type: ignore[arg-type]
-    return regridded, f"{how} to {cell_size(target):.6g} m"
-
-
-def _open(source: Source, plan: Plan) -> xr.DataArray:
-    """A plain raster; of a NetCDF stack over time the image of the plan's time."""
-    spec = source.spec
-    if spec is None:
-        raise ArgumentError("is not a plain raster", where=source.paths[0], todo="Give it as NAME=FILE.")
-    image = open_spec(spec, plan.date, plan.time)
-    image.attrs.pop("time", None)
-    return image
-
-
-def open_spec(spec: RasterSpec, date: dt.date | None = None, time: np.datetime64 | None = None) -> xr.DataArray:
-    """The raster that a user named, (y, x) in physical units; of a NetCDF stack over time the image of `date`.
-
-    Raises:
-        GranuleError, ArgumentError, GridError: same as in `readers.rasters.open_raster`.
-    """
-    return open_raster(
-        spec.path,
-        name=spec.name,
-        band=int(spec.band) if spec.band and spec.band.isdigit() else spec.band,
-        date=date,
-        time=time,
-        **spec.model_dump(include={"crs", "nodata", "scale", "offset", "unit"}),
-    )
-
-
-def _bands(source: Source, granule: Granule, state: xr.DataArray | None, screening: Screening) -> Reading:
-    """The bands of one granule, missing where cloud or the band's own quality forbids."""
-    words, table = ("qc_250m", quality.QC_250M) if "qc_250m" in source.layers else ("qc_500m", quality.QC_500M)
-    qc = granule.layers[words]
-    clear: Mask | None = None
-    if state is not None:
-        clear = refine_mask(screening.keep_reflectance(state.values), geobox_of(state), geobox_of(qc))
-    dropped: dict[str, int] = {}
-    arrays = {}
-    for name in (layer for layer in source.layers if layer in BANDS):
-        band = granule.layers[name]
-        if clear is not None:
-            band, dropped[f"{name}: cloud, shadow or other state"] = _screen(band, clear)
-        good = screening.keep_band(qc.values, BANDS.index(name) + 1, table)
-        arrays[name], dropped[f"{name}: band quality"] = _screen(band, good)
-    unscreened = {} if clear is not None else {"assumed": "no state words of this platform: clouds are not screened"}
-    return Reading(arrays, (_record(source, arrays, granule, dropped=dropped, **unscreened),))
-
-
-def _albedo(source: Source, granule: Granule, screening: Screening, diffuse: float) -> Reading:
-    """Blue-sky shortwave albedo `(1 - diffuse) · black-sky + diffuse · white-sky`; where one is missing, the other."""
-    white, black = granule.layers["albedo_wsa"].values, granule.layers["albedo_bsa"]
-    mixed = (1 - np.float32(diffuse)) * black.values + np.float32(diffuse) * white
-    known = np.where(np.isfinite(mixed), mixed, np.where(np.isfinite(white), white, black.values))
-    attrs = {"source": black.attrs.get("source", ""), "comment": f"blue-sky albedo, {diffuse:g} of the light diffuse"}
-    albedo = xr.DataArray(known, black.coords, black.dims, "albedo", attrs)
-    kept, dropped = _screen(albedo, screening.keep_albedo(granule.layers["albedo_quality"].values))
-    arrays = {"albedo": kept}
-    return Reading(arrays, (_record(source, arrays, granule, dropped={"quality": dropped}),))
-
-
-def refine_mask(mask: Mask, coarse: GeoBox, fine: GeoBox) -> Mask:
-    """A coarse mask (y, x) on a finer grid that nests in it; False outside.
-
-    Raises:
-        GridError: when `fine` does not nest in `coarse`.
-    """
-    at = nesting(coarse, fine)
-    rows, cols = (
-        (np.arange(size) - start) // at.factor for size, start in zip(fine.shape, (at.row, at.col), strict=True)
-    )
-    inside = [(i >= 0) & (i < n) for i, n in zip((rows, cols), mask.shape, strict=True)]
-    repeated: Mask = mask[np.clip(rows, 0, mask.shape[0] - 1)][:, np.clip(cols, 0, mask.shape[1] - 1)]
-    refined: Mask = repeated & inside[0][:, None] & inside[1]
-    return refined
-
-
-# Elevation, weather, and an NDWI of another definition.
-
-
-def _read_elevation(plan: Plan, box: GeoBox, progress: Progress | None) -> tuple[list[Reading], LeftOut]:
-    """Height on the 250 m grid from all files that touch it, and the files that do not or cannot be read."""
-    source = plan.source("elevation")
-    if source is None:
-        return [], []
-    target = refine(box, FINEST)
-    ground = bounds_of(target)
-    here = tuple(file for file in source.files if file.bounds is None or touch(file.bounds, ground))
-    left: LeftOut = [(file.path, "does not touch the LST grid") for file in source.files if file not in here]
-    while here:
-        used = source.model_copy(update={"files": here})
-        tiles = [(file, tile) for file in here for tile in file.heights or inspect_elevation(file.path)]
-        try:
-            with _step(progress, used):
-                arrays = {"elevation": open_elevation([tile for _, tile in tiles], target)}
-                return [Reading(arrays, (_record(used, arrays),))], left
-        except GranuleError as error:
-            broken = {file.path for file, tile in tiles if str(error.where) in (tile.path, file.path)}
-            if not broken:
-                raise
-            left += [(path, error.what.rstrip(".")) for path in sorted(broken)]
-            here = tuple(file for file in here if file.path not in broken)
-        except SceneError as error:  # voids alone
-            return [], [*left, *((file.path, error.what.rstrip(".")) for file in here)]
-    return [], left
-
-
-def _read_weather(
-    plan: Plan, box: GeoBox, times: Times | None, given: Collection[str], progress: Progress | None
-) -> tuple[list[Reading], LeftOut]:
-    """ERA5, then stations, at the overpass on the coarse grid: what is not given yet, from the first that has it."""
-    known = set(given)
-    readings: list[Reading] = []
-    left: LeftOut = []
-    for source in (plan.source("meteorology"), plan.source("stations")):
-        if source is None or times is None:
-            continue
-        with _step(progress, source):
-            opened = []
-            try:
-                if source.role == "stations":
-                    opened = [open_stations(path) for path in source.paths]
-                else:
-                    stated = {file.sums for file in source.files if file.sums is not None}
-                    if len(stated) > 1:
-                        what, todo = "ERA5 and ERA5-Land are given together", "Give one of them."
-                        raise ArgumentError(what, where=", ".join(source.paths), todo=todo)
-                    opened = [open_era5(source.paths, around=box, time=times, sums=next(iter(stated), None))]
-            except GranuleError as error:
-                if any(file.sums is not None for file in source.files):
-                    raise  # what a user states and the file contradicts is refused
-                left += [(path, error.what.rstrip(".")) for path in source.paths]
-                continue
-            left += [fault for weather in opened for fault in weather.attrs.get("left_out", [])]
-            parts = [at_overpass(weather, box, times) for weather in opened]
-            arrays: dict[str, xr.DataArray] = {}
-            for part in parts:
-                arrays |= {str(n): a for n, a in part.data_vars.items() if str(n) not in known | arrays.keys()}
-            known |= arrays.keys()
-            assumed = "; ".join(note for part in parts for note in part.attrs.get("assumed", []))
-            readings.append(Reading(arrays, (_record(source, arrays, layers=tuple(arrays), assumed=assumed),)))
-    return readings, left
-
-
-def false_ndwi(auxiliary: Mapping[str, xr.DataArray]) -> dict[str, str]:
-    """An NDWI that is another index of the same name, with the reason; empty where there is none.
-
-    Gao's (nir - swir) rises with vegetation. The other index of that name, McFeeters' (green - nir),
-    falls with it: in Landsat scenes around Orleans the correlation with NDVI is -0.97 to -0.98.
-    """
-    if not {"ndwi", "ndvi"} <= auxiliary.keys() or auxiliary["ndwi"].shape != auxiliary["ndvi"].shape:
-        return {}
-    ndwi, ndvi = auxiliary["ndwi"].values, auxiliary["ndvi"].values
-    both = np.isfinite(ndwi) & np.isfinite(ndvi)
-    if both.sum() < 10 or min(ndwi[both].std(), ndvi[both].std()) == 0:
-        return {}
-    r = float(np.corrcoef(ndwi[both], ndvi[both])[0, 1])
-    reason = f"correlates {r:+.2f} with NDVI: not Gao's NDWI (nir - swir), likely McFeeters' (green - nir)"
-    return {"ndwi": reason} if r < _NOT_GAO else {}
-
-
-def hazy_bands(auxiliary: Mapping[str, xr.DataArray]) -> dict[str, str]:
-    """Blue and green reflectance as seen through the atmosphere, with the reason; empty where they are the surface's.
-
-    Over plants the surface reflects half as much blue as green or less (in MOD09A1 0.36 in the median, 0.58 at most of
-    95 % of cells); light scattered in the air evens that out, in a Landsat image of Chilean farmland to 1.1. There the
-    error of the shipped model was 1.23 K with all bands, 1.10 without blue and green, 0.87 with the air's light off.
-    """
-    names = ("blue", "green", "red", "nir")
-    if not set(names) <= auxiliary.keys() or len({auxiliary[name].shape for name in names}) > 1:
-        return {}
-    blue, green, red, nir = (np.asarray(auxiliary[name].values, np.float64) for name in names)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        plants = ((nir - red) / (nir + red) > _PLANTS) & (green > 0) & np.isfinite(blue)
-    if plants.sum() < _FEWEST_PLANTS:
-        return {}
-    ratio = float(np.median(blue[plants] / green[plants]))
-    reason = f"blue is {ratio:.2f} of green over plants: seen through the atmosphere; give surface reflectance"
-    return dict.fromkeys(("blue", "green"), reason) if ratio > _HAZY else {}
-
-
-# Screening, records and progress.
-
-
-def _screen(array: xr.DataArray, keep: Mask) -> tuple[xr.DataArray, int]:
-    """The same array with NaN where it is not to be kept, and how many known cells that removes."""
-    values = array.values
-    kept = array.copy(data=np.where(keep, values, np.asarray(np.nan, values.dtype)))
-    return kept, int((np.isfinite(values) & ~keep).sum())
-
-
-def _record(
-    source: Source, arrays: Mapping[str, xr.DataArray], granule: Granule | None = None, **more: Any
-) -> InputRecord:
-    """What was read of a source: a granule, or a raster, elevation or weather, which may be several files."""
-    known: dict[str, Any] = {name: getattr(source, name) for name in ("role", "product", "date", "layers", "note")}
-    known["valid"] = {name: _valid_share(array.values) for name, array in arrays.items()}
-    if granule is not None:
-        known |= {"file": granule.name, "sha256": granule.sha256}
-        known |= {"collection": granule.collection, "distance": source.distance}
-    else:
-        known["file"] = tuple(Path(path).name for path in source.paths)
-        known["sha256"] = tuple(digest(Path(path)) for path in source.paths)
-        assumed = next(iter(arrays.values())).attrs.get("assumed", []) if arrays else []
-        known["assumed"] = "; ".join(assumed) if isinstance(assumed, list) else str(assumed)
-    return InputRecord(**known | more)
-
-
-def _valid_share(values: NDArray[Any]) -> float:
-    valid = values != NO_CLASS if values.dtype.kind in "iu" else np.isfinite(values)
-    return round(float(valid.mean()), 6)
-
-
-@contextmanager
-def _step(progress: Progress | None, source: Source) -> Iterator[None]:
-    """Tells that a source is read, and that it has been."""
-    names = [Path(path).name for path in source.paths]
-    role = source.role.removeprefix("raster:").replace("_", " ")
-    what = f"{role} from {names[0] if len(names) == 1 else f'{len(names)} files'}"
-    if progress is not None:
-        progress(what, 0, 1)
-    yield
-    if progress is not None:
-        progress(what, 1, 1)
 
 
 def _thresholds(screening: Screening) -> dict[str, Any]:

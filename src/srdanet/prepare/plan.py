@@ -13,6 +13,7 @@ import os
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from pydantic import Field, computed_field
@@ -35,9 +36,9 @@ from srdanet.prepare.survey import (
     touch,
 )
 from srdanet.readers.dates import image_time
-from srdanet.readers.tables import PLATFORMS, Product, product_of
+from srdanet.readers.tables import PLATFORMS, PRODUCTS, Product, product_of
 from srdanet.statements import Stated, settle_time
-from srdanet.variables import BANDS, LST_VARIABLES, VIEW_HOURS, WEATHER, Platform
+from srdanet.variables import BANDS, LST_VARIABLES, VIEW_HOURS, WEATHER, Platform, lacking
 
 
 @dataclass(frozen=True)
@@ -95,6 +96,8 @@ ROLES = (
 )  # fmt: skip
 """What a scene is made of besides plain rasters, in the order in which it is read."""
 
+_MOST_TOLD = 3
+"""Products or files that a message explains, at most."""
 _BELT = np.timedelta64(72 * 60, "s")
 """How far an overpass lies from its usual hour at the middle of a tile: half of the time that a swath spans, 1.2 h.
 In the three granules at hand (0 to 40 degrees of latitude, day and night) all views lie within 1.1 h."""
@@ -132,6 +135,10 @@ class Source(Frozen):
         return self.files[0].spec
 
 
+MetricGrid = Literal["modis", "utm"]
+"""A grid in metres: the MODIS sinusoidal lattice, or UTM of the image's centre."""
+
+
 class InputRecord(Frozen):
     """What was read from one source; scenes keep it, dumped, in `provenance["inputs"]`."""
 
@@ -149,6 +156,8 @@ class InputRecord(Frozen):
     layers: tuple[str, ...]
     valid: Mapping[str, float]
     """Share of cells that hold a value, by variable."""
+    range: Mapping[str, tuple[float, float] | None] | None = None
+    """2nd and 98th percentile, by variable; None where no cell holds a value."""
     dropped: Mapping[str, int] | None = None
     """Cells that screening removed, by cause."""
     assumed: str | None = None
@@ -167,6 +176,10 @@ class Plan(Frozen):
     platform: Platform | None = None
     time: Moment | None = None
     """UTC of the overpass where the caller or a raster gives it with its hour; a granule's own view times go before."""
+    whole: bool = False
+    """Whether the scene covers all that the LST covers (a tile was named), not only its valid part."""
+    grid: MetricGrid | None = None
+    """Grid of an LST given as a plain raster, where its own is not wanted."""
     sources: tuple[Source, ...]
     ignored: tuple[tuple[str, str], ...] = ()
     """(file, reason) of what is left out."""
@@ -192,9 +205,9 @@ class Plan(Frozen):
         """Variables that no file serves, and what the scene lacks without them, by role."""
         given = {s.spec.name for s in self.sources if s.spec is not None}
         coarse = self.source("reflectance_500m")
-        missing = {}
+        wanted, missing = lacking(given), {}
         for role in ROLES:
-            left = [name for name in role.variables if name not in given]
+            left = [name for name in role.variables if name in wanted]
             served = self.source(role.name) or (role.name == "meteorology" and self.source("stations"))
             if role.absence and left and not served:
                 no_bands = role.name == "reflectance_250m" and (coarse is None or "red" not in coarse.layers)
@@ -231,6 +244,7 @@ def plan(
     *,
     platform: Platform | None = None,
     time: np.datetime64 | str | None = None,
+    grid: MetricGrid | None = None,
 ) -> Plan:
     """Survey files and choose which of them serves what.
 
@@ -240,18 +254,20 @@ def plan(
 
     Args:
         files: Files, folders, or `NAME=FILE[:BAND][,key=value]` for plain rasters; see `survey`.
-        tile: The tile; may be left out where the LST files are of one.
+        tile: The tile; may be left out where the LST files are of one. Where it is given the scene covers all of it.
         date: The day; may be left out where the LST files are of one. For a granule it is the UTC day in its name.
         day: Whether the daytime LST is wanted, or the night's.
         platform: `terra`, `aqua`, `npp` or `noaa20`; the first of these where several are there.
         time: UTC of the overpass, where plain rasters do not say it; a date alone is a date.
+        grid: Grid of an LST given as a plain raster: `modis` or `utm`. None: its own, where that is in metres with
+            square cells, else UTM.
 
     Raises:
         ArgumentError: when there is no LST, or several tiles or dates and none is named, when two rasters have one
             name, or when an argument cannot be read.
         SrdanetError: when a file that was named itself cannot be identified.
     """
-    return choose(survey(files), tile, date, day, platform=platform, time=time)
+    return choose(survey(files), tile, date, day, platform=platform, time=time, grid=grid)
 
 
 def choose(
@@ -262,12 +278,16 @@ def choose(
     *,
     platform: Platform | None = None,
     time: np.datetime64 | str | None = None,
+    grid: MetricGrid | None = None,
 ) -> Plan:
     """Same as `plan`, from what a survey returns; opens nothing."""
+    whole = tile is not None
     tile = Tile.parse(tile) if isinstance(tile, str) else tile
     wished: dt.date | None = None if date is None else read_time(date).astype("datetime64[D]").item()
     if platform is not None and platform not in PLATFORMS.values():
         raise ArgumentError(f"platform {platform!r} is not known", todo=f"Use {', '.join(PLATFORMS.values())}.")
+    if grid not in (None, "modis", "utm"):
+        raise ArgumentError(f"grid {grid!r} is not modis or utm", todo="Use one of them.")
     asked: list[Stated[np.datetime64]] = []
     asked += [] if wished is None else [Stated("the date asked for", (np.datetime64(wished, "D"),))]
     asked += [] if time is None else [Stated("the time asked for", (read_time(time),))]
@@ -311,8 +331,8 @@ def choose(
     used = {*rasters.values(), *(file for served in chosen.values() for file in served)}
     ignored = tuple((file.path, _reason(file, wanted, chosen)) for file in files if file not in used)
     return Plan(
-        tile=tile, date=wished, day=day, platform=platform, time=when, sources=tuple(sources), ignored=ignored,
-        assumed=tuple(assumed),
+        tile=tile, date=wished, day=day, platform=platform, time=when, whole=whole, grid=grid,
+        sources=tuple(sources), ignored=ignored, assumed=tuple(assumed),
     )  # fmt: skip
 
 
@@ -381,11 +401,15 @@ def _view_of_granules(
     }
     if not views:
         todo = "Give a granule such as MOD11A1 or MYD11A1, or a raster as lst=FILE."
-        what = "there is no land surface temperature among the files"
+        what = "there is no land surface temperature of 1 km among the files"
+        others = sorted({file.product for file in files if file.kind == "granule"})
+        told = "; ".join(f"{name} is {PRODUCTS[name].title}" for name in others[:_MOST_TOLD] if name in PRODUCTS)
+        what += f" ({told})" if told else ""
         left = [f"{Path(file.path).name} ({file.reason})" for file in files if file.kind == "other"]
         if left:
-            what += f"; left out {'; '.join(left[:3])}" + (f" and {len(left) - 3} more" if len(left) > 3 else "")
-        raise ArgumentError(what, where=f"{len(files)} files", todo=todo)
+            more = f" and {len(left) - _MOST_TOLD} more" if len(left) > _MOST_TOLD else ""
+            what += f"; left out {'; '.join(left[:_MOST_TOLD])}{more}"
+        raise ArgumentError(what, where=files[0].path if len(files) == 1 else f"{len(files)} files", todo=todo)
     known = {name: product_of(name) for _, _, name in views}
     fit = {
         view

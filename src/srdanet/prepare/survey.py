@@ -32,6 +32,7 @@ from srdanet.readers.era5 import read_fields
 from srdanet.readers.filenames import identify
 from srdanet.readers.meteorology import open_stations
 from srdanet.readers.rasters import netcdf_images, stated_times
+from srdanet.readers.unread import special_file
 from srdanet.statements import Stated
 from srdanet.variables import BY_NAME, LST_VARIABLES, UNUSED
 
@@ -197,6 +198,10 @@ def _expand(given: str) -> Iterable[InputFile]:
     elif re.match(r"\s*[\w-]+\s*=", given):
         yield _named(RasterSpec.parse(given))
     else:
+        kind = special_file(path)
+        if kind is not None:
+            what = f"is {kind}, not a file"
+            raise ArgumentError(what, where=given, todo="Write what comes through it to a file first.")
         todo = "Give files, folders, or NAME=FILE for a plain raster, such as lst=MODIS.tif."
         raise ArgumentError("is not a file or a folder", where=_printable(given), todo=todo)
 

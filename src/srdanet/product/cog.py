@@ -1,7 +1,8 @@
 """Cloud-optimised GeoTIFFs, written window by window.
 
-Tiles of 512, DEFLATE with the floating point predictor, overviews down to one tile. The result's arrays may be larger
-than memory (memory-mapped): one strip of tiles is held at a time, and GDAL's cache is bounded.
+Tiles of 512, DEFLATE with the floating point predictor, overviews down to one tile, statistics of numbers. The
+result's arrays may be larger than memory (memory-mapped): one strip of tiles is held at a time, and GDAL's cache is
+bounded.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 
 from srdanet.errors import OutputError
+from srdanet.grid import SINUSOIDAL, same_crs
 from srdanet.product.layers import Raster
 
 BLOCK = 512
@@ -54,11 +56,14 @@ def write_cog(path: Path, data: xr.DataArray, raster: Raster, geobox: GeoBox, ta
     scratch = path.with_suffix(".scratch")
     height, width = data.shape
     profile = {"driver": "GTiff", "dtype": raster.dtype, "count": 1, "height": height, "width": width}
-    profile |= {"crs": geobox.crs.to_wkt() if geobox.crs is not None else None, "transform": geobox.affine}
+    # The MODIS sphere comes in many spellings, most of them without a name.
+    crs = SINUSOIDAL if same_crs(geobox.crs, SINUSOIDAL) else geobox.crs
+    profile |= {"crs": crs.to_wkt() if crs is not None else None, "transform": geobox.affine}
     profile |= {"nodata": raster.nodata, "tiled": True, "blockxsize": BLOCK, "blockysize": BLOCK}
     options = {"compress": "DEFLATE", "blocksize": BLOCK, "level": 6, "bigtiff": "IF_SAFER", "num_threads": 2}
     # A mean of bit patterns means nothing.
     options |= {"overview_resampling": "AVERAGE" if raster.floating else "MODE"}
+    options |= {"statistics": "YES" if raster.floating else "NO"}
     options |= {"predictor": "FLOATING_POINT" if raster.floating else "NO"}
     try:
         with rasterio.Env(GDAL_CACHEMAX=_CACHE):
@@ -67,6 +72,8 @@ def write_cog(path: Path, data: xr.DataArray, raster: Raster, geobox: GeoBox, ta
                 file.update_tags(1, **band_tags)
                 file.set_band_description(1, raster.variable)
                 file.set_band_unit(1, raster.unit)
+                if raster.colours:
+                    file.write_colormap(1, dict(raster.colours))
                 for rows, values in strips(data, raster.dtype):
                     window = rasterio.windows.Window(0, rows.start, width, rows.stop - rows.start)
                     file.write(values, 1, window=window)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from srdanet.flags import colours
 
 
 @dataclass(frozen=True)
@@ -21,6 +24,8 @@ class Raster:
     """Lowest possible value; a file with a lower one is refused."""
     high: float
     """Highest possible value; a file with a higher one is refused."""
+    colours: Mapping[int, tuple[int, int, int]] = field(default_factory=dict)
+    """Colour table (red, green, blue from 0 to 255, by value), where values stand for themselves."""
 
     @property
     def floating(self) -> bool:
@@ -35,7 +40,7 @@ class Raster:
 
 LST = Raster("lst", "float32", "K", "land surface temperature", 100.0, 1400.0)
 UNCERTAINTY = Raster("lst_uncertainty", "float32", "K", "standard deviation of land surface temperature", 0.0, 100.0)
-QUALITY = Raster("quality", "uint8", "1", "quality of land surface temperature", 0.0, 255.0)
+QUALITY = Raster("quality", "uint8", "1", "quality of land surface temperature", 0.0, 255.0, colours())
 
 RASTERS = (LST, UNCERTAINTY, QUALITY)
 """All rasters of a level, in the order they are written."""

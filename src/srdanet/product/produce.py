@@ -7,12 +7,15 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
+import xarray as xr
+
 from srdanet.arrays import Progress
 from srdanet.atomic import hidden_folder
 from srdanet.downscaling.plan import RunPlan, stem_of
 from srdanet.downscaling.rollout import StepModel
 from srdanet.downscaling.run import Model, Run, step_model
 from srdanet.errors import OutputError
+from srdanet.prepare.extent import Part, without_margin
 from srdanet.product.product import Product, check_outputs, write_product
 from srdanet.product.record import Auxiliary, ModelRecord, Origin
 from srdanet.scene import Scene
@@ -35,6 +38,8 @@ def produce(
 ) -> Product:
     """Downscale a scene and write its product; memory is bounded by a window, not by the scene.
 
+    The margin that `prepare` leaves around the LST serves the model and is not in the product.
+
     Args:
         scene: The scene.
         directory: Where the product goes; working files lie there too, in a hidden folder, while it runs.
@@ -53,14 +58,24 @@ def produce(
     """
     loaded = step_model(model)
     plan = RunPlan.of(scene.geobox, to=to, block=block)
-    folder, stem = Path(directory), stem_of(scene.tile, scene.time, scene.day, scene.platform)
+    ground = without_margin(scene)
+    folder, stem = Path(directory), stem_of(scene.geobox[ground], scene.time, scene.day, scene.platform)
     levels = list(plan.levels.values())
     check_outputs(folder, stem, levels, overwrite=overwrite)
     origin = _origin(scene, loaded, {"to": to, "conserve": conserve, "block": block}, command)
     with hidden_folder(folder, f"{stem}_work") as work:
         _check_room(work, scene.lst["lst"].size * 4 ** len(levels))
         run = Run.of(scene, plan, loaded, conserve=conserve, workdir=work, progress=progress)
-        return write_product(dict(run), folder, stem, origin=origin, coarse=scene.lst["lst"], overwrite=overwrite)
+        results = {level: _part_of(result, scene, ground) for level, result in run}
+        coarse = scene.lst["lst"][ground]
+        return write_product(results, folder, stem, origin=origin, coarse=coarse, overwrite=overwrite)
+
+
+def _part_of(result: xr.Dataset, scene: Scene, ground: Part) -> xr.Dataset:
+    """The part of a level's result that the product covers."""
+    factor = result.sizes["y"] // scene.geobox.shape[0]
+    rows, cols = (slice(along.start * factor, along.stop * factor) for along in ground)
+    return result.isel(y=rows, x=cols)
 
 
 def _origin(scene: Scene, model: StepModel, options: dict[str, int | str | None], command: Sequence[str]) -> Origin:

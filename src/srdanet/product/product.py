@@ -7,8 +7,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import xarray as xr
 
+from srdanet.arrays import parse_utc
 from srdanet.atomic import publish, refuse_existing, staged
 from srdanet.downscaling.plan import ProductFiles
 from srdanet.errors import ArgumentError, GranuleError, GridError
@@ -129,6 +131,9 @@ def _tags(origin: Origin) -> dict[str, str]:
     tags = {"title": headline(origin), "time": origin.time, "tile": origin.tile, "day": part_of_day(origin)}
     if origin.model is not None:
         tags |= {"model": origin.model.name, "model_sha256": origin.model.sha256}
+    if origin.time is not None:
+        # TIFF's own form, without a zone; every time here is UTC.
+        tags["TIFFTAG_DATETIME"] = np.datetime_as_string(parse_utc(origin.time)).replace("-", ":").replace("T", " ")
     tags["software"] = f"srdanet {software().srdanet}"
     return {key: str(value) for key, value in tags.items() if value}
 

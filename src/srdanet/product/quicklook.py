@@ -177,7 +177,7 @@ def _footnote(origin: Origin, about: LevelRecord) -> str:
     valid = f"{100 * about.valid_share:.1f} % of cells valid (missing: grey)"
     stated = f"mean uncertainty {about.uncertainty_mean:.1f} K" if about.uncertainty_mean is not None else None
     model = f"model {origin.model.name}" if origin.model else None
-    return " · ".join(part for part in (valid, stated, model) if part)
+    return " · ".join(part for part in (valid, stated, model, origin.auxiliary.warning) if part)
 
 
 def _scale_bar(axes: Any, width: float) -> None:

@@ -21,6 +21,7 @@ from srdanet.energy import degrade
 from srdanet.errors import ArgumentError, GranuleError, GridError
 from srdanet.product.cog import strips
 from srdanet.product.layers import LST, QUALITY, UNCERTAINTY
+from srdanet.variables import WEATHER
 
 _PACKAGES = ("numpy", "onnxruntime", "pyproj", "rasterio", "xarray")
 
@@ -43,6 +44,11 @@ class Auxiliary(_Part):
 
     present: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
+
+    @property
+    def warning(self) -> str | None:
+        """What a result without any predictor of the ground is worth; weather alone shows no detail."""
+        return None if set(self.present) - set(WEATHER) else "no predictors: little more than interpolation"
 
 
 class Origin(_Part):

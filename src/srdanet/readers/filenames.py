@@ -11,6 +11,7 @@ from pathlib import Path
 from srdanet.errors import ArgumentError, GranuleError, ProductError
 from srdanet.grid import Tile
 from srdanet.readers.tables import PRODUCTS
+from srdanet.readers.unread import product_meaning
 
 _NAME = re.compile(
     r"(?P<product>[A-Z0-9]+)\.A(?P<year>\d{4})(?P<doy>\d{3})\.(?P<tile>h\d\dv\d\d)\.(?P<collection>\d{3})"
@@ -56,6 +57,10 @@ def identify(path: str | Path) -> GranuleName:
         raise GranuleError("This is not the name of a MODIS granule.", where=path, todo=todo)
     product, collection = match["product"].upper(), match["collection"]
     if product not in PRODUCTS:
+        meaning = product_meaning(product)
+        if meaning is not None:
+            what = f"{product} ({meaning}) is not a product this package reads."
+            raise ProductError(what, where=path, todo=f"It reads {', '.join(PRODUCTS)}.")
         raise ProductError(f"Product {product} is not known.", where=path, todo=f"Known: {', '.join(PRODUCTS)}.")
     collections = PRODUCTS[product].collections
     if collection not in collections:

@@ -39,7 +39,7 @@ from srdanet.scene.checks import (
     time_of,
     within,
 )
-from srdanet.variables import BASE, BY_NAME, LST_VARIABLES, NO_CLASS
+from srdanet.variables import BY_NAME, LST_VARIABLES, NO_CLASS, lacking
 
 NOISIEST = 20.0
 """The largest error (K) that a coarse LST can be said to have."""
@@ -194,8 +194,8 @@ class Scene:
 
     @property
     def missing(self) -> tuple[str, ...]:
-        """Names of the base variables that are not held."""
-        return tuple(p.name for p in BASE if p.name not in self.present)
+        """Names of the base variables that are neither held nor behind an index that is."""
+        return lacking(self.present)
 
     def variable(self, name: str) -> xr.DataArray:
         """One variable, coarse or auxiliary, on its own grid.
