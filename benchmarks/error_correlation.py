@@ -90,9 +90,7 @@ def main(data: Path) -> None:
         products, distances, variances = zip(*map(correlation, images), strict=True)
         rho = np.nanmean(products, axis=0) / np.mean(variances)
         at = np.nanmean(distances, axis=0)
-        print(
-            f"{name}: {len(images)} images, normalised errors have a standard deviation of {np.mean(variances) ** 0.5:.2f}"
-        )
+        print(f"{name}: {len(images)} images, standard deviation {np.mean(variances) ** 0.5:.2f}")
         for metres, value in zip(at, rho, strict=True):
             print(f"  {metres / 1000:6.2f} km  {value:6.3f}  stated {CORRELATION.at(np.float64(metres)):6.3f}")
         if images is pairs:
@@ -104,9 +102,7 @@ def main(data: Path) -> None:
         for side in SIDES:
             means = np.array([row for image in images for row in squares(image, side)])
             actual, stated, alone = np.sqrt((means**2).mean(0))
-            print(
-                f"  {side * images[0].cell / 1000:5.2f} km  {actual:.3f} K, stated {stated:.3f}, independent {alone:.3f}"
-            )
+            print(f"  {side * images[0].cell / 1000:5.2f} km  {actual:.3f}, stated {stated:.3f}, alone {alone:.3f} K")
 
 
 if __name__ == "__main__":

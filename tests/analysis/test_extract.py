@@ -12,12 +12,13 @@ from odc.geo.geom import Geometry, box
 
 from srdanet.analysis.errors import CORRELATION, Correlation, error_of_sum
 from srdanet.analysis.extract import extract, table
-from srdanet.analysis.places import LONLAT, Place, cover, read_points, read_regions
 from srdanet.cli import cli
 from srdanet.errors import ArgumentError, GranuleError
+from srdanet.flags import flag_attributes
 from srdanet.grid import SINUSOIDAL, Level, Tile, coordinates, lonlat
 from srdanet.product import Origin, write_product
 from srdanet.product.stored import stored_levels
+from srdanet.readers.places import LONLAT, Place, cover, read_points, read_regions
 
 BOX = Tile(18, 4).geobox(Level.M250)[800:848, 400:440]
 """48 x 40 cells of 250 m."""
@@ -31,7 +32,7 @@ def result(shift: float = 0.0) -> xr.Dataset:
     error = np.where(np.isfinite(lst), np.float32(0.5) + np.float32(0.02) * cols.astype(np.float32), np.float32(np.nan))
     quality = np.where(np.isfinite(lst), np.where(cols > 20, 4, 0), 1).astype(np.uint8)
     data = {"lst": (("y", "x"), lst, {"units": "K"}), "lst_uncertainty": (("y", "x"), error)}
-    return xr.Dataset({**data, "quality": (("y", "x"), quality)}, coords=coordinates(BOX))
+    return xr.Dataset({**data, "quality": (("y", "x"), quality, flag_attributes())}, coords=coordinates(BOX))
 
 
 @pytest.fixture(scope="module")
@@ -168,7 +169,7 @@ def test_parquet_holds_the_same_as_csv(products: Path, tmp_path: Path) -> None:
         ("p.csv", "name,lon,lat\na,1,2\na,3,4\n", "'a' twice"),
         ("f.geojson", "not json", "not GeoJSON"),
         ("f.geojson", '{"type": "Point", "coordinates": [1, 2]}', "FeatureCollection"),
-        ("f.geojson", '{"type": "FeatureCollection", "features": [{"geometry": {"type": "Point", "coordinates": [1, 2]}}]}', "no polygon"),
+        ("f.geojson", '{"type": "Feature", "geometry": {"type": "Point", "coordinates": [1, 2]}}', "no polygon"),
     ],
 )  # fmt: skip
 def test_bad_places_are_refused_with_the_reason(tmp_path: Path, name: str, text: str, words: str) -> None:

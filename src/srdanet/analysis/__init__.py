@@ -2,6 +2,6 @@
 
 from srdanet.analysis.errors import CORRELATION, Correlation
 from srdanet.analysis.extract import extract
-from srdanet.analysis.places import Place, read_points, read_regions
+from srdanet.readers.places import Place, read_points, read_regions
 
 __all__ = ["CORRELATION", "Correlation", "Place", "extract", "read_points", "read_regions"]

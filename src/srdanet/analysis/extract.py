@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from srdanet.analysis.errors import CORRELATION, Correlation, error_of_sum
-from srdanet.analysis.places import Place, cover
 from srdanet.arrays import has_hour
 from srdanet.atomic import replacing
 from srdanet.errors import ArgumentError, MissingExtraError
 from srdanet.flags import FLAGS
 from srdanet.grid import cell_size
 from srdanet.product.stored import StoredLevel
+from srdanet.readers.places import Place, cover
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -44,9 +44,9 @@ def extract(
     """
     from srdanet.analysis.extract import draw_series, write_table
     from srdanet.analysis.extract import extract as run
-    from srdanet.analysis.places import read_points, read_regions
     from srdanet.atomic import refuse_existing
     from srdanet.product.stored import stored_levels
+    from srdanet.readers.places import read_points, read_regions
 
     if points is None and regions is None:
         raise click.UsageError("Give --at POINTS.csv, --region FIELDS.geojson, or both.")

@@ -13,7 +13,7 @@ import numpy as np
 from affine import Affine
 from odc.geo.crs import CRS
 from odc.geo.geobox import GeoBox
-from odc.geo.geom import Geometry, point
+from odc.geo.geom import Geometry, point, unary_union
 from pyproj.exceptions import CRSError
 
 from srdanet.arrays import Float64
@@ -140,6 +140,12 @@ def region_of_bounds(bounds: tuple[float, float, float, float]) -> Place:
         raise ArgumentError(f"{bounds} are no bounds", todo=todo)
     ring = [[west, south], [east, south], [east, north], [west, north], [west, south]]
     return Place("bounds", Geometry({"type": "Polygon", "coordinates": [ring]}, LONLAT))
+
+
+def together(places: Iterable[Place]) -> Geometry:
+    """The ground of all places as one shape."""
+    shapes = [place.shape for place in places]
+    return shapes[0] if len(shapes) == 1 else unary_union(shapes)
 
 
 def _distinct(places: list[Place], path: Path) -> list[Place]:
