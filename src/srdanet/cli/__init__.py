@@ -15,6 +15,7 @@ from srdanet.cli.demo import demo
 from srdanet.cli.downscale import downscale
 from srdanet.cli.evaluate import evaluate
 from srdanet.cli.extract import extract
+from srdanet.cli.indices import indices
 from srdanet.cli.info import info
 from srdanet.cli.options import Verbs, verbose
 from srdanet.cli.prepare import prepare
@@ -32,7 +33,7 @@ def cli() -> None:
     """MODIS land surface temperature from 1 km to 500 m and 250 m with SRDA-Net."""
 
 
-for _verb in (prepare, downscale, extract, train, publish, evaluate, compare, simulate, demo, info):
+for _verb in (prepare, downscale, extract, indices, train, publish, evaluate, compare, simulate, demo, info):
     cli.add_command(_verb)
 
 
