@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -82,7 +83,7 @@ def dryness(scene: Scene, product: StoredLevel, *, crops_only: bool = False) -> 
     edges = triangle(shown, data["ndvi"])
     if edges is not None:
         data["tvdi"] = np.asarray(edges.dryness(shown, data["ndvi"]), np.float32)
-    layers = {
+    layers: dict[str, tuple[Any, ...]] = {
         name: (("y", "x"), values, {"units": "1", "long_name": BY_NAME[name].long_name})
         for name, values in data.items()
     }

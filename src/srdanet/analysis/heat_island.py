@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -64,7 +65,7 @@ def heat_island(
     distance = np.hypot(rows - at.rows.start, cols - at.cols.start) * cell / 1000
     counted = np.ones(lst.shape, bool) if left_out is None else ~left_out
     known = np.isfinite(lst) & counted
-    rings = [(distance >= a) & (distance < b) for a, b in zip(edges, edges[1:], strict=False)]
+    rings = [(distance >= a) & (distance < b) for a, b in pairwise(edges)]
     weights = [np.where(ring & known, 1.0, 0.0) / max(1, (ring & known).sum()) for ring in rings]
     means = [float((w * np.where(known, lst, 0)).sum()) if w.any() else float("nan") for w in weights]
     if not np.isfinite(means[-1]):

@@ -74,9 +74,7 @@ def indices(
         lines.append("no TVDI: NDVI and temperature form no triangle (night, winter, or one kind of cover)")
     else:
         edges = {"dry_intercept": made.edges.intercept, "dry_slope": made.edges.slope, "wet": made.edges.wet}
-        lines.append(
-            f"dry edge {made.edges.intercept:.1f} K {made.edges.slope:+.1f} K NDVI, wet {made.edges.wet:.1f} K"
-        )
+        lines.append("dry edge {dry_intercept:.1f} K {dry_slope:+.1f} K NDVI, wet edge {wet:.1f} K".format(**edges))
     for ring in rows.get("rings", []):
         lines.append(
             f"{ring['inner']:g} to {ring['outer']:g} km: {ring['intensity']:+.2f} K (error {ring['uncertainty']:.2f} K)"

@@ -77,10 +77,10 @@ class Triangle:
 
 
 def triangle(lst: Floats, ndvi: Floats, *, bins: int = 40, per_bin: int = 5) -> Triangle | None:
-    """The edges of a scene's triangle: the dry edge is the linear regression through the highest temperature in each
-    bin of NDVI, the wet edge the mean of the lowest (Sandholt 2002).
+    """The edges of a scene's triangle of NDVI and temperature (Sandholt 2002).
 
-    They belong to the scene as a whole: never fit them window by window.
+    The dry edge is the linear regression through the highest temperature in each bin of NDVI, the wet edge the mean of
+    the lowest. They belong to the scene as a whole: never fit them window by window.
 
     Args:
         lst: (y, x) K, NaN = missing.
