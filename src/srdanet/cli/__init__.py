@@ -11,6 +11,7 @@ from types import FrameType
 import click
 
 from srdanet.cli.compare import compare
+from srdanet.cli.cube import cube
 from srdanet.cli.demo import demo
 from srdanet.cli.downscale import downscale
 from srdanet.cli.evaluate import evaluate
@@ -33,7 +34,7 @@ def cli() -> None:
     """MODIS land surface temperature from 1 km to 500 m and 250 m with SRDA-Net."""
 
 
-for _verb in (prepare, downscale, extract, indices, train, publish, evaluate, compare, simulate, demo, info):
+for _verb in (prepare, downscale, extract, indices, cube, train, publish, evaluate, compare, simulate, demo, info):
     cli.add_command(_verb)
 
 
