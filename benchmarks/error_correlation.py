@@ -6,7 +6,7 @@
 MODIS would see them, each without its mean error (the bias between two sensors): the correlation of errors divided by
 their stated uncertainty in bins of distance, the fit of `srdanet.analysis.errors.Correlation` to the pairs, and for
 squares of growing side the error of their mean as it is, as that correlation states it, and as it would be if errors
-were independent. Recorded in docs/notebook/020-error-correlation.md.
+were independent. Recorded in docs/notebook/031-error-correlation.md.
 """
 
 from __future__ import annotations

@@ -48,7 +48,7 @@ CORRELATION = Correlation((0.86, 0.14), (470.0, 25000.0))
 """Errors of the shipped model at 250 m: most of an error reaches about as far as half a 1 km cell, the rest tens of
 kilometres. Fitted on 18 ASTER pairs held out from training; around Zhangye, where truth and coarse LST are of one
 sensor, the second part is absent and the error of a mean is overstated. An error that a whole image shares (the bias
-of the MODIS product) is no part of it. See `docs/notebook/020-error-correlation.md`."""
+of the MODIS product) is no part of it. See `docs/notebook/031-error-correlation.md`."""
 
 
 def error_of_sum(weights: Floats, uncertainty: Floats, cell: float, correlation: Correlation = CORRELATION) -> float:
