@@ -23,6 +23,7 @@ from srdanet.cli.prepare import prepare
 from srdanet.cli.publish import publish
 from srdanet.cli.simulate import simulate
 from srdanet.cli.train import train
+from srdanet.cli.validate import validate
 
 _EPILOG = "Exit codes: 0 done, 1 failed, 2 usage error. Results go to stdout, progress and messages to stderr."
 
@@ -34,7 +35,21 @@ def cli() -> None:
     """MODIS land surface temperature from 1 km to 500 m and 250 m with SRDA-Net."""
 
 
-for _verb in (prepare, downscale, extract, indices, cube, train, publish, evaluate, compare, simulate, demo, info):
+for _verb in (
+    prepare,
+    downscale,
+    extract,
+    indices,
+    cube,
+    validate,
+    train,
+    publish,
+    evaluate,
+    compare,
+    simulate,
+    demo,
+    info,
+):
     cli.add_command(_verb)
 
 
