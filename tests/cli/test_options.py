@@ -14,7 +14,24 @@ from srdanet.cli import cli, options
 from srdanet.errors import ConfigError, GranuleError
 
 EVALUATIONS = tuple(("evaluate", name) for name in ("simulation", "target", "orleans", "stations", "fusion"))
-VERBS = (*((name,) for name in ("prepare", "downscale", "train", "simulate", "demo", "info")), *EVALUATIONS)
+VERBS = (
+    *(
+        (name,)
+        for name in (
+            "prepare",
+            "downscale",
+            "extract",
+            "indices",
+            "cube",
+            "validate",
+            "train",
+            "simulate",
+            "demo",
+            "info",
+        )
+    ),
+    *EVALUATIONS,
+)
 
 
 def _python(code: str) -> subprocess.CompletedProcess[str]:

@@ -14,6 +14,7 @@ import xarray as xr
 from numpy.typing import NDArray
 from odc.geo.crs import CRS
 from odc.geo.geobox import GeoBox
+from pyproj import Transformer
 from pyproj.exceptions import CRSError
 from rasterio.warp import Resampling, reproject
 
@@ -104,18 +105,10 @@ def on_other_grid(data: xr.Dataset, source: GeoBox, target: GeoBox) -> xr.Datase
         source: Its grid.
         target: Another grid; cells outside the product are missing and have the flag `no_input`.
     """
-    wide = _ground(target) >= _COARSER * _ground(source)
-    out = {}
-    for name, layer in data.data_vars.items():
-        values = layer.values
-        if name == "quality":
-            out[name] = _flags(values, source, target, wide=wide)
-            continue
-        power = {"lst": 4.0, "lst_uncertainty": 2.0}[str(name)] if wide else 1.0
-        how = Resampling.average if wide else Resampling.nearest
-        found = np.full(target.shape, np.nan, np.float64)
-        _warp(values.astype(np.float64) ** power, found, source, target, how, np.nan)
-        out[name] = (found ** (1 / power)).astype(np.float32)
+    if _ground(target) >= _COARSER * _ground(source):
+        out = _means(data, source, target)
+    else:
+        out = _nearest(data, source, target)
     if "quality" in out and "lst" in out:
         out["quality"][np.isnan(out["lst"])] = FLAGS[0].mask
     return xr.Dataset({n: (("y", "x"), v) for n, v in out.items()}, coords=coordinates(target))
@@ -125,26 +118,51 @@ def _ground(box: GeoBox) -> float:
     return abs(box.affine.e) * (METRES_PER_DEGREE if box.crs is not None and box.crs.geographic else 1.0)
 
 
-def _flags(bits: NDArray[np.uint8], source: GeoBox, target: GeoBox, *, wide: bool) -> NDArray[np.uint8]:
-    out = np.zeros(target.shape, np.uint8)
-    if not wide:
-        return _warp(bits, out, source, target, Resampling.nearest, None)
-    for flag in FLAGS:
-        some = np.zeros(target.shape, np.uint8)
-        _warp(((bits & flag.mask) > 0).astype(np.uint8), some, source, target, Resampling.max, None)
-        out |= np.where(some > 0, flag.mask, 0).astype(np.uint8)
+def _nearest(data: xr.Dataset, source: GeoBox, target: GeoBox) -> dict[str, NDArray[Any]]:
+    """The cell in which each centre lies, computed place by place: GDAL interpolates places, to an eighth of a cell."""
+    to_source = Transformer.from_crs(target.crs.proj, source.crs.proj, always_xy=True)
+    out: dict[str, NDArray[Any]] = {
+        str(n): np.full(target.shape, 0 if n == "quality" else np.nan, layer.dtype) for n, layer in data.items()
+    }
+    height, width = source.shape
+    for top in range(0, target.shape[0], _CHUNK):
+        strip = slice(top, min(top + _CHUNK, target.shape[0]))
+        rows, cols = np.mgrid[strip, : target.shape[1]] + 0.5
+        x, y = to_source.transform(*(target.affine * (cols, rows)))
+        with np.errstate(invalid="ignore"):
+            col, row = (np.floor(axis) for axis in ~source.affine * (np.asarray(x), np.asarray(y)))
+            inside = (row >= 0) & (row < height) & (col >= 0) & (col < width)
+        at = row[inside].astype(np.int64), col[inside].astype(np.int64)
+        for name, values in out.items():
+            values[strip][inside] = data[name].values[at]
+    return out
+
+
+def _means(data: xr.Dataset, source: GeoBox, target: GeoBox) -> dict[str, NDArray[Any]]:
+    """Means over the cells that each cell covers, by area; flags that any of them has."""
+    out: dict[str, NDArray[Any]] = {}
+    for name, power in (("lst", 4.0), ("lst_uncertainty", 2.0)):
+        if name in data:
+            found = np.full(target.shape, np.nan, np.float64)
+            _warp(data[name].values.astype(np.float64) ** power, found, source, target, Resampling.average, np.nan)
+            out[name] = (found ** (1 / power)).astype(np.float32)
+    if "quality" in data:
+        out["quality"] = np.zeros(target.shape, np.uint8)
+        for flag in FLAGS:
+            some = np.zeros(target.shape, np.uint8)
+            held = ((data["quality"].values & flag.mask) > 0).astype(np.uint8)
+            _warp(held, some, source, target, Resampling.max, None)
+            out["quality"] |= np.where(some > 0, flag.mask, 0).astype(np.uint8)
     return out
 
 
 def _warp(
     values: NDArray[Any], out: NDArray[Any], source: GeoBox, target: GeoBox, how: Resampling, nodata: float | None
-) -> NDArray[Any]:
-    # GDAL's own tolerance would let a cell be off by an eighth; places are computed exactly instead.
+) -> None:
     reproject(
         values, out, src_transform=source.affine, src_crs=source.crs.to_wkt(), dst_transform=target.affine,
-        dst_crs=target.crs.to_wkt(), src_nodata=nodata, dst_nodata=nodata, resampling=how, tolerance=0.0,
+        dst_crs=target.crs.to_wkt(), src_nodata=nodata, dst_nodata=nodata, resampling=how, tolerance=0.01,
     )  # fmt: skip
-    return out
 
 
 def write_cube(
