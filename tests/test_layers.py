@@ -35,6 +35,7 @@ ORDER = (
     "baselines",
     "downscaling",
     "product",
+    "analysis",
     "production",
     "datasets",
     "evaluation",

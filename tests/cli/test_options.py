@@ -14,7 +14,8 @@ from srdanet.cli import cli, options
 from srdanet.errors import ConfigError, GranuleError
 
 EVALUATIONS = tuple(("evaluate", name) for name in ("simulation", "target", "orleans", "stations", "world"))
-VERBS = (*((name,) for name in ("prepare", "downscale", "train", "simulate", "demo", "info")), *EVALUATIONS)
+NAMES = ("prepare", "downscale", "extract", "indices", "cube", "validate", "train", "simulate", "demo", "info")
+VERBS = (*((name,) for name in NAMES), *EVALUATIONS)
 
 
 def _python(code: str) -> subprocess.CompletedProcess[str]:

@@ -11,10 +11,13 @@ import click
 
 from srdanet.cli import options
 from srdanet.cli.compare import compare
+from srdanet.cli.cube import cube
 from srdanet.cli.demo import demo
 from srdanet.cli.downscale import downscale
 from srdanet.cli.evaluate import evaluate
+from srdanet.cli.extract import extract
 from srdanet.cli.fetch import fetch
+from srdanet.cli.indices import indices
 from srdanet.cli.info import info
 from srdanet.cli.options import Verbs, verbose
 from srdanet.cli.prepare import prepare
@@ -24,6 +27,7 @@ from srdanet.cli.run import run
 from srdanet.cli.simulate import simulate
 from srdanet.cli.status import status
 from srdanet.cli.train import train
+from srdanet.cli.validate import validate
 from srdanet.cli.view import view
 
 _EPILOG = "Exit codes: 0 done, 1 failed, 2 usage error. Results go to stdout, progress and messages to stderr."
@@ -37,7 +41,8 @@ def cli() -> None:
 
 
 for _verb in (
-    fetch, prepare, downscale, run, status, report, view, compare, info, demo, evaluate, train, publish, simulate
+    fetch, prepare, downscale, run, status, extract, indices, cube, validate, report, view, compare, info, demo,
+    evaluate, train, publish, simulate,
 ):  # fmt: skip
     cli.add_command(_verb)
 

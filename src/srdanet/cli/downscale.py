@@ -14,6 +14,7 @@ from srdanet.errors import ArgumentError
 
 if TYPE_CHECKING:
     from odc.geo.geobox import GeoBox
+    from odc.geo.geom import Geometry
 
     from srdanet.downscaling import ProductFiles
     from srdanet.product import Product
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 @click.argument("inputs", nargs=-1, required=True, metavar="SCENE|FILES...")
 @click.option("--to", type=click.Choice(["500", "250"]), default="250", show_default=True, help="Cell size (m).")
 @options.place_and_day
+@options.ground
 @options.model
 @click.option("--noise", type=float, metavar="K", help="Error of the coarse LST (K); 0: the mean of a finer field.")
 @options.conserve
@@ -36,6 +38,7 @@ def downscale(
     inputs: tuple[str, ...],
     to: str,
     choice: dict[str, Any],
+    region: Geometry | None,
     model: str,
     noise: float | None,
     conserve: bool,
@@ -55,7 +58,7 @@ def downscale(
     """
     from srdanet.downscaling.plan import RunPlan, stem_of
     from srdanet.prepare import plan, root_grid
-    from srdanet.prepare.extent import without_margin
+    from srdanet.prepare.extent import over_region, without_margin
     from srdanet.product import check_outputs
     from srdanet.product.produce import produce
     from srdanet.scene import open_scene
@@ -79,10 +82,11 @@ def downscale(
 
     made = None if ready else plan(inputs, **choice)
     if made is not None and dry_run:
-        files = names(root_grid(made), made.date, made.day, made.platform)
+        files = names(root_grid(made, region), made.date, made.day, made.platform)
         announce(files, made.lines(), {"plan": made.model_dump(mode="json")})
         return
-    with open_scene(inputs[0]) if made is None else build(made) as scene:
+    with open_scene(inputs[0]) if made is None else build(made, region) as opened:
+        scene = over_region(opened, region) if made is None and region is not None else opened
         files = names(scene.geobox[without_margin(scene)], scene.time, scene.day, scene.platform)
         if dry_run:
             announce(files, describe(scene), {"scene": facts(scene)})

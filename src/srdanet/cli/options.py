@@ -159,6 +159,32 @@ def read_dates(context: click.Context, param: click.Parameter, values: Sequence[
     return tuple(sorted(found))
 
 
+def ground(command: Command) -> Command:
+    """`--region`, `--bounds`: the ground to cover, which the command gets as `region`, a geometry or None."""
+
+    @wraps(command)
+    def with_region(*, region: Path | None, bounds: str | None, **given: Any) -> Any:
+        from srdanet.readers.places import read_regions, region_of_bounds, together
+
+        if region is not None and bounds is not None:
+            raise click.UsageError("Give --region or --bounds, not both.")
+        shape = None
+        if region is not None:
+            shape = together(read_regions(region))
+        elif bounds is not None:
+            try:
+                west, south, east, north = (float(edge) for edge in bounds.split(","))
+            except ValueError:
+                message = f"{bounds!r} are no bounds. Write west,south,east,north in degrees, as in 5.0,45.0,5.3,45.2."
+                raise click.BadParameter(message, param_hint="--bounds") from None
+            shape = region_of_bounds((west, south, east, north)).shape
+        return command(region=shape, **given)
+
+    chosen: Command = with_region
+    chosen = click.option("--bounds", metavar="W,S,E,N", help="Cover what lies between these degrees alone.")(chosen)
+    return click.option("--region", type=FILE, metavar="FIELD.geojson", help="Cover this ground alone.")(chosen)
+
+
 def place_and_day(command: Command) -> Command:
     """`--tile`, `--date`, `--night`, `--platform`, `--time`, `--grid`: which LST among the files, and on which grid.
 

@@ -12,6 +12,8 @@ from srdanet.cli import options
 from srdanet.errors import ArgumentError
 
 if TYPE_CHECKING:
+    from odc.geo.geom import Geometry
+
     from srdanet.prepare import Plan
     from srdanet.scene import Scene
 
@@ -22,13 +24,20 @@ _MOST_LEFT_OUT = 8
 @click.command()
 @click.argument("files", nargs=-1, required=True, metavar="FILES...")
 @options.place_and_day
+@options.ground
 @options.out("SCENE")
 @options.dry_run
 @options.as_json
 @options.overwrite
 @options.verbose
 def prepare(
-    files: tuple[str, ...], choice: dict[str, Any], out: Path | None, dry_run: bool, as_json: bool, overwrite: bool
+    files: tuple[str, ...],
+    choice: dict[str, Any],
+    region: Geometry | None,
+    out: Path | None,
+    dry_run: bool,
+    as_json: bool,
+    overwrite: bool,
 ) -> None:
     """Make a scene from granules and other FILES.
 
@@ -49,13 +58,13 @@ def prepare(
     if out is None or dry_run:
         options.emit("\n".join(made.lines()), made.model_dump(mode="json"), as_json=as_json)
         return
-    scene = build(made)
+    scene = build(made, region)
     path = scene.save(out, overwrite=overwrite)
     text, data = describe(scene, table=True), facts(scene, table=True)
     options.emit("\n".join([str(path), *text]), {"scene": str(path), **data}, as_json=as_json)
 
 
-def build(plan: Plan) -> Scene:
+def build(plan: Plan, region: Geometry | None = None) -> Scene:
     """The scene of a plan, with its progress on stderr."""
     from srdanet.prepare import prepare as run
 

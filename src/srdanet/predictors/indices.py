@@ -6,12 +6,13 @@ and lie within the ranges of `variables.BY_NAME`.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from srdanet.arrays import Floats
+from srdanet.arrays import Float64, Floats
 from srdanet.variables import BY_NAME
 
 _LEAST_SUM = 0.01
@@ -38,12 +39,48 @@ def evi(red: Floats, nir: Floats, blue: Floats) -> Floats:
     return _ratio("evi", 2.5 * (nir - red), nir + 6 * red - 7.5 * blue + 1, _LEAST_EVI)
 
 
-def tvdi(lst: Floats, ndvi: Floats, *, bins: int = 40, per_bin: int = 5) -> Floats:
-    """Temperature-vegetation dryness index, 0 (wet edge) to 1 (dry edge), of one scene.
+@dataclass(frozen=True)
+class Triangle:
+    """Edges of the NDVI-temperature triangle of one scene."""
 
-    `(Ts - Ts_min) / (a + b NDVI - Ts_min)`: the dry edge `a + b NDVI` is the linear regression through the highest
-    temperature in each bin of NDVI, the wet edge `Ts_min` the mean of the lowest (Sandholt 2002). The edges belong to
-    the scene as a whole: compute it on the coarse level, never window by window.
+    intercept: float
+    """Of the dry edge (K): its temperature at an NDVI of 0."""
+    slope: float
+    """Of the dry edge (K per unit of NDVI), below 0."""
+    wet: float
+    """The wet edge (K)."""
+    ndvi: Float64
+    """(bins,) middles of the bins that the edges are fitted to."""
+    warmest: Float64
+    """(bins,) K: highest temperature in each."""
+    coldest: Float64
+    """(bins,) K: lowest temperature in each."""
+
+    def dry(self, ndvi: Floats) -> Floats:
+        """Temperature (K) of the dry edge."""
+        return self.intercept + self.slope * ndvi
+
+    def dryness(self, lst: Floats, ndvi: Floats) -> Floats:
+        """TVDI, 0 at the wet edge and below, 1 at the dry edge and above; NaN outside the triangle or where missing.
+
+        Args:
+            lst: K, NaN = missing.
+            ndvi: Of the same shape, NaN = missing.
+        """
+        lst, ndvi = _alike(lst, ndvi)
+        depth = self.dry(ndvi) - self.wet
+        inside = (ndvi >= 0) & (depth > 0.5)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            value = np.where(inside, (lst - self.wet) / depth, np.nan)
+        row = BY_NAME["tvdi"]
+        return np.clip(value, row.low, row.high).astype(lst.dtype)
+
+
+def triangle(lst: Floats, ndvi: Floats, *, bins: int = 40, per_bin: int = 5) -> Triangle | None:
+    """The edges of a scene's triangle of NDVI and temperature (Sandholt 2002).
+
+    The dry edge is the linear regression through the highest temperature in each bin of NDVI, the wet edge the mean of
+    the lowest. They belong to the scene as a whole: never fit them window by window.
 
     Args:
         lst: (y, x) K, NaN = missing.
@@ -52,29 +89,14 @@ def tvdi(lst: Floats, ndvi: Floats, *, bins: int = 40, per_bin: int = 5) -> Floa
         per_bin: Cells a bin needs before its extremes count.
 
     Returns:
-        (y, x), NaN = missing; all missing where the cells do not form a triangle: fewer than four filled bins, a dry
-        edge that does not fall with NDVI (night, winter), or edges that meet.
+        None where the cells do not form a triangle: fewer than four filled bins, a dry edge that does not fall with
+        NDVI (night, winter), or edges that meet.
     """
     lst, ndvi = _alike(lst, ndvi)
-    out = np.full(lst.shape, np.nan, lst.dtype)
     inside = np.isfinite(lst) & (ndvi >= 0)
-    if inside.sum() < 4 * per_bin:
-        return out
     temperature, green = lst[inside].astype(np.float64), ndvi[inside].astype(np.float64)
-    edges = _edges(temperature, green, bins, per_bin)
-    if edges is None:
-        return out
-    intercept, slope, wet = edges
-    depth = intercept + slope * green - wet
-    with np.errstate(invalid="ignore", divide="ignore"):
-        dryness = np.where(depth > 0.5, (temperature - wet) / depth, np.nan)
-    row = BY_NAME["tvdi"]
-    out[inside] = np.clip(dryness, row.low, row.high)
-    return out
-
-
-def _edges(temperature: Floats, green: Floats, bins: int, per_bin: int) -> tuple[float, float, float] | None:
-    """Intercept and slope of the dry edge and level of the wet edge, or None without a triangle."""
+    if temperature.size < 4 * per_bin:
+        return None
     low, high = float(green.min()), float(green.max())
     if high - low < 0.05:
         return None
@@ -90,7 +112,17 @@ def _edges(temperature: Floats, green: Floats, bins: int, per_bin: int) -> tuple
     wet = float(coldest[filled].mean())
     if slope >= 0 or intercept + slope * middle[0] - wet < 1.0:
         return None
-    return float(intercept), float(slope), wet
+    return Triangle(float(intercept), float(slope), wet, middle, warmest[filled], coldest[filled])
+
+
+def tvdi(lst: Floats, ndvi: Floats, *, bins: int = 40, per_bin: int = 5) -> Floats:
+    """Temperature-vegetation dryness index, 0 (wet edge) to 1 (dry edge), of one scene (Sandholt 2002).
+
+    Arguments as in `triangle`; (y, x), all missing where there is no triangle.
+    """
+    lst, ndvi = _alike(lst, ndvi)
+    edges = triangle(lst, ndvi, bins=bins, per_bin=per_bin)
+    return np.full(lst.shape, np.nan, lst.dtype) if edges is None else edges.dryness(lst, ndvi)
 
 
 def _ratio(name: str, above: Floats, below: Floats, least: float) -> Floats:

@@ -16,6 +16,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
+from odc.geo.geom import Geometry
 
 from srdanet.arrays import Progress
 from srdanet.errors import ArgumentError, GridError, NoLstError, SceneError, spelled
@@ -39,7 +40,7 @@ from srdanet.prepare.auxiliary import (
     read_weather,
 )
 from srdanet.prepare.doubts import false_ndwi, hazy_bands
-from srdanet.prepare.extent import MARGIN, cut_to, valid_part
+from srdanet.prepare.extent import MARGIN, REGION_MARGIN, about_part, cut_to, region_part, valid_part
 from srdanet.prepare.plan import MetricGrid, Plan, Source
 from srdanet.prepare.plan import plan as make_plan
 from srdanet.prepare.reading import Reading, Static, Steps, measures, open_plain, read_anew, record_of, screen
@@ -64,6 +65,7 @@ def prepare(
     *,
     screening: Screening | None = None,
     diffuse: float = DIFFUSE,
+    region: Geometry | None = None,
     static: Static = read_anew,
     progress: Progress | None = None,
     **choice: Any,
@@ -75,6 +77,8 @@ def prepare(
         screening: Which quality is kept; None for the defaults (LST errors up to 2 K, no cloud, shadow or cell
             next to a cloud in reflectance, band qualities usable, albedo from full and magnitude inversions).
         diffuse: Share of diffuse light in the albedo, 0 to 1.
+        region: Ground to cover, in longitude and latitude (`readers.places` reads it); its bounding rows and columns,
+            and the margin that makes its result that of the whole tile.
         static: Reads elevation and land cover, or knows them already; without it they are read from their files.
         progress: Called before and after each source with what is read of which file, how many sources have been
             read, and how many there are.
@@ -102,7 +106,7 @@ def prepare(
         raise ArgumentError(f"diffuse {diffuse} is not a share", todo="Use 0 to 1.")
     screening = screening or Screening()
     steps = Steps(progress, len(what.sources))
-    lst, part = _read_lst(what, screening, steps)
+    lst, part = _read_lst(what, screening, steps, region)
     coarse = xr.Dataset(dict(lst.arrays))
     box = geobox_of(coarse)
     cut = partial(cut_to, coarse=box) if part else _as_it_is
@@ -144,17 +148,20 @@ def _as_it_is(image: xr.DataArray) -> xr.DataArray:
     return image
 
 
-def root_grid(plan: Plan) -> GeoBox:
+def root_grid(plan: Plan, region: Geometry | None = None) -> GeoBox:
     """The coarse grid that a product of the plan will cover; the LST is read for it unless it is a whole tile's.
 
     Raises:
         ArgumentError: when the plan has no LST.
         SceneError: when no LST is left.
     """
-    if _lst_source(plan).spec is None and plan.whole and plan.tile is not None:
+    if _lst_source(plan).spec is None and plan.whole and plan.tile is not None and region is None:
         return plan.tile.geobox(Level.KM1)
-    reading, part = _read_lst(plan, Screening(), Steps(None, 0))
+    reading, part = _read_lst(plan, Screening(), Steps(None, 0), region)
     lst = reading.arrays["lst"]
+    if part is not None and "covers" in part:
+        rows, cols = (slice(*along) for along in part["covers"])
+        return geobox_of(lst)[rows, cols]
     return geobox_of(lst if part is None else lst[valid_part(lst, 0)])
 
 
@@ -168,7 +175,9 @@ def _lst_source(plan: Plan) -> Source:
 # LST and the time of its view.
 
 
-def _read_lst(plan: Plan, screening: Screening, steps: Steps) -> tuple[Reading, dict[str, Any] | None]:
+def _read_lst(
+    plan: Plan, screening: Screening, steps: Steps, region: Geometry | None
+) -> tuple[Reading, dict[str, Any] | None]:
     """The LST and what belongs to it, (y, x) on the coarse grid, any of `LST_VARIABLES`; and what part of it is kept.
 
     The part is None where all of it is.
@@ -186,17 +195,24 @@ def _read_lst(plan: Plan, screening: Screening, steps: Steps) -> tuple[Reading, 
         todo = "Choose another date, the other overpass, or a larger lst_error_max."
         raise NoLstError(what, where=Path(source.paths[0]).name, todo=todo)
     lst = reading.arrays["lst"]
-    rows, cols = valid_part(lst)
-    # A granule covers its tile, whatever is wanted of it; a raster has been cut by the user.
-    whole = source.spec is not None or (rows.stop - rows.start, cols.stop - cols.start) == lst.shape
-    if plan.whole or whole:
-        return reading, None
-    arrays = {name: array.isel(y=rows, x=cols) for name, array in reading.arrays.items()}
+    inner = None
+    if region is None:
+        outer, margin = valid_part(lst), MARGIN
+        # A granule covers its tile, whatever is wanted of it; a raster has been cut by the user.
+        whole = source.spec is not None or tuple(along.stop - along.start for along in outer) == lst.shape
+        if plan.whole or whole:
+            return reading, None
+    else:
+        (outer, inner), margin = region_part(geobox_of(lst), region), REGION_MARGIN
+        if not np.isfinite(lst.values[inner]).any():
+            what = f"no {'day' if plan.day else 'night'} LST is left in the region"
+            todo = "Choose another date, or the other overpass."
+            raise SceneError(what, where=Path(source.paths[0]).name, todo=todo)
+    arrays = {name: array.isel(y=outer[0], x=outer[1]) for name, array in reading.arrays.items()}
     records = tuple(
         record.model_copy(update=measures({name: arrays[name] for name in record.valid})) for record in reading.records
     )
-    part = {"rows": [rows.start, rows.stop], "columns": [cols.start, cols.stop], "of": list(lst.shape)}
-    return Reading(arrays, records), part | {"margin": MARGIN}
+    return Reading(arrays, records), about_part(outer, lst.shape, margin, inner)
 
 
 def _lst_of_granule(source: Source, screening: Screening) -> Reading:

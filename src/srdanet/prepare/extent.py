@@ -1,17 +1,25 @@
-"""What ground a scene covers: the part of its LST that holds values, with the margin that the network needs."""
+"""What ground a scene covers: the part of its LST that holds values, or a region, with the margin the network needs."""
 
 from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import xarray as xr
 from odc.geo.geobox import GeoBox
+from odc.geo.geom import Geometry
 
-from srdanet.errors import GridError
+from srdanet.errors import ArgumentError, GridError, SceneError
 from srdanet.grid import geobox_of, nesting
+from srdanet.readers.places import Place, cover
 from srdanet.scene import Scene
 
 MARGIN = 24
 """Coarse cells kept around the valid part: the shipped model's halo. Predictors that far away enter a result."""
+REGION_MARGIN = 48
+"""Coarse cells kept around a region. Each of two steps looks 24 cells of its own input far, a residual correction 8
+more, and the second step's cells are half as wide: (24 + 8) * 1.5 cells give a region the result of the whole tile."""
 
 Part = tuple[slice, slice]
 """Rows and columns of a grid."""
@@ -35,11 +43,79 @@ def valid_part(lst: xr.DataArray, margin: int = MARGIN) -> Part:
     return rows, cols
 
 
+def region_part(grid: GeoBox, region: Geometry, margin: int = REGION_MARGIN) -> tuple[Part, Part]:
+    """The rows and columns that a result over a region needs, and those that it covers.
+
+    Args:
+        grid: The coarse grid.
+        region: In longitude and latitude (WGS 84).
+        margin: Cells on each side, as far as the grid reaches.
+
+    Raises:
+        ArgumentError: when the region lies outside the grid.
+    """
+    covered = cover(Place("region", region), grid)
+    if covered is None:
+        west, south, east, north = region.boundingbox
+        what = f"the region ({west:.3f} to {east:.3f} degrees east, {south:.3f} to {north:.3f} north) has no LST"
+        raise ArgumentError(what, todo="Check that it is longitude, latitude, and choose the files of that place.")
+    inner = (covered.rows, covered.cols)
+    rows, cols = (
+        slice(max(0, at.start - margin), min(size, at.stop + margin))
+        for at, size in zip(inner, grid.shape, strict=True)
+    )
+    return (rows, cols), inner
+
+
+def about_part(outer: Part, shape: tuple[int, ...], margin: int, inner: Part | None = None) -> dict[str, Any]:
+    """What the record says of a scene that is a part of a larger image; `covers` is what its products cover."""
+    about = {"rows": [outer[0].start, outer[0].stop], "columns": [outer[1].start, outer[1].stop]}
+    covers = (
+        None if inner is None else [[i.start - o.start, i.stop - o.start] for i, o in zip(inner, outer, strict=True)]
+    )
+    return {**about, "of": list(shape), "margin": margin} | ({} if covers is None else {"covers": covers})
+
+
+def over_region(scene: Scene, region: Geometry) -> Scene:
+    """The part of a scene that a result over a region needs; its products cover the region alone.
+
+    Args:
+        scene: The scene; stays as it is, and open where it is read from a file.
+        region: In longitude and latitude (WGS 84).
+
+    Raises:
+        ArgumentError: when the region lies outside the scene.
+        SceneError: when no LST is left in it.
+    """
+    outer, inner = region_part(scene.geobox, region)
+    if not np.isfinite(scene.lst["lst"][inner].values).any():
+        raise SceneError("no LST is left in the region", todo="Choose another date, or the other overpass.")
+    lst, box = scene.lst.isel(y=outer[0], x=outer[1]), scene.geobox[outer]
+    auxiliary = []
+    for dataset, at in zip(scene.auxiliary, scene.nestings, strict=True):
+        grid = next(iter(dataset.data_vars.values()))
+        rows, cols = (
+            slice(max(0, start + s.start * at.factor), min(size, start + s.stop * at.factor))
+            for start, s, size in zip((at.row, at.col), outer, grid.shape, strict=True)
+        )
+        if rows.stop - rows.start > 1 and cols.stop - cols.start > 1:
+            auxiliary.append(dataset.isel(y=rows, x=cols))
+    part = about_part(outer, tuple(scene.geobox.shape), REGION_MARGIN, inner)
+    return replace(
+        scene, lst=lst, auxiliary=tuple(auxiliary), provenance={**scene.provenance, "part": part},
+        boxes=(box, *(geobox_of(one, name="auxiliary") for one in auxiliary)),
+    )  # fmt: skip
+
+
 def without_margin(scene: Scene) -> Part:
     """The rows and columns of a scene that its products cover: all, unless `prepare` left a margin around the LST."""
     height, width = scene.geobox.shape
-    if scene.provenance.get("part") is None:
+    part = scene.provenance.get("part")
+    if part is None:
         return slice(0, height), slice(0, width)
+    if "covers" in part:
+        rows, cols = (slice(*along) for along in part["covers"])
+        return rows, cols
     return valid_part(scene.lst["lst"], 0)
 
 

@@ -60,8 +60,7 @@ DIFFERENCE = Look("difference", "K", ("PuOr_r", 0.05, 0.95), least=1.0)
 """Diverges through white: orange is warmer."""
 
 FLAG_COLOURS = {flag.name: flag.colour or "#b9b9b9" for flag in FLAGS}
-"""By flag; where a cell has several, the first defect in the order of `FLAGS` is shown, and what is no defect only where
-there is none."""
+"""By flag; of several in a cell the first defect is shown, and what is no defect only where there is none."""
 NO_FLAG = "#f4f4f0"
 """A cell without any flag."""
 
