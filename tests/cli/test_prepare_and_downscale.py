@@ -71,7 +71,7 @@ def test_json_is_the_record_and_nothing_else(
     assert all(Path(p).exists() for p in record["files"])
     assert record["command"] == ["srdanet", *words]
     assert record["options"] == {"to": 500, "conserve": True, "block": 400}
-    assert record["model"] == {"name": "bicubic", "version": "1", "sha400": "ab" * 32, "bundle_sha400": None}
+    assert record["model"] == {"name": "bicubic", "version": "1", "sha256": "ab" * 32, "bundle_sha256": None}
     assert record["inputs"] == [{"file": "MOD11A1.A2020197.h18v04.061.hdf", "sha256": "cd" * 32}]
     assert record["auxiliary"]["present"] == ["elevation"]
     assert "red" in record["auxiliary"]["missing"]

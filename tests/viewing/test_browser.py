@@ -65,7 +65,8 @@ def page(browser: Any) -> Iterator[Any]:
     opened.on("request", lambda request: asked.append(request.url))
     yield opened
     opened.close()
-    assert said == []
+    # Pixels are read by the tests alone.
+    assert [text for text in said if not text.startswith("Canvas2D: Multiple readback")] == []
     assert [url for url in asked if not url.startswith(("http://127.0.0.1:", "file://", "data:", "blob:"))] == []
 
 
@@ -97,6 +98,15 @@ def _pixel(page: Any, x: int, y: int) -> list[int]:
     return found
 
 
+def _until(page: Any, condition: str) -> None:
+    """Wait for a condition; the page's own rules forbid the browser to evaluate text by itself."""
+    for _ in range(200):
+        if page.evaluate(condition):
+            return
+        page.wait_for_timeout(50)
+    raise AssertionError(f"never came true: {condition}")
+
+
 def test_the_map_loads_zooms_and_follows_the_pointer(page: Any, url: str, products: Path, shots: Path) -> None:
     page.goto(url)
     page.wait_for_selector(_DRAWN)
@@ -105,9 +115,9 @@ def test_the_map_loads_zooms_and_follows_the_pointer(page: Any, url: str, produc
     before = _state(page, "view.scale")
     page.mouse.move(700, 300)
     page.mouse.wheel(0, -400)
-    page.wait_for_function(f"srdanetView.state.view.scale > {before * 1.5}")
+    _until(page, f"srdanetView.state.view.scale > {before * 1.5}")
     page.mouse.move(700, 310)
-    page.wait_for_function("document.getElementById('readout').textContent.includes('250 m: ')")
+    _until(page, "document.getElementById('readout').textContent.includes('250 m: ')")
     told = page.inner_text("#readout")
     row, col = (int(told.split(word)[1].split()[0].strip(",")) for word in ("row ", "column "))
     with rasterio.open(products / "lst_h18v04_2020197_day_250m.tif") as file:
@@ -135,7 +145,7 @@ def test_the_divider_swipes_between_1_km_and_250_m(page: Any, url: str, shots: P
     page.mouse.down()
     page.mouse.move(220, middle[1], steps=4)
     page.mouse.up()
-    page.wait_for_function("srdanetView.state.divider < 0.25")
+    _until(page, "srdanetView.state.divider < 0.25")
     page.wait_for_selector(_DRAWN)
     page.wait_for_timeout(200)
     fine = [_pixel(page, *place) for place in places]
@@ -145,7 +155,7 @@ def test_the_divider_swipes_between_1_km_and_250_m(page: Any, url: str, shots: P
     page.keyboard.press("End")
     assert _state(page, "divider") == 1
     page.uncheck("#swipe")
-    assert page.is_hidden("#handle")
+    page.wait_for_selector("#handle", state="hidden", timeout=3000)
 
 
 def test_a_click_gives_the_time_series_and_the_slider_the_dates(page: Any, url: str, shots: Path) -> None:
