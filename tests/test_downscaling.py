@@ -195,3 +195,20 @@ def test_a_scene_climbs_with_its_arrays_on_disk(tmp_path: Path) -> None:
     assert {name for name, _, _ in seen} == {"2x", "4x"}
     assert seen[-1][1] == seen[-1][2]
     assert list(tmp_path.glob("*.dat"))
+
+
+def test_chunked_arrays_give_what_arrays_in_memory_give() -> None:
+    """Of dask, as xarray opens large files; chunks of odd sizes in both."""
+    pytest.importorskip("dask.array")
+    given = {"factor": 4, "time": "2020-07-15T10:40", "day": True, "model": "world"}
+    whole = srdanet.downscale(image(), greenness(), **given)
+    chunked = srdanet.downscale(image().chunk({"y": 7, "x": 11}), greenness().chunk({"y": 33}), **given)
+    xr.testing.assert_identical(whole, chunked.load())
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.5, None])
+def test_the_model_for_other_climates_keeps_to_an_exact_image(noise: float | None) -> None:
+    """With `noise=0` and nothing else the result closes; the noisier the image is said to be, the less."""
+    result = srdanet.downscale(image(), greenness(), factor=4, day=True, noise=noise, model="world")
+    closure = np.abs(degrade(result.lst.values, 4) - image().values).max()
+    assert closure < 2e-3 if noise == 0 else closure > 0.01

@@ -9,15 +9,20 @@ from typing import Any
 import h5py
 import numpy as np
 import pytest
+import rasterio
+from odc.geo.geom import Geometry, box
 
 from granules import write_granule
 from srdanet.errors import GranuleError, ProductError
 from srdanet.grid import Tile, lonlat
 from srdanet.predictors.solar import runs_with_the_sun
 from srdanet.prepare import Screening, prepare
+from srdanet.prepare.extent import over_region
+from srdanet.product.produce import produce
 from srdanet.readers import quality
 from srdanet.readers.granule import open_granule
 from srdanet.readers.tables import PRODUCTS
+from srdanet.scene import Scene
 
 TILE, DAY = Tile(26, 5), dt.date(2020, 7, 15)
 ROWS, COLS = slice(300, 312), slice(0, 1200)
@@ -159,3 +164,27 @@ def test_a_collection_of_modis_is_none_of_viirs(tmp_path: Path) -> None:
     path = write(tmp_path, "VNP21A1D")
     with pytest.raises(ProductError, match="Collection 061"):
         open_granule(path.rename(tmp_path / path.name.replace(".002.", ".061.")))
+
+
+@pytest.mark.parametrize("product", ["MOD21A1D", "VNP21A1N", "VJ121A1D"])
+def test_a_product_is_downscaled_as_mod11a1_is(tmp_path: Path, product: str) -> None:
+    """To 500 m, whole and validated, with the model that the package ships for other climates."""
+    day = part_of(product) == "day"
+    with prepare([write(tmp_path, product)], day=day) as scene:
+        part = over_region(scene, box_of(scene))
+        made = produce(part, tmp_path / "out", 500, model="world")
+    record, (lst,) = made.record, [files["lst"] for files in made.files.rasters.values()]
+    assert record.day is day
+    assert record.inputs[0]["product"] == product
+    with rasterio.open(lst) as file:
+        values = file.read(1)
+    assert np.isfinite(values).mean() > 0.9
+    assert 270 < np.nanmin(values) < np.nanmax(values) < 320
+
+
+def box_of(scene: Scene) -> Geometry:
+    """A field of some 8 km in the middle of a scene."""
+    lon, lat = lonlat(scene.geobox)
+    row, col = (n // 2 for n in scene.geobox.shape)
+    x, y = float(lon[row, col]), float(lat[row, col])
+    return box(x - 0.04, y - 0.03, x + 0.04, y + 0.03, "EPSG:4326")
