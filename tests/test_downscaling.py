@@ -212,3 +212,29 @@ def test_the_model_for_other_climates_keeps_to_an_exact_image(noise: float | Non
     result = srdanet.downscale(image(), greenness(), factor=4, day=True, noise=noise, model="world")
     closure = np.abs(degrade(result.lst.values, 4) - image().values).max()
     assert closure < 2e-3 if noise == 0 else closure > 0.01
+
+
+@pytest.mark.parametrize(
+    ("tile", "rows", "cols"),
+    [
+        pytest.param(Tile(18, 0), slice(0, 16), slice(0, 16), id="at the north pole"),
+        pytest.param(Tile(17, 17), slice(1180, 1200), slice(1180, 1200), id="at the south pole"),
+        pytest.param(Tile(35, 8), slice(1180, 1200), slice(1176, 1200), id="at 180 degrees east"),
+        pytest.param(Tile(0, 9), slice(0, 20), slice(0, 24), id="at 180 degrees west"),
+        pytest.param(Tile(35, 9), slice(600, 620), slice(1150, 1174), id="beyond the edge of the map"),
+    ],
+)
+@pytest.mark.parametrize("model", ["default", "world"])
+def test_the_ends_of_the_map_are_ground_like_any_other(tile: Tile, rows: slice, cols: slice, model: str) -> None:
+    """With elevation, whose slope and sun need longitude and latitude; a cell beyond the map has neither."""
+    box = tile.geobox(1000)[rows, cols]
+    lst = (280 + np.arange(box.shape[0] * box.shape[1]).reshape(box.shape) % 7).astype(np.float32)
+    fine = refine(box, 4)
+    heights = (np.arange(fine.shape[1]) * 3.0 + np.arange(fine.shape[0])[:, None] * 2).astype(np.float32)
+    auxiliary = xr.Dataset({"elevation": (("y", "x"), heights)}, coords=coordinates(fine))
+    result = srdanet.downscale(
+        xr.DataArray(lst, coords=coordinates(box), dims=("y", "x")), auxiliary, factor=4, time="2020-07-15", model=model
+    )
+    assert np.isfinite(result.lst.values).all()
+    assert np.isfinite(result.lst_uncertainty.values).all()
+    assert 270 < float(result.lst.min()) < float(result.lst.max()) < 296
