@@ -13,6 +13,7 @@ from small_results import ABOUT, level
 
 from srdanet.cli import cli
 from srdanet.errors import ArgumentError
+from srdanet.flags import NO_INPUT
 from srdanet.product import write_product
 from srdanet.product.inspection import inspect_product
 
@@ -79,9 +80,11 @@ def test_each_fault_is_said(whole: Path, tmp_path: Path, harm: Callable[[Path], 
 def test_layers_that_disagree_are_found(tmp_path: Path) -> None:
     result = level(250, 120, 80)
     result["lst_uncertainty"][50, 40:43] = np.nan
+    result["quality"][60, 41] |= NO_INPUT.mask
     write_product(result, tmp_path, "x", origin=ABOUT)
     said = " ".join(map(str, inspect_product(tmp_path)[1]))
     assert "3 cells have LST without uncertainty" in said
+    assert "1 cells have LST and the flag no_input" in said
 
 
 def test_a_folder_without_products_is_an_error(tmp_path: Path) -> None:

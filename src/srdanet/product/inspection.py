@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from srdanet.errors import ArgumentError, SrdanetError
-from srdanet.flags import FLAGS, NO_INPUT
+from srdanet.flags import NO_INPUT
 from srdanet.product.layers import RASTERS, Raster
 from srdanet.product.record import Record, read_record
 from srdanet.product.stored import RECORD, StoredLevel, stored_levels
@@ -126,8 +126,7 @@ def _of_raster(path: Path, raster: Raster | None) -> Iterator[Fault]:
 def _of_level(stored: StoredLevel) -> Iterator[Fault]:
     """Whether LST, uncertainty and quality agree with one another."""
     known = 0
-    odd = {"uncertainty": 0, "flag": 0, "bits": 0}
-    every = sum(flag.mask for flag in FLAGS)
+    odd = {"uncertainty": 0, "flag": 0}
     for top in range(0, stored.geobox.shape[0], _STRIP):
         data = stored.read(slice(top, min(top + _STRIP, stored.geobox.shape[0])))
         lst = np.isfinite(data["lst"].values)
@@ -135,13 +134,10 @@ def _of_level(stored: StoredLevel) -> Iterator[Fault]:
         if "lst_uncertainty" in data:
             odd["uncertainty"] += int((np.isfinite(data["lst_uncertainty"].values) != lst).sum())
         if "quality" in data:
-            bits = data["quality"].values
-            odd["flag"] += int((((bits & NO_INPUT.mask) > 0) == lst).sum())
-            odd["bits"] += int(((bits & ~np.uint8(every)) > 0).sum())
+            odd["flag"] += int((((data["quality"].values & NO_INPUT.mask) > 0) == lst).sum())
     words = {
         "uncertainty": "cells have LST without uncertainty, or uncertainty without LST",
         "flag": "cells have LST and the flag no_input, or neither",
-        "bits": "cells have quality bits that mean nothing",
     }
     name = (stored.path("lst") or stored.note).name
     yield from (Fault(name, f"{count} {words[key]}") for key, count in odd.items() if count)
