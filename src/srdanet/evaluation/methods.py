@@ -143,7 +143,7 @@ def find_chooser(name: str) -> tuple[str, Chooser]:
         _, method = find_method("default", conserve=True)
         return name, _always(method)
     found, method = find_method(name)
-    return name if name in ABOUT else found, _always(method)
+    return name if name in {about.name for about in listed()} else found, _always(method)
 
 
 def _always(method: Method) -> Chooser:
