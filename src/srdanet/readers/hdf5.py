@@ -61,7 +61,7 @@ def look_through(path: Path, seconds: float | None = None) -> Mapping[str, Array
     command = [sys.executable, "-P", str(WORKER), str(path), str(seconds)]
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(part or os.getcwd() for part in sys.path)}
     try:
-        ended = subprocess.run(
+        ended = subprocess.run(  # noqa: S603 our own code, no shell
             command, stdin=subprocess.DEVNULL, capture_output=True, env=env, timeout=_PATIENCE, check=False
         )
         code = -ended.returncode
