@@ -6,7 +6,7 @@ import csv
 import io
 import math
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from srdanet.errors import ArgumentError
@@ -163,8 +163,21 @@ def as_markdown(data: Mapping[str, Any], name: str) -> str:
     return "\n\n".join(parts)
 
 
-def summary(data: Mapping[str, Any], names: Sequence[str], *, same_sensor: bool) -> str:
-    """Markdown: each method's ratio to bicubic on the finest cells of each set, in one table for one kind of truth."""
+SHORT = ("bicubic-conserving", "tsharp", "blend", "random-forest", "data-mining", "rcan", "unet", "cbam", "default")
+"""Methods of the short form of the summary."""
+
+
+def summary(
+    data: Mapping[str, Any], names: Sequence[str], *, same_sensor: bool, only: Collection[str] | None = None
+) -> str:
+    """Markdown: each method's ratio to bicubic on the finest cells of each set, in one table for one kind of truth.
+
+    Args:
+        data: What `as_dict` gives.
+        names: The sets.
+        same_sensor: Which kind of truth.
+        only: These methods; default: all.
+    """
     columns: dict[str, dict[str, float | None]] = {}
     for table in data["tables"]:
         if table["same_sensor"] is not same_sensor or table["name"] not in names:
@@ -178,6 +191,7 @@ def summary(data: Mapping[str, Any], names: Sequence[str], *, same_sensor: bool)
     methods = [m for m in data["methods"] if m != BICUBIC_NAME and any(m in column for column in columns.values())]
     if not columns:
         return ""
+    methods = [m for m in methods if only is None or m in only]
     body = [[method, *(_number(column.get(method)) for column in columns.values())] for method in methods]
     return _pipe(["method", *columns], body)
 
@@ -224,6 +238,8 @@ def farmland(data: Mapping[str, Any], *, same_sensor: bool) -> str:
 BLOCKS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "summary, same sensor": lambda data: summary(data, list(SETS), same_sensor=True),
     "summary, cross-sensor": lambda data: summary(data, list(SETS), same_sensor=False),
+    "short, same sensor": lambda data: summary(data, list(SETS), same_sensor=True, only=SHORT),
+    "short, cross-sensor": lambda data: summary(data, list(SETS), same_sensor=False, only=SHORT),
     "experiments, same sensor": lambda data: experiments(
         data,
         {
