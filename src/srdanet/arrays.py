@@ -29,6 +29,12 @@ def repeat(values: NDArray[_T], factor: int) -> NDArray[_T]:
     return values.repeat(factor, axis=-2).repeat(factor, axis=-1)
 
 
+def padded(values: NDArray[_T], multiple: int) -> NDArray[_T]:
+    """With missing cells (NaN) below and to the right, (..., y, x), up to a multiple of cells along both axes."""
+    beyond = [(0, 0)] * (values.ndim - 2) + [(0, -n % multiple) for n in values.shape[-2:]]
+    return np.pad(values, beyond, constant_values=np.nan) if np.any(beyond) else values
+
+
 def parse_utc(time: object) -> np.datetime64:
     """A UTC time to the second, from any of the forms that `read_time` reads.
 

@@ -6,7 +6,8 @@ purpose, and one class per cause, so that a caller can tell causes apart.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from contextvars import ContextVar
 from difflib import get_close_matches
 
@@ -95,6 +96,20 @@ class OutputError(SrdanetError):
 
 class MissingExtraError(SrdanetError):
     """Raise when an optional part of the package (such as training) is not installed."""
+
+
+@contextmanager
+def extra(package: str, name: str) -> Iterator[None]:
+    """Around the import of a package that comes with an extra of this one.
+
+    Raises:
+        MissingExtraError: when it is not installed.
+    """
+    try:
+        yield
+    except ImportError as error:
+        todo = f"Install it: pip install 'srdanet[{name}]'."
+        raise MissingExtraError(f"{package} is not installed", todo=todo) from error
 
 
 class DownloadError(SrdanetError):

@@ -181,7 +181,7 @@ def test_overshoot_is_what_leaves_the_range_around() -> None:
     result[1, 3] = 304
     result[7, 9] = 303
     result[6, 9] = 299
-    found = Overshoot.of(result, truth, coarse)
+    found = Overshoot.of(result, coarse, truth)
     assert found.metrics() == {"overshoot_share": 2 / 80, "overshoot": 2.0}
 
 

@@ -19,8 +19,8 @@ from srdanet.atomic import replacing, write_errors
 from srdanet.download.plan import FetchPlan, RemoteFile, megabytes
 from srdanet.download.tables import CLIMATE_STORE, EARTHDATA, Service
 from srdanet.download.transfer import Patience, transfer
-from srdanet.download.weather import INSTALL, WeatherRequest, check_key, request_weather
-from srdanet.errors import AccessError, DownloadError, GranuleError, MissingExtraError, OutputError
+from srdanet.download.weather import WeatherRequest, check_key, request_weather
+from srdanet.errors import AccessError, DownloadError, GranuleError, OutputError, extra
 from srdanet.readers.checksum import Expected
 
 _LOG = logging.getLogger(__name__)
@@ -158,11 +158,9 @@ def _alone_in(folder: Path) -> Iterator[None]:
 
 def _login() -> Any:
     """A session with the user's credentials, which earthaccess finds or asks for."""
-    try:
+    with extra("earthaccess", "fetch"):
         import earthaccess
         from earthaccess.exceptions import LoginStrategyUnavailable
-    except ImportError as error:
-        raise MissingExtraError("a download needs earthaccess, which is not installed", todo=INSTALL) from error
     for strategy in ("environment", "netrc", *(("interactive",) if sys.stdin.isatty() else ())):
         try:
             if earthaccess.login(strategy=strategy, persist=False).authenticated:

@@ -20,14 +20,14 @@ from typing import Any
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
-from scipy.ndimage import maximum_filter, minimum_filter
+from scipy.ndimage import minimum_filter
 
 from srdanet import flags
 from srdanet.arrays import Float32, Floats, Mask, Progress, repeat
 from srdanet.atomic import reserve
 from srdanet.downscaling.plan import RunPlan
 from srdanet.downscaling.rollout import Estimate, StepModel, advance, double, rollout
-from srdanet.energy import CONSERVE_REACH
+from srdanet.energy import CONSERVE_REACH, surroundings
 from srdanet.energy import conserve as conserve_exitance
 from srdanet.errors import ArgumentError
 from srdanet.grid import Window, coordinates, geobox_of, refine, windows
@@ -252,9 +252,9 @@ class Run:
     def bounds(self) -> tuple[Float32, Float32]:
         """Lowest and highest result (y, x) K that each coarse cell may have; NaN where it is missing."""
         known = np.isfinite(self.lst)
-        low = minimum_filter(np.where(known, self.lst, np.inf), 3, mode="nearest") - OVERSHOOT_MARGIN
-        high = maximum_filter(np.where(known, self.lst, -np.inf), 3, mode="nearest") + OVERSHOOT_MARGIN
-        return tuple(np.where(known, bound, np.nan).astype(np.float32) for bound in (low, high))  # type: ignore[return-value]
+        low, high = surroundings(self.lst)
+        bounds = (low - OVERSHOOT_MARGIN, high + OVERSHOOT_MARGIN)
+        return tuple(np.where(known, bound, np.nan).astype(np.float32) for bound in bounds)  # type: ignore[return-value]
 
     def _quality(self, window: Window, fields: Fields, factor: int) -> NDArray[np.uint8]:
         """Quality bits of a window's outer part."""

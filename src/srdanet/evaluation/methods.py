@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from importlib.resources import files
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import xarray as xr
 
@@ -21,9 +20,6 @@ from srdanet.errors import GridError
 from srdanet.grid import Nesting, nesting
 from srdanet.network.bundle import load_model
 from srdanet.scene import LabelledScene, Scene
-
-if TYPE_CHECKING:
-    pass
 
 Model = str | Path | Method | tuple[str, Method]
 """A shipped model's name, a bundle's folder, a name of `BASELINES`, `module:function`, or a method, with a name or not.

@@ -10,7 +10,7 @@ import numpy as np
 import xarray as xr
 
 from srdanet.errors import ArgumentError, GridError
-from srdanet.grid import METRES_PER_DEGREE, Nesting, cell_size, geobox_of, nesting, refine
+from srdanet.grid import Nesting, cell_size, geobox_of, metres_per_unit, nesting, refine
 from srdanet.prepare import RasterSpec, open_spec, plan, prepare
 from srdanet.readers.resampling import to_grid
 from srdanet.scene import LabelledScene, Scene, open_scene
@@ -83,8 +83,7 @@ def labelled(
         GridError: when the truth has no place, does not touch the scene, or is not fine enough.
     """
     box, place = scene.geobox, geobox_of(truth, degrees=True)
-    geographic = place.crs is not None and place.crs.geographic
-    ratio = cell_size(box) / (abs(place.affine.e) * (METRES_PER_DEGREE if geographic else 1))
+    ratio = cell_size(box) / (abs(place.affine.e) * metres_per_unit(place.crs))
     times = factor or next((f for f in FACTORS if ratio >= _NEARLY * f), None)
     if times is None or ratio < _NEARLY * times:
         todo = f"Give a finer truth, of at most {cell_size(box) / (times or FACTORS[-1]):.0f} m."

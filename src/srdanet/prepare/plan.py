@@ -20,7 +20,7 @@ from pydantic import Field, computed_field
 
 from srdanet.arrays import has_hour, parse_utc, read_time
 from srdanet.errors import ArgumentError
-from srdanet.grid import Level, Tile, lonlat
+from srdanet.grid import Level, Tile, centre
 from srdanet.predictors.solar import solar_to_utc
 from srdanet.prepare.survey import (
     RASTER_NAMES,
@@ -302,7 +302,7 @@ def choose(
     else:
         tile, wished, product = _view_of_granules(files, tile, wished, day, platform)
         platform = product.platform
-        longitude = lonlat(tile.geobox(Level.KM1)[600:601, 600:601])[0].item()
+        longitude = centre(tile.geobox(Level.KM1))[0]
         granule: Stated[np.datetime64] = Stated("the name of the granule", (np.datetime64(wished, "D"),))
         seen = settle_time([*asked, granule], where="LST", longitude=longitude)
     if wished is None and seen is not None:
@@ -311,7 +311,7 @@ def choose(
     overpass = when
     averaged = product is not None and product.days > 1  # a mean of days has no overpass
     if overpass is None and not averaged and tile is not None and wished is not None and platform is not None:
-        longitude = lonlat(tile.geobox(Level.KM1)[600:601, 600:601])[0].item()
+        longitude = centre(tile.geobox(Level.KM1))[0]
         overpass = parse_utc(solar_to_utc(np.datetime64(wished), VIEW_HOURS[platform, day], longitude))
     tiles = {file.tile for file in files if file.kind == "granule" and file.product not in ROLES[0].products}
     wanted = _Wanted(

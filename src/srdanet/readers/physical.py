@@ -152,19 +152,6 @@ def in_range(name: str, values: Floats, *, fills: bool = True) -> Judged:
     return Judged(np.where(outside, np.nan, values).astype(values.dtype), count, codes, problem)
 
 
-def to_kelvin(values: Floats, unit: str) -> Floats:
-    """Temperatures in K.
-
-    Raises:
-        ArgumentError: when the unit is no unit of temperature that this package knows.
-    """
-    known = unit_of(unit, "K")
-    if known is None:
-        what = f"{unit!r} is not a unit of temperature this package reads."
-        raise ArgumentError(what, todo="Give unit='K', 'degC' or 'degF'.")
-    return values * known.scale + known.offset
-
-
 def _own(name: str) -> str | None:
     """The unit in which the package holds a variable; None for names it does not know."""
     if name in _LST:

@@ -29,10 +29,10 @@ from srdanet.grid import (
     SPHERE_RADIUS,
     Level,
     Tile,
+    centre,
     coordinates,
     geobox_of,
     ground_scale,
-    lonlat,
     same_crs,
     true_to_ground,
 )
@@ -178,8 +178,7 @@ def _is_netcdf(path: Path) -> bool:
 
 def _longitude(place: GeoBox) -> float | None:
     """Of the centre of a grid, degrees; None off the globe."""
-    row, col = (n // 2 for n in place.shape)
-    longitude = float(lonlat(place[row : row + 1, col : col + 1])[0][0, 0])
+    longitude = centre(place)[0]
     return longitude if np.isfinite(longitude) else None
 
 

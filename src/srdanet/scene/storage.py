@@ -7,7 +7,6 @@ damaged chunk is therefore an error and not a wrong value.
 
 from __future__ import annotations
 
-import importlib.util
 import math
 import os
 import zlib
@@ -23,7 +22,7 @@ from xarray.backends import BackendArray
 from xarray.core import indexing
 
 from srdanet.atomic import heal, refuse_existing, replacing, reserve
-from srdanet.errors import GranuleError, MissingExtraError, OutputError, SceneError
+from srdanet.errors import GranuleError, OutputError, SceneError, extra
 from srdanet.readers.hdf5 import is_hdf5, look_through
 
 FORMAT = "1"
@@ -210,9 +209,9 @@ def _most_bytes(arrays: Mapping[Any, xr.DataArray]) -> int:
 
 
 def _write_zarr(part: Path, groups: Groups, about: Mapping[str, str], fill: Mapping[str, int]) -> None:
-    _need_zarr()
-    import zarr
-    from zarr.codecs import ZstdCodec
+    with extra("zarr", "zarr"):
+        import zarr
+        from zarr.codecs import ZstdCodec
 
     packing = {"compressors": (ZstdCodec(level=3, checksum=True),)}
     root = zarr.open_group(part, mode="w", zarr_format=3)
@@ -290,9 +289,8 @@ class _Stored(BackendArray):
 
 def _about_zarr(path: Path) -> dict[str, str]:
     """Text attributes; every block of every array must be there."""
-    _need_zarr()
-    import zarr
-
+    with extra("zarr", "zarr"):
+        import zarr
     if not (path / "zarr.json").is_file():
         raise SceneError("is not a scene (no Zarr 3 folder)", where=path)
     try:
@@ -304,12 +302,6 @@ def _about_zarr(path: Path) -> dict[str, str]:
     if lost and _MARK in about:
         raise SceneError(f"is damaged: blocks of {', '.join(lost)} are missing", where=path, todo=_AGAIN)
     return about
-
-
-def _need_zarr() -> None:
-    if importlib.util.find_spec("zarr") is None:
-        todo = "Run pip install 'srdanet[zarr]', or use a name ending in .nc."
-        raise MissingExtraError("zarr is not installed", todo=todo)
 
 
 def _attributes(attrs: Mapping[Any, Any], dtype: np.dtype[Any]) -> dict[str, Any]:

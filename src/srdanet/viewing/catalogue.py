@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from odc.geo.crs import CRS
 from odc.geo.geobox import GeoBox
 
+from srdanet.arrays import padded
 from srdanet.energy import degrade
 from srdanet.errors import ArgumentError, GranuleError, GridError, SrdanetError
 from srdanet.grid import nesting
@@ -151,8 +152,7 @@ class Entry:
         factor = max(1, self.nominal // self.finest)
         fine = self.read()
         assert fine is not None  # `levels` holds only levels whose LST is there
-        pad = [(0, -n % factor) for n in fine.shape]
-        values = degrade(np.pad(fine, pad, constant_values=np.nan) if np.any(pad) else fine, factor)
+        values = degrade(padded(fine, factor), factor)
         return Coarse(values.astype(np.float32), factor, self.nominal, from_scene=False)
 
     def _span(self, scene: Scene) -> tuple[slice, slice, int]:
