@@ -109,6 +109,10 @@ model = click.option(
     "--model", default="default", show_default=True, metavar="NAME|FOLDER",
     help="A shipped model, or the folder of a bundle.",
 )  # fmt: skip
+device = click.option(
+    "--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True,
+    help="Where the network is computed; cuda: an NVIDIA GPU.",
+)  # fmt: skip
 conserve = click.option(
     "--conserve/--no-conserve", default=False, show_default=True,
     help="Residual correction: reproduce the coarse LST exactly.",

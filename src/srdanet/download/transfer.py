@@ -136,7 +136,7 @@ def transfer(
                 raise DownloadError(what, where=path.name, todo=todo) from None
             wait = trouble.wait
             if wait is None:
-                wait = limits.first_wait * 2 ** (failures - 1) * random.uniform(0.75, 1.25)
+                wait = limits.first_wait * 2 ** (failures - 1) * random.uniform(0.75, 1.25)  # noqa: S311 spreads the calls, hides nothing
             if wait > limits.longest_wait:
                 what = f"{service.name} asks to wait {wait:.0f} s ({trouble.reason})"
                 raise DownloadError(what, where=path.name, todo="Run the command again then.") from None

@@ -87,7 +87,10 @@ class PythonDms:
     def _run(self, job: Path) -> None:
         command = [str(self.python), "-c", _SCRIPT, str(job)]
         try:
-            done = subprocess.run(command, capture_output=True, text=True, timeout=self.seconds, check=False)
+            # The interpreter is the one that the user named, the script our own; no shell reads either.
+            done = subprocess.run(  # noqa: S603
+                command, capture_output=True, text=True, timeout=self.seconds, check=False
+            )
         except (OSError, subprocess.TimeoutExpired) as error:
             raise ArgumentError(f"did not run ({error})", where=self.python, todo="Give another Python.") from error
         if done.returncode:

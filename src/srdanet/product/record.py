@@ -165,14 +165,23 @@ def read_record(path: Path) -> Record:
     """Read the record of a product.
 
     Raises:
-        GranuleError: when the file is not one.
+        GranuleError: when the file is not one, or names files outside its own folder.
     """
     try:
-        return Record.model_validate_json(path.read_bytes())
+        record = Record.model_validate_json(path.read_bytes())
     except (OSError, ValidationError) as error:
         reason = error.errors()[0]["msg"] if isinstance(error, ValidationError) else error.strerror
         todo = "Give the file that ends in _provenance.json."
         raise GranuleError(f"is not the record of a product ({reason})", where=path, todo=todo) from error
+    for level, about in record.levels.items():
+        if not (level.isascii() and level.isdigit()):
+            what = f"is not the record of a product (a level is called {level!r})"
+            raise GranuleError(what, where=path, todo="Use the record as srdanet wrote it.")
+        for name in about.files:
+            if name in ("", ".", "..") or "\0" in name or Path(name).name != name:
+                what = f"names a file outside its folder ({name!r})"
+                raise GranuleError(what, where=path, todo="Use the record as srdanet wrote it.")
+    return record
 
 
 def software() -> Software:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import rasterio
 import xarray as xr
 from odc.geo.crs import CRS
 from odc.geo.geobox import GeoBox
@@ -20,6 +20,7 @@ from srdanet.flags import flag_attributes
 from srdanet.grid import coordinates
 from srdanet.product.layers import RASTERS
 from srdanet.product.record import Record, read_record
+from srdanet.readers.guard import COG, image_at
 
 RECORD = "_provenance.json"
 """What the name of a record ends in."""
@@ -111,12 +112,14 @@ def _stored(note: Path, level: int | None) -> StoredLevel:
     if name is None:
         raise GranuleError("names no file with the LST", where=note, todo="Make the product again.")
     with _open(note.with_name(name)) as file:
+        if file.crs is None:
+            raise GranuleError("has no CRS", where=note.with_name(name), todo="Make the product again.")
         geobox = GeoBox(file.shape, file.transform, CRS(file.crs.to_wkt()))
     return StoredLevel(record, note, level, geobox)
 
 
-def _open(path: Path) -> rasterio.DatasetReader:
+def _open(path: Path) -> Any:
     try:
-        return rasterio.open(path)
+        return image_at(path, COG)
     except RasterioError as error:
         raise GranuleError(f"cannot be opened ({error})", where=path, todo="Make the product again.") from error

@@ -178,7 +178,7 @@ class Child:
             environment["OMP_NUM_THREADS"] = str(self._threads)
         command = [sys.executable, "-c", _BOOT, str(theirs.fileno())]
         # What is printed belongs to stderr: stdout holds the results of the command.
-        self._process = subprocess.Popen(
+        self._process = subprocess.Popen(  # noqa: S603 our own code, no shell
             command, stdin=subprocess.DEVNULL, stdout=2, pass_fds=[theirs.fileno()], env=environment, process_group=0
         )
         theirs.close()

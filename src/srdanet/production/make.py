@@ -12,7 +12,7 @@ from srdanet.arrays import Progress
 from srdanet.baselines import BASELINES
 from srdanet.baselines.interpolation import Interpolation
 from srdanet.downscaling.rollout import StepModel
-from srdanet.network.bundle import load_model
+from srdanet.network.bundle import Device, load_model
 from srdanet.prepare.build import prepare
 from srdanet.prepare.plan import choose
 from srdanet.prepare.survey import InputFile
@@ -48,17 +48,17 @@ class Made:
     """Seconds by part of the work."""
 
 
-def model_of(name: str) -> StepModel:
+def model_of(name: str, device: Device = "cpu") -> StepModel:
     """A shipped model, the folder of a bundle, or one of `INTERPOLATIONS`.
 
     Raises:
-        ModelError: when it cannot be loaded.
+        ModelError, MissingExtraError: when it cannot be loaded, or not for this device.
     """
     if name in INTERPOLATIONS:
         method = BASELINES[name]()
         assert isinstance(method, Interpolation)
         return method
-    return load_model(name)
+    return load_model(name, device)
 
 
 def identity_of(model: StepModel) -> str:
@@ -82,7 +82,7 @@ def make(task: Task, progress: Progress | None = None) -> Made:
         scene,
         directory / unit.folder,
         options.to,
-        model=model_of(options.model),
+        model=model_of(options.model, options.device),
         conserve=options.conserve,
         stem=unit.name,
         progress=progress,

@@ -11,6 +11,7 @@ from typing import Any
 
 from srdanet.atomic import heal
 from srdanet.errors import ArgumentError, OutputError, SrdanetError
+from srdanet.network.bundle import Device
 from srdanet.prepare.survey import InputFile, survey
 from srdanet.production.child import Work
 from srdanet.production.execute import Executor, execute
@@ -35,6 +36,7 @@ class Production:
         directory: Path,
         *,
         model: str = "default",
+        device: Device = "cpu",
         to: int = 250,
         conserve: bool = False,
     ) -> Production:
@@ -44,9 +46,10 @@ class Production:
 
         Raises:
             ArgumentError: when a path does not exist.
-            ModelError: when the model cannot be loaded.
+            ModelError, MissingExtraError: when the model cannot be loaded, or not for this device.
         """
-        options = Options(model=model, identity=identity_of(model_of(model)), to=to, conserve=conserve)
+        loaded = model_of(model, device)
+        options = Options(model=model, identity=identity_of(loaded), device=device, to=to, conserve=conserve)
         found: dict[str, InputFile] = {}
         for given in files:
             try:

@@ -20,6 +20,7 @@ import numpy as np
 from srdanet.downscaling.plan import stem_of
 from srdanet.errors import ArgumentError
 from srdanet.grid import Level, Tile
+from srdanet.network.bundle import Device
 from srdanet.prepare.plan import ROLES, choose
 from srdanet.prepare.survey import Bounds, Frozen, InputFile, bounds_of, touch
 from srdanet.variables import Platform
@@ -59,6 +60,8 @@ class Options(Frozen):
     """Name of a model, or its folder."""
     identity: str
     """What tells the model from any other: its name and the SHA-256 of its weights."""
+    device: Device = "cpu"
+    """Where the network is computed; products differ by rounding alone."""
     to: int = 250
     conserve: bool = False
 
@@ -195,8 +198,8 @@ def argument(file: InputFile) -> str:
 def key_of(unit: Unit, files: Iterable[str], options: Options, stat: Stat) -> str:
     """What a unit's product depends on, as one hash: its inputs, the model, the options.
 
-    A file counts by name, size and time of change, so that a run can be moved with its inputs; its folder and the
-    name under which the model is given do not count.
+    A file counts by name, size and time of change, so that a run can be moved with its inputs; its folder, the name
+    under which the model is given and the device do not count.
 
     Args:
         unit: The unit.
@@ -210,6 +213,6 @@ def key_of(unit: Unit, files: Iterable[str], options: Options, stat: Stat) -> st
         "rasters": [
             f"{name}={Path(rest).name}" for name, sign, rest in (t.partition("=") for t in unit.inputs) if sign
         ],
-        "options": options.model_dump(mode="json", exclude={"model"}),
+        "options": options.model_dump(mode="json", exclude={"model", "device"}),
     }
     return hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()

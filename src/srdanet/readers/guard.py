@@ -17,6 +17,8 @@ from srdanet.errors import GranuleError
 
 IMAGES = ("GTiff", "SRTMHGT", "HFA", "ENVI", "EHdr", "AAIGrid", "JP2OpenJPEG", "PNG")
 """GDAL's drivers for images that hold their own values: none that describes where values lie."""
+COG = ("GTiff",)
+"""GDAL's driver for the images of products."""
 MOST_CELLS = 1_000_000_000
 """More than any image of the globe at 1 km has (43,200 x 21,600)."""
 _MOST_BYTES = 4 << 30
@@ -53,12 +55,29 @@ def open_image(path: str | Path, drivers: Sequence[str] = IMAGES) -> Iterator[An
         GranuleError: when the file only points to others, or has a mask that is no TIFF.
         rasterio.errors.RasterioError: when it is of another format or damaged, or a read in the block fails.
     """
+    import rasterio
+
+    with rasterio.Env(**_SETTINGS), image_at(path, drivers) as file:
+        yield file
+
+
+def image_at(path: str | Path, drivers: Sequence[str] = IMAGES, *, overview_level: int | None = None) -> Any:
+    """The same as `open_image` for who closes it, and calls no network where other files stand beside the image.
+
+    Args:
+        path: See `open_image`.
+        drivers: See `open_image`.
+        overview_level: Of its overviews, the one to open, from 0; None for the image itself.
+
+    Raises:
+        GranuleError, rasterio.errors.RasterioError: see `open_image`.
+    """
     import rasterio.io
 
     name = str(path) if str(path).startswith(_PACKED) else os.path.abspath(path)
     _refuse_pointers(Path(path))
-    with rasterio.Env(**_SETTINGS), rasterio.io.DatasetReader(name, driver=list(drivers)) as file:
-        yield file
+    options = {} if overview_level is None else {"overview_level": overview_level}
+    return rasterio.io.DatasetReader(name, driver=list(drivers), **options)
 
 
 def check_cells(path: str | Path, *shape: int) -> None:

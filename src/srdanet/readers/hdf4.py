@@ -126,7 +126,9 @@ class _Reader:
         env = child_environment()
         pipe, null = subprocess.PIPE, subprocess.DEVNULL
         command = [sys.executable, "-P", str(Path(__file__).with_name("hdf4_worker.py"))]
-        self.process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=null, bufsize=0, env=env)
+        self.process = subprocess.Popen(  # noqa: S603 our own code, no shell
+            command, stdin=pipe, stdout=pipe, stderr=null, bufsize=0, env=env
+        )
         ready = self.receive()
         if ready is None or "error" in ready:
             what = ready["error"] if ready else f"it ended with code {self.process.wait()}"

@@ -71,7 +71,9 @@ def look_through(path: Path, seconds: float | None = None) -> Mapping[str, Array
     command = [sys.executable, "-P", str(WORKER), str(path), str(seconds)]
     env, null = child_environment(), subprocess.DEVNULL
     try:
-        ended = subprocess.run(command, stdin=null, capture_output=True, env=env, timeout=_PATIENCE, check=False)
+        ended = subprocess.run(  # noqa: S603 our own code, no shell
+            command, stdin=null, capture_output=True, env=env, timeout=_PATIENCE, check=False
+        )
         code = ended.returncode
     except subprocess.TimeoutExpired:
         code = -signal.SIGPROF

@@ -18,7 +18,7 @@ from srdanet.atomic import refuse_existing, replacing
 from srdanet.errors import ModelError, OutputError
 from srdanet.network.bundle import FILES, FORMAT, Bundle, load_model
 from srdanet.network.calibrated import CASES, Calibrated
-from srdanet.network.kinds import build
+from srdanet.network.kinds import TITLES, build
 from srdanet.network.srdanet import Architecture, Statistics, StepNetwork, weights_of
 from srdanet.predictors.stack import CHANNELS, CONTEXT
 from srdanet.training.checkpoint import load_checkpoint
@@ -90,6 +90,7 @@ def export(
             "format": FORMAT,
             "name": config["name"],
             "version": version,
+            "about": f"{TITLES[net.architecture.kind]}, trained for {config['iteration']:,} iterations",
             "channels": CHANNELS,
             "context": CONTEXT,
             "halo": net.halo,

@@ -26,6 +26,7 @@ from srdanet.grid import nesting
 from srdanet.product.layers import LST
 from srdanet.product.quicklook import part_of_day
 from srdanet.product.record import Record, read_record
+from srdanet.readers.guard import COG, open_image
 from srdanet.scene import Scene, open_scene
 
 RECORD = "_provenance.json"
@@ -86,18 +87,11 @@ class Entry:
         return ", ".join(part for part in (when, part_of_day(self.record)) if part) or self.stem
 
     def raster(self, level: int, variable: str) -> Path | None:
-        """The COG of a variable; None when the product has none or it is gone.
-
-        Raises:
-            GranuleError: when the record names a file outside its own folder.
-        """
+        """The COG of a variable; None when the product has none or it is gone."""
         about = self.record.levels.get(str(level))
         name = about.file_of(variable) if about else None
         if name is None:
             return None
-        if Path(name).name != name:
-            todo = "Use the record as srdanet wrote it."
-            raise GranuleError(f"names a file outside its folder ({name!r})", where=self.note, todo=todo)
         path = self.note.parent / name
         return path if path.is_file() else None
 
@@ -108,25 +102,28 @@ class Entry:
         Raises:
             GranuleError: when the file cannot be read.
         """
-        import rasterio
         from rasterio.errors import RasterioError
 
         path = self.raster(self.finest, LST.variable)
+        assert path is not None  # `levels` holds only levels whose LST is there
         try:
-            with rasterio.open(path) as file:
+            with open_image(path, COG) as file:
                 return GeoBox(file.shape, file.transform, CRS(file.crs.to_wkt()) if file.crs else None)
         except RasterioError as error:
             raise GranuleError(f"cannot be read ({error})", where=path, todo="Downscale the scene again.") from error
 
     def read(self, variable: str = LST.variable) -> NDArray[np.float32] | None:
         """A whole layer (y, x) of the finest level in its own type; None when the product has none."""
-        import rasterio
+        from rasterio.errors import RasterioError
 
         path = self.raster(self.finest, variable)
         if path is None:
             return None
-        with rasterio.open(path) as file:
-            return np.asarray(file.read(1))
+        try:
+            with open_image(path, COG) as file:
+                return np.asarray(file.read(1))
+        except RasterioError as error:
+            raise GranuleError(f"cannot be read ({error})", where=path, todo="Downscale the scene again.") from error
 
     @contextmanager
     def scene(self) -> Iterator[Scene | None]:

@@ -21,6 +21,7 @@ from srdanet.arrays import padded
 from srdanet.energy import aggregate
 from srdanet.errors import ArgumentError, GranuleError
 from srdanet.product.cog import BLOCK
+from srdanet.readers.guard import COG, image_at
 
 _OPEN = 64
 """Files kept open."""
@@ -64,7 +65,6 @@ class Files:
         Raises:
             GranuleError: when it cannot be opened or read.
         """
-        import rasterio
         from rasterio.errors import RasterioError
 
         # A raster of GDAL serves one thread at a time, and a tile takes milliseconds: one lock for all will do.
@@ -72,8 +72,7 @@ class Files:
             try:
                 key = (path, size)
                 if key not in self._open:
-                    options = {"overview_level": size - 1} if size else {}
-                    self._open[key] = rasterio.open(path, **options)
+                    self._open[key] = image_at(path, COG, overview_level=size - 1 if size else None)
                     if len(self._open) > _OPEN:
                         self._open.popitem(last=False)[1].close()
                 self._open.move_to_end(key)
