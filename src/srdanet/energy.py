@@ -1,4 +1,4 @@
-"""Where kelvin meets energy: degrading a fine temperature and closing it on a coarse one.
+"""Temperature and emitted energy: degrading a fine temperature, and making it agree with a coarse one.
 
 Temperatures do not average; the energy they emit does. A coarse cell's temperature is that of its mean exitance,
 `(mean(e T^4) / mean(e))^(1/4)` over its valid cells, with `e` the emissivity (taken as even where it is not given).

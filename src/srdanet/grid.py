@@ -1,4 +1,4 @@
-"""Where things are: the MODIS sinusoidal grid, exact nesting, windows with a halo.
+"""Grids: the MODIS sinusoidal grid, exact nesting, windows with a halo.
 
 One immutable value, `odc.geo.geobox.GeoBox` (shape, affine, CRS), answers every "where is this cell" question in this
 package. Rows run north to south, columns west to east. Source of the constants: MODIS Land sinusoidal grid, as in the

@@ -170,18 +170,17 @@ def read_predictors(scene: Scene, factor: int, chosen: Chosen = "all") -> Predic
                 fine[name][rows.start * factor : rows.stop * factor] = part
     coarse = {name: np.asarray(aggregate(values, factor), np.float32) for name, values in fine.items()}
     have = np.isfinite(lst)
-    names = tuple(name for name, values in coarse.items() if _is_informative(values[have]))
+    names = []
+    for name, values in coarse.items():
+        known = values[have & np.isfinite(values)]
+        if known.size and 2 * known.size >= have.sum() and np.ptp(known) > 0:
+            names.append(name)
     if not names:
         empty = np.empty((0, height, width), np.float32)
         return Predictors((), np.empty((0, height * factor, width * factor), np.float32), empty)
     # A single predictor may be a whole tile at 250 m: no copy.
     whole = fine[names[0]][None] if len(names) == 1 else np.stack([fine.pop(name) for name in names])
-    return Predictors(names, whole, np.stack([coarse[name] for name in names]))
-
-
-def _is_informative(values: Float32) -> bool:
-    known = values[np.isfinite(values)]
-    return bool(known.size and 2 * known.size >= values.size and np.ptp(known) > 0)
+    return Predictors(tuple(names), whole, np.stack([coarse[name] for name in names]))
 
 
 def strips(shape: tuple[int, int], factor: int) -> Iterator[slice]:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from srdanet.arrays import Progress
+from srdanet.arrays import Progress, silent
 from srdanet.atomic import replacing, write_errors
 from srdanet.download.plan import FetchPlan, RemoteFile, megabytes
 from srdanet.download.tables import CLIMATE_STORE, EARTHDATA, Service
@@ -53,7 +53,7 @@ def carry_out(
     archive: Service = EARTHDATA,
     store: Service = CLIMATE_STORE,
     patience: Patience | None = None,
-    progress: Progress | None = None,
+    progress: Progress = silent,
 ) -> Outcome:
     """Download the files of a plan.
 
@@ -121,9 +121,7 @@ def _is_good(path: Path, file: RemoteFile) -> bool:
     return True
 
 
-def _weather(
-    wanted: WeatherRequest, path: Path, store: Service, patience: Patience | None, progress: Progress | None
-) -> None:
+def _weather(wanted: WeatherRequest, path: Path, store: Service, patience: Patience | None, progress: Progress) -> None:
     import requests
 
     url, size = request_weather(wanted)

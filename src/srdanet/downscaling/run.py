@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import minimum_filter
 
 from srdanet import flags
-from srdanet.arrays import Float32, Floats, Mask, Progress, repeat
+from srdanet.arrays import Float32, Floats, Mask, Progress, repeat, silent
 from srdanet.atomic import reserve
 from srdanet.downscaling.plan import RunPlan
 from srdanet.downscaling.rollout import Estimate, StepModel, advance, double, rollout
@@ -134,7 +134,7 @@ def downscale_scene(
     conserve: bool = False,
     block: int = 400,
     workdir: Path | None = None,
-    progress: Progress | None = None,
+    progress: Progress = silent,
 ) -> Iterator[tuple[int, xr.Dataset]]:
     """The results of each step for a scene: (nominal metres, Dataset as in `downscale`).
 
@@ -177,14 +177,13 @@ class Run:
         *,
         conserve: bool = False,
         workdir: Path | None = None,
-        progress: Progress | None = None,
+        progress: Progress = silent,
     ) -> Run:
         """Put together what a run needs; arguments as in `downscale_scene`."""
         lst = kelvin(scene.lst["lst"])
         error = scene.lst["lst_error"].values if "lst_error" in scene.lst else np.zeros(lst.shape)
         stack = Stack(scene.geobox, scene.auxiliary, scene.overpass, scene.nestings, scene.noise)
         allocate = np.empty if workdir is None else _mapped(workdir)
-        progress = progress or (lambda what, done, total: None)
         return cls(plan, lst, np.asarray(error > 1), stack, step_model(model), conserve, allocate, progress)
 
     def __iter__(self) -> Iterator[tuple[int, xr.Dataset]]:

@@ -1,4 +1,4 @@
-"""Many methods beside one another: what is counted scene by scene, and the tables and tests that follow from it.
+"""Comparison of many methods: sums counted scene by scene, and the tables and tests that follow from them.
 
 `Scores` holds what was counted of each scene under the scene's name. Two of them are joined by `+`, which only puts
 scenes together: so neither the order of scenes nor which worker counted them shows in any number. Sums are taken last,

@@ -1,4 +1,4 @@
-"""A rival that runs as a process of its own, with the Python of its own environment, and is never imported here."""
+"""A method that runs in a process of its own, with the Python of its own environment; it is never imported here."""
 
 from __future__ import annotations
 

@@ -120,7 +120,7 @@ FUSIONS: Mapping[str, Fusing] = {
 }
 
 
-def listed() -> tuple[About, ...]:
+def known_methods() -> tuple[About, ...]:
     """Every method that has a name: those of the literature, and the models that this package ships."""
     shipped = sorted(path.parent.name for path in Path(str(files("srdanet") / "models")).glob("*/bundle.json"))
     more = (About(name, str(load_model(name).config.get("about", "a shipped model")), _LEARNED) for name in shipped)
@@ -139,7 +139,7 @@ def find_chooser(name: str) -> tuple[str, Chooser]:
         _, method = find_method("default", conserve=True)
         return name, _always(method)
     found, method = find_method(name)
-    return name if name in {about.name for about in listed()} else found, _always(method)
+    return name if name in {about.name for about in known_methods()} else found, _always(method)
 
 
 def _always(method: Method) -> Chooser:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Unpack
 
 import numpy as np
 import xarray as xr
@@ -12,6 +12,7 @@ import xarray as xr
 from srdanet.errors import ArgumentError, GridError
 from srdanet.grid import Nesting, cell_size, geobox_of, metres_per_unit, nesting, refine
 from srdanet.prepare import RasterSpec, open_spec, plan, prepare
+from srdanet.prepare.plan import Choice
 from srdanet.readers.resampling import to_grid
 from srdanet.scene import LabelledScene, Scene, open_scene
 from srdanet.scene.checks import on_grid
@@ -30,7 +31,7 @@ def read_pairs(
     *,
     same_sensor: bool = False,
     factor: int | None = None,
-    **choice: Any,
+    **choice: Unpack[Choice],
 ) -> Iterator[LabelledScene]:
     """Labelled scenes of pairs of files.
 
@@ -119,7 +120,7 @@ def _expand(given: Sequence[str]) -> Iterator[str]:
         yield from map(str, found)
 
 
-def _scene(files: tuple[str, ...], choice: dict[str, Any]) -> Scene:
+def _scene(files: tuple[str, ...], choice: Choice) -> Scene:
     """The scene of one file, or of several that belong together."""
     if len(files) == 1 and files[0].rstrip("/").endswith(SCENES) and not _named(files[0]):
         return open_scene(files[0])

@@ -243,7 +243,7 @@ class Report:
         """The report as a table for people: method / bicubic."""
         names = [LABELS.get(name, name.replace("_", " ")) for name in self.metrics]
         head = ["", "of", "measure", self.method, "bicubic", "share", "95 % interval", *names]
-        return [f"{self.title}: {self.about}", "", *aligned([head, *(self._cells(row) for row in self.rows)])]
+        return [f"{self.title}: {self.about}", "", *as_columns([head, *(self._cells(row) for row in self.rows)])]
 
     def as_dict(self) -> dict[str, object]:
         """Plain data for JSON."""
@@ -270,7 +270,7 @@ def finite(value: float) -> float | None:
     return float(value) if math.isfinite(value) else None
 
 
-def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+def as_columns(rows: Sequence[Sequence[str]]) -> list[str]:
     """A table as text, a line a row, its columns as wide as they need."""
     widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
     return ["  ".join(c.ljust(w) for c, w in zip(cells, widths, strict=True)).rstrip() for cells in rows]

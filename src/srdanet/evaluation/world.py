@@ -24,7 +24,7 @@ from srdanet.datasets.sources import find_scenes
 from srdanet.energy import degrade
 from srdanet.evaluation.methods import Model, find_method
 from srdanet.evaluation.metrics import Coverage, Overshoot, Sums, Totals
-from srdanet.evaluation.report import aligned, finite
+from srdanet.evaluation.report import as_columns, finite
 from srdanet.evaluation.scoring import estimate
 from srdanet.grid import geobox_of, refine
 from srdanet.predictors.stack import CHANNELS, Stack
@@ -187,7 +187,7 @@ class WorldReport:
 
     def lines(self) -> list[str]:
         """The report as a table for people."""
-        lines = aligned([_HEAD, *map(_cells, self.rows)])
+        lines = as_columns([_HEAD, *map(_cells, self.rows)])
         return [f"world: {self.about}", f"model: {self.method}, without / with conserve", "", *lines]
 
     def as_dict(self) -> dict[str, object]:

@@ -79,8 +79,8 @@ class Overpass:
         """The overpass of a place: what follows from the hour at its centre.
 
         By day or night, as the sun stands there, where only the time is known; northward or southward, as Terra flies
-        before noon and midnight and Aqua after, where the hour is known, and as Terra does where it is not. Told once
-        for a whole scene, since its windows must not each tell it for themselves.
+        before noon and midnight and Aqua after, where the hour is known, and as Terra does where it is not. Decided
+        once for a whole scene, so that its windows agree.
         """
         lon, lat = centre(box)
         clock = self.time if has_hour(self.time) else None

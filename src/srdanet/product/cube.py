@@ -18,7 +18,7 @@ from pyproj import Transformer
 from pyproj.exceptions import CRSError
 from rasterio.warp import Resampling, reproject
 
-from srdanet.arrays import Progress, has_hour
+from srdanet.arrays import Progress, has_hour, silent
 from srdanet.atomic import refuse_existing, replacing
 from srdanet.errors import ArgumentError, GridError, extra
 from srdanet.flags import FLAGS, flag_attributes
@@ -173,7 +173,7 @@ def write_cube(
     crs: str | None = None,
     res: float | None = None,
     overwrite: bool = False,
-    progress: Progress | None = None,
+    progress: Progress = silent,
 ) -> Path:
     """Write products as one cube (time, y, x): `lst`, `lst_uncertainty`, `quality`, and what each was made of.
 
@@ -204,12 +204,10 @@ def write_cube(
     target = grid_of(levels, crs, res)
     with replacing(path, overwrite=overwrite) as part:
         for number, one in enumerate(levels):
-            if progress is not None:
-                progress("products", number, len(levels))
+            progress("products", number, len(levels))
             slab = _slab(one, target, zarr=path.suffix == ".zarr")
             (_append_zarr if path.suffix == ".zarr" else _append_netcdf)(part, slab, number, len(levels))
-    if progress is not None:
-        progress("products", len(levels), len(levels))
+    progress("products", len(levels), len(levels))
     return path
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from srdanet.arrays import Float32, padded
+from srdanet.arrays import Float32, pad_to
 from srdanet.energy import aggregate
 from srdanet.grid import cell_size, centre, geobox_of
 from srdanet.product.record import LevelRecord, Origin
@@ -41,7 +41,7 @@ def thumbnail(data: xr.DataArray | Float32, largest: int) -> tuple[Float32, int]
     for top in range(0, height, _STRIP * factor):
         strip = np.asarray(data[top : top + _STRIP * factor], np.float32)
         # Cells beyond the edge are missing, not zero: the last row and column are means of what is there.
-        parts.append(aggregate(padded(strip, factor), factor, min_valid=0.0))
+        parts.append(aggregate(pad_to(strip, factor), factor, min_valid=0.0))
     return np.concatenate(parts).astype(np.float32), factor
 
 

@@ -184,7 +184,7 @@ class Dask:
         if future.status == "cancelled":
             raise self._lost()
         error = future.exception()
-        # The worker is lost with the machine: its units were in the same boat.
+        # The worker was lost with its machine, and all of its units with it.
         kind = type(error).__name__
         if kind == "KilledWorker":
             return name, Outcome(cause=Cause("died", "the Dask workers that had it died"))

@@ -27,7 +27,7 @@ from affine import Affine
 from odc.geo.crs import CRS
 from odc.geo.geobox import GeoBox
 
-from srdanet.arrays import Float32, Float64, padded
+from srdanet.arrays import Float32, Float64, pad_to
 from srdanet.energy import aggregate
 from srdanet.errors import ArgumentError, GranuleError, GridError, SceneError
 from srdanet.grid import coordinates, metres_per_unit, windows
@@ -267,7 +267,7 @@ def open_elevation(
     Args:
         files: `.hgt` (1201 x 1201 or 3601 x 3601, named like N44E005), or GeoTIFF in any CRS, in metres unless the
             file states another unit; zip and tar archives of them; or what `inspect_elevation` says of them, which
-            spares a second look. Voids are the file's nodata value and whatever lies outside -500 to 9000 m (so
+            saves opening it again. Voids are the file's nodata value and whatever lies outside -500 to 9000 m (so
             -32768 and -32767 untagged too). Where files of different rasters overlap, the one given first wins.
         geobox: The target grid.
 
@@ -315,9 +315,9 @@ def open_elevation(
 
 
 def _assumed(tiles: Sequence[ElevationTile]) -> list[str]:
-    """What was taken for granted of the heights' datum, which no raster tells."""
-    untold = sorted({t.name for t in tiles if not t.datum and not t.path.lower().endswith((".hgt", ".hgt.gz"))})
-    assumed = [f"{_some(untold)}: heights are metres above EGM96"] if untold else []
+    """What was assumed about the datum of the heights, which no raster states."""
+    unstated = sorted({t.name for t in tiles if not t.datum and not t.path.lower().endswith((".hgt", ".hgt.gz"))})
+    assumed = [f"{_some(unstated)}: heights are metres above EGM96"] if unstated else []
     for datum in sorted({tile.datum for tile in tiles if tile.datum}):
         names = sorted({tile.name for tile in tiles if tile.datum == datum})
         assumed.append(f"{_some(names)}: heights above the {datum} are taken for heights above EGM96")
@@ -380,7 +380,7 @@ def _pieces(lattice: _Lattice, geobox: GeoBox, every: int) -> Iterator[_Piece]:
         complete = whole and bool(on.all()) and not np.isnan(heights).any()
         many = resampling.splits_for(across, down, Affine.identity()) // _ENOUGH_POSTS
         if many > 1:
-            heights = np.asarray(aggregate(padded(heights, many), many), np.float32)
+            heights = np.asarray(aggregate(pad_to(heights, many), many), np.float32)
             across, down = (((at + 0.5) / many - 0.5).astype(np.float32) for at in (across, down))
             complete = False
         yield _Piece(heights, across, down, tuple(tile for tile, _, _ in hits), complete)

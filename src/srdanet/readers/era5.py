@@ -102,18 +102,15 @@ def open_era5(
             name, unit = str(image.name), str(image.attrs.get("units", "")).strip()
             if not image.size:
                 continue
-            known = unit_of(unit, _UNITS[name]) if unit else Unit(_UNITS[name])
-            if known is None:
-                what, todo = (
-                    f"{name} is in {unit!r}, which this package does not read.",
-                    f"Convert it to {_UNITS[name]}.",
-                )
-                faults.append(GranuleError(what, where=path, todo=todo))
+            factor = unit_of(unit, _UNITS[name]) if unit else Unit(_UNITS[name])
+            if factor is None:
+                what = f"{name} is in {unit!r}, which this package does not read."
+                faults.append(GranuleError(what, where=path, todo=f"Convert it to {_UNITS[name]}."))
                 continue
             if not unit:
                 notes[f"{path.name}: {name} has no unit; taken as {_UNITS[name]}"] = None
-            plain = (known.scale, known.offset) == (1.0, 0.0)
-            converted = image if plain else image.astype(np.float64) * known.scale + known.offset
+            plain = (factor.scale, factor.offset) == (1.0, 0.0)
+            converted = image if plain else image.astype(np.float64) * factor.scale + factor.offset
             fields.setdefault(name, []).append(converted.assign_attrs(image.attrs))
     joined = {name: _joined(name, parts) for name, parts in fields.items()}
     if "ssrd" in joined:
@@ -286,7 +283,7 @@ def read_fields(path: Path, crop: Crop) -> Iterator[xr.DataArray]:
             for member in members:
                 with archive.open(member) as opened:
                     head = opened.read(4)
-                if not _is_weather(head):
+                if head not in (b"GRIB", b"\x89HDF") and not head.startswith(b"CDF"):
                     continue
                 weather += 1
                 check_member(path, member)
@@ -297,10 +294,6 @@ def read_fields(path: Path, crop: Crop) -> Iterator[xr.DataArray]:
                 raise GranuleError(what, where=path, todo="Unpack it and give the files.")
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, OSError) as error:
         raise GranuleError(f"The zip archive is damaged ({error}).", where=path, todo=_AGAIN) from error
-
-
-def _is_weather(magic: bytes) -> bool:
-    return magic in (b"GRIB", b"\x89HDF") or magic[:3] == b"CDF"
 
 
 def _decode(source: Path | bytes, magic: bytes, where: str, crop: Crop) -> list[xr.DataArray]:

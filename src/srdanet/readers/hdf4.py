@@ -2,8 +2,8 @@
 
 The HDF4 library crashes on some damaged files, or never comes back. So a persistent
 child (`hdf4_worker.py`) reads; it is started at the first file, used for all, and started
-anew after it died or the library reported an error, after which it is not to be
-trusted. Every way a file can fail ends here in one `GranuleError`.
+anew after it died or the library reported an error, after which it can no longer be
+trusted. However a file fails, one `GranuleError` is raised here.
 """
 
 from __future__ import annotations

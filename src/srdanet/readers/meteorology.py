@@ -10,7 +10,7 @@ file with a header and one row per station and moment:
 are WGS 84 degrees; of the rest any subset, in K, K, m s-1, W m-2 (at the moment), m3 m-3.
 An empty field is missing, and so are the usual codes (-9999, ...). Other columns are ignored. Rows of one place are
 one station. The small negative radiation that pyranometers read at night is 0. A row or value that cannot be right
-costs itself; where half of them are, the fault is the column's or the table's (another unit, another layout).
+is left out; where half of them are wrong, the whole column or table is refused (another unit, another layout).
 """
 
 from __future__ import annotations

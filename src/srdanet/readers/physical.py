@@ -1,7 +1,7 @@
 """From what a file stores to physical values: what is missing, scale and offset, unit, range.
 
-Each is brought together from what the caller says, what the file says and what the table of variables knows, by the
-rule of `srdanet.statements`. `in_range` is the same for files and for arrays from Python.
+Each follows from what the caller says, what the file says and what the table of variables knows, by the rule of
+`srdanet.statements`. `in_range` is the same for files and for arrays from Python.
 """
 
 from __future__ import annotations

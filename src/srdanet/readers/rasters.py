@@ -91,7 +91,7 @@ def open_raster(
         variable: NetCDF variable; may be left out where there is one image, or one called `name`.
         date: The day that is wanted: LST must be of it, and of a NetCDF stack over time its image is taken.
         time: The moment that is wanted (UTC), where there are several images of a day.
-        crs: Goes before the file's CRS, where that cannot be right or is another spelling of it.
+        crs: Replaces the file's CRS, where that cannot be right or is another spelling of it.
         nodata: A value for missing besides the file's own; `none` sets the file's value aside.
         scale: value = count * scale + offset.
         offset: See `scale`; 0 where only `scale` is given.

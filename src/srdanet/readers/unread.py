@@ -53,7 +53,7 @@ def product_meaning(short_name: str) -> str | None:
 def special_file(path: Path) -> str | None:
     """What something is that has a path but is no file or folder, such as "a named pipe"; None for all else.
 
-    It is not opened: a pipe without a writer would wait for ever.
+    It is not opened: a pipe without a writer would block forever.
     """
     kinds = {stat.S_ISFIFO: "a named pipe", stat.S_ISSOCK: "a socket"}
     kinds |= {stat.S_ISCHR: "a device", stat.S_ISBLK: "a device"}

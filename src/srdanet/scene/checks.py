@@ -1,4 +1,4 @@
-"""The checks and small repairs between what a caller hands over and what a `Scene` holds."""
+"""Checks and conversions between what a caller gives and what a `Scene` holds."""
 
 from __future__ import annotations
 

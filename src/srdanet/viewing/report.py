@@ -38,7 +38,7 @@ class Figure:
     """A `data:` address."""
     title: str
     words: str
-    """What one sees, and what follows from it."""
+    """What it shows, and what follows from it."""
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from srdanet.arrays import padded
+from srdanet.arrays import pad_to
 from srdanet.energy import aggregate
 from srdanet.errors import ArgumentError, GranuleError
 from srdanet.product.cog import BLOCK
@@ -131,7 +131,7 @@ class ArrayTiles:
     def __init__(self, values: NDArray[np.float32]) -> None:
         self._images = [values]
         while max(self._images[-1].shape) > 2 * _LEAST:
-            half = aggregate(padded(self._images[-1], 2), 2, min_valid=0.0)
+            half = aggregate(pad_to(self._images[-1], 2), 2, min_valid=0.0)
             self._images.append(np.asarray(half, np.float32))
 
     @property
