@@ -1,4 +1,4 @@
-"""Where things are: the MODIS sinusoidal grid, exact nesting, windows with a halo.
+"""Grids: the MODIS sinusoidal grid, exact nesting, windows with a halo.
 
 One immutable value, `odc.geo.geobox.GeoBox` (shape, affine, CRS), answers every "where is this cell" question in this
 package. Rows run north to south, columns west to east. Source of the constants: MODIS Land sinusoidal grid, as in the
@@ -476,6 +476,18 @@ def coordinates(geobox: GeoBox) -> dict[str, xr.Variable]:
 def _cf_of(crs: CRS) -> dict[str, object]:
     """CF's names of a projection; hundreds of scenes share one."""
     return dict(crs.proj.to_cf())
+
+
+def centre(geobox: GeoBox) -> tuple[float, float]:
+    """Longitude and latitude (degrees) of the cell in the middle; not finite off the globe."""
+    row, col = (n // 2 for n in geobox.shape)
+    lon, lat = lonlat(geobox[row : row + 1, col : col + 1])
+    return float(lon[0, 0]), float(lat[0, 0])
+
+
+def metres_per_unit(crs: CRS | None) -> float:
+    """Metres in a unit of a CRS in metres or degrees, those at the equator."""
+    return METRES_PER_DEGREE if crs is not None and crs.geographic else 1.0
 
 
 def lonlat(geobox: GeoBox) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

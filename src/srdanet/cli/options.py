@@ -94,7 +94,7 @@ def _set_verbosity(ctx: click.Context, _: click.Parameter, count: int) -> None:
     logging.basicConfig(stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s", force=True)
     logging.getLogger().setLevel(logging.WARNING)
     logging.getLogger("srdanet").setLevel(_LEVELS[min(level, 2)])
-    # GDAL remarks on every unusual tag of every file; what matters of it comes back as an error.
+    # GDAL warns about every unusual tag of every file; what matters comes back as an error.
     logging.getLogger("rasterio").setLevel(logging.WARNING if level else logging.ERROR)
 
 

@@ -32,6 +32,5 @@ def report(folder: Path, scenes: tuple[Path, ...], out: Path | None, as_json: bo
         pages = []
         for number, entry in enumerate(entries):
             pages.append(str(write_report(entry, out, overwrite=overwrite)))
-            if show:
-                show("reports", number + 1, len(entries))
+            show("reports", number + 1, len(entries))
     options.emit("\n".join(pages), {"reports": pages}, as_json=as_json)

@@ -13,7 +13,7 @@ from odc.geo.geobox import GeoBox
 
 from srdanet.arrays import Mask
 from srdanet.errors import ArgumentError, GranuleError, GridError, ProductError, SceneError
-from srdanet.grid import METRES_PER_DEGREE, cell_size, geobox_of, ground_scale, nesting, refine, true_to_ground
+from srdanet.grid import cell_size, geobox_of, ground_scale, metres_per_unit, nesting, refine, true_to_ground
 from srdanet.prepare.plan import Plan, Source
 from srdanet.prepare.reading import LeftOut, Reading, Static, Steps, open_plain, record_of, screen
 from srdanet.prepare.survey import bounds_of, touch
@@ -126,7 +126,7 @@ def nest(image: xr.DataArray, coarse: GeoBox) -> tuple[xr.DataArray, str]:
     if image.dtype.kind in "iu":
         image = image.where(image != NO_CLASS)
     geographic = place.crs is not None and place.crs.geographic
-    metres = METRES_PER_DEGREE if geographic else 1.0 if true_to_ground(place) else ground_scale(place)
+    metres = metres_per_unit(place.crs) if geographic or true_to_ground(place) else ground_scale(place)
     ratio = cell_size(coarse) / (abs(place.affine.e) * metres)
     factor = next((f for f in (4, 2) if ratio >= _NEARLY * f), 1)
     target = refine(coarse, factor)

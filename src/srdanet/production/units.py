@@ -1,4 +1,4 @@
-"""What belongs together: the units of a run, as plain data that can be printed, kept and worked on anywhere.
+"""The units of a run, as plain data that can be printed, stored and processed anywhere.
 
 A unit is one LST of one place: a tile (or the region of a plain raster), a date, day or night, and a platform. Which
 files serve it is decided as for a single scene (`srdanet.prepare.plan.choose`); here the many files of a survey are

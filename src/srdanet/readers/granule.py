@@ -122,7 +122,9 @@ def _identity(path: Path, description: hdf4.Description, beside: str | None) -> 
     except GranuleError:  # renamed by hand: the metadata may still tell
         named = None
     text = description.text("CoreMetadata") or description.text("OldCoreMetadata")
-    core = odl.parse(text, path) if text else _inventory(description.attributes)
+    # VIIRS keeps its inventory in attributes of the file (LocalGranuleID, ShortName, ...).
+    listed = [odl.Block(key.upper(), {"VALUE": value}) for key, value in description.attributes.items()]
+    core = odl.parse(text, path) if text else odl.Block("", blocks=listed)
     local = core.value("LOCALGRANULEID")
     inside = _inside(path, str(local), core) if local else None
     known = {"The name": named, "the metadata": inside, "the .met beside it": identify(beside) if beside else None}
@@ -138,11 +140,6 @@ def _identity(path: Path, description: hdf4.Description, beside: str | None) -> 
                 todo = "The file is mislabelled. Download it again under its own name."
                 raise GranuleError(what, where=path, todo=todo)
     return name
-
-
-def _inventory(attributes: Mapping[str, Any]) -> odl.Block:
-    """File attributes (LocalGranuleID, ShortName, ...) in the form of inventory metadata."""
-    return odl.Block("", blocks=[odl.Block(key.upper(), {"VALUE": value}) for key, value in attributes.items()])
 
 
 def _inside(path: Path, local: str, core: odl.Block) -> GranuleName:
@@ -191,7 +188,9 @@ def _places(
             raise GranuleError(what, where=path, todo=_AGAIN)
         box, whole = _geobox(grid, tile, row.level, path)
         shape, dtype = description.fields[row.sds]
-        if shape != grid.shape or dtype != row.dtype or grid.fields[row.sds] not in _spellings(row.dtype):
+        # HDF-EOS2 names a type `DFNT_UINT8`, HDF-EOS5 in the words of C or by its size.
+        names = (f"DFNT_{dtype.upper()}", f"H5T_NATIVE_{_C_TYPES.get(dtype)}", f"H5T_NATIVE_{dtype.upper()}")
+        if shape != grid.shape or dtype != row.dtype or grid.fields[row.sds] not in names:
             found = f"{shape} {dtype}, StructMetadata says {grid.shape} {grid.fields[row.sds]}"
             todo = f"It should be {row.dtype}. The file is damaged or of another make. {_AGAIN}"
             raise GranuleError(f"{row.sds} is {found}.", where=path, todo=todo)
@@ -199,11 +198,6 @@ def _places(
     if not places:
         raise GranuleError(f"The file holds no layer of {product.short_name}.", where=path)
     return places
-
-
-def _spellings(dtype: str) -> tuple[str, ...]:
-    """How StructMetadata names a type: HDF-EOS2 (`DFNT_UINT8`), or HDF-EOS5 in the words of C or of sizes."""
-    return f"DFNT_{dtype.upper()}", f"H5T_NATIVE_{_C_TYPES[dtype]}", f"H5T_NATIVE_{dtype.upper()}"
 
 
 @dataclass(frozen=True)
