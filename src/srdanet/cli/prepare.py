@@ -69,7 +69,7 @@ def build(plan: Plan, region: Geometry | None = None) -> Scene:
     from srdanet.prepare import prepare as run
 
     with options.progress() as show:
-        return run(plan, progress=show.under("reading"))
+        return run(plan, region=region, progress=show.under("reading"))
 
 
 def describe(scene: Scene, *, table: bool = False) -> list[str]:
