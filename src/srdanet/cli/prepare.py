@@ -21,7 +21,7 @@ SCENES = (".nc", ".zarr")
 _MOST_LEFT_OUT = 8
 
 
-@click.command()
+@click.command(short_help="Make a scene from granules and other files.")
 @click.argument("files", nargs=-1, required=True, metavar="FILES...")
 @options.place_and_day
 @options.ground

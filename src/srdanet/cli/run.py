@@ -52,7 +52,7 @@ def read_span(context: click.Context, param: click.Parameter, value: str | None)
     return first, last
 
 
-@click.command()
+@click.command(short_help="Downscale all tiles and dates of a folder of files.")
 @click.argument("files", nargs=-1, required=True, metavar="FILES|FOLDERS...")
 @click.option("--tiles", "--tile", multiple=True, callback=read_tiles, metavar="hXXvYY,…", help="Only these tiles.")
 @options.ground
