@@ -31,7 +31,7 @@ class _Compare(click.Command):
         return super().parse_args(ctx, given)
 
 
-@click.command(cls=_Compare)
+@click.command(cls=_Compare, short_help="Compare methods on images whose finer truth is known.")
 @click.argument("coarse", nargs=-1, metavar="[COARSE...]")
 @click.option("--truth", multiple=True, metavar="FINE...", help="The finer LST of each COARSE, in the same order.")
 @click.option(
