@@ -174,7 +174,7 @@ def _read_sums(path: Path) -> dict[str, Scores]:
 
     try:
         return {name: Scores.from_dict(part) for name, part in json.loads(path.read_text(encoding="utf-8")).items()}
-    except (ValueError, AttributeError) as error:
+    except (ValueError, AttributeError, TypeError, KeyError, RecursionError) as error:
         what = f"is not what a comparison counted ({error})"
         raise ArgumentError(what, where=path, todo="Give a file sums.json of `srdanet compare`.") from error
 
