@@ -47,7 +47,7 @@ Kind = Literal["srdanet", "rcan", "unet", "cbam"]
 class Architecture:
     """Which network, and its size.
 
-    The rivals (`network.rivals`) read `channels`, `groups`, `blocks`, `gate_box` and `level_box` alone.
+    Networks of `network.published` read `channels`, `groups`, `blocks`, `gate_box` and `level_box` alone.
     """
 
     kind: Kind = "srdanet"
@@ -61,7 +61,7 @@ class Architecture:
     attention_boxes: tuple[int, ...] = (7, 21)
     """Cells along the boxes in which it does."""
     gate_box: int = 7
-    """Cells along the box from which MSCA's gates take their means, and the channel attention of rivals."""
+    """Cells along the box from which MSCA's gates take their means, and channel attention in `published`."""
     level_box: int = 11
     """The same for the local mean that is taken off LST, elevation and illumination."""
     gca: bool = True
