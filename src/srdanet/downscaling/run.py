@@ -182,9 +182,8 @@ class Run:
         """Put together what a run needs; arguments as in `downscale_scene`."""
         lst = kelvin(scene.lst["lst"])
         error = scene.lst["lst_error"].values if "lst_error" in scene.lst else np.zeros(lst.shape)
-        stack = Stack(scene.geobox, scene.auxiliary, scene.overpass, scene.nestings, scene.noise)
         allocate = np.empty if workdir is None else _mapped(workdir)
-        return cls(plan, lst, np.asarray(error > 1), stack, step_model(model), conserve, allocate, progress)
+        return cls(plan, lst, np.asarray(error > 1), scene.stack, step_model(model), conserve, allocate, progress)
 
     def __iter__(self) -> Iterator[tuple[int, xr.Dataset]]:
         estimates = rollout(self._advance, self.lst, self.plan.levels)

@@ -24,6 +24,7 @@ from srdanet.arrays import has_hour, parse_utc
 from srdanet.errors import GridError, SceneError
 from srdanet.grid import Nesting, Tile, centre, geobox_of, tile_of
 from srdanet.predictors.overpass import Overpass
+from srdanet.predictors.stack import Stack
 from srdanet.scene import storage
 from srdanet.scene.checks import (
     Arrays,
@@ -173,6 +174,11 @@ class Scene:
     def overpass(self) -> Overpass:
         """Time of the view, as the predictors need it."""
         return Overpass(self.time, self.day)
+
+    @cached_property
+    def stack(self) -> Stack:
+        """Its predictors, ready to be read on the grid of any step."""
+        return Stack(self.geobox, self.auxiliary, self.overpass, self.nestings, self.noise)
 
     @property
     def platform(self) -> str | None:
