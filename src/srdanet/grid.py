@@ -248,6 +248,20 @@ def nesting(coarse: GeoBox, fine: GeoBox) -> Nesting:
     return Nesting(factor, round(row), round(col))
 
 
+def part_over(coarse: GeoBox, fine: GeoBox) -> tuple[slice, slice]:
+    """Rows and columns of `fine` that lie over `coarse`; all of them where it does not nest, or lies elsewhere."""
+    whole = slice(0, fine.shape[0]), slice(0, fine.shape[1])
+    try:
+        at = nesting(coarse, fine)
+    except GridError:
+        return whole
+    rows, cols = (
+        slice(max(0, start), min(size, start + cells * at.factor))
+        for start, cells, size in zip((at.row, at.col), coarse.shape, fine.shape, strict=True)
+    )
+    return whole if rows.stop <= rows.start or cols.stop <= cols.start else (rows, cols)
+
+
 @dataclass(frozen=True)
 class Window:
     """A block of cells to produce (`inner`) and the cells needed for it (`outer`), as slices.

@@ -31,7 +31,7 @@ class _Compare(click.Command):
         return super().parse_args(ctx, given)
 
 
-@click.command(cls=_Compare)
+@click.command(cls=_Compare, short_help="Compare methods on images whose finer truth is known.")
 @click.argument("coarse", nargs=-1, metavar="[COARSE...]")
 @click.option("--truth", multiple=True, metavar="FINE...", help="The finer LST of each COARSE, in the same order.")
 @click.option(
@@ -174,7 +174,7 @@ def _read_sums(path: Path) -> dict[str, Scores]:
 
     try:
         return {name: Scores.from_dict(part) for name, part in json.loads(path.read_text(encoding="utf-8")).items()}
-    except (ValueError, AttributeError) as error:
+    except (ValueError, AttributeError, TypeError, KeyError, RecursionError) as error:
         what = f"is not what a comparison counted ({error})"
         raise ArgumentError(what, where=path, todo="Give a file sums.json of `srdanet compare`.") from error
 

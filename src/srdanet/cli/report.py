@@ -9,7 +9,7 @@ import click
 from srdanet.cli import options
 
 
-@click.command(short_help="Write a report of each product as a self-contained page.")
+@click.command(short_help="Write a self-contained HTML report of each product.")
 @click.argument("folder", type=options.FOLDER, metavar="DIR")
 @options.scenes
 @options.out("FOLDER")

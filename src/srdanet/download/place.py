@@ -80,7 +80,7 @@ def place_of_region(path: str | Path) -> Place:
         data = json.loads(Path(path).read_text(encoding="utf-8"))
         crs = json.dumps(data.get("crs", "")) if isinstance(data, dict) else ""
         points = np.array(list(_positions(data)), np.float64)
-    except (OSError, ValueError, TypeError, IndexError) as error:
+    except (OSError, ValueError, TypeError, IndexError, RecursionError) as error:
         raise ArgumentError("is not a readable GeoJSON file", where=path, todo=todo) from error
     if not points.size or not np.isfinite(points).all():
         raise ArgumentError("holds no coordinates", where=path, todo=todo)

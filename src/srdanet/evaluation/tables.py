@@ -7,7 +7,7 @@ import io
 import math
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from srdanet.errors import ArgumentError
@@ -165,8 +165,21 @@ def as_markdown(data: Mapping[str, Any], name: str) -> str:
     return "\n\n".join(parts)
 
 
-def summary(data: Mapping[str, Any], names: Sequence[str], *, same_sensor: bool) -> str:
-    """Markdown: each method's ratio to bicubic on the finest cells of each set, in one table for one kind of truth."""
+SHORT = ("bicubic-conserving", "tsharp", "blend", "random-forest", "data-mining", "rcan", "unet", "cbam", "default")
+"""Methods of the short form of the summary."""
+
+
+def summary(
+    data: Mapping[str, Any], names: Sequence[str], *, same_sensor: bool, only: Collection[str] | None = None
+) -> str:
+    """Markdown: each method's ratio to bicubic on the finest cells of each set, in one table for one kind of truth.
+
+    Args:
+        data: What `as_dict` gives.
+        names: The sets.
+        same_sensor: Which kind of truth.
+        only: These methods; default: all.
+    """
     columns: _Columns = defaultdict(dict)
     for table in data["tables"]:
         if table["same_sensor"] is not same_sensor or table["name"] not in names:
@@ -174,7 +187,7 @@ def summary(data: Mapping[str, Any], names: Sequence[str], *, same_sensor: bool)
         rows = [row for row in table["rows"] if not row["stratum"]]
         finest = min(row["level"] for row in rows)
         for row in rows:
-            if row["level"] == finest and row["method"] != BICUBIC_NAME:
+            if row["level"] == finest and row["method"] != BICUBIC_NAME and (only is None or row["method"] in only):
                 night = ", night" if row["when"] == "night" else ""
                 columns[f"{row['case'] or table['name']}{night}"][row["method"]] = row
     return _by_method(data, columns, {"share": ""})
@@ -230,6 +243,8 @@ def _by_method(data: Mapping[str, Any], columns: _Columns, numbers: Mapping[str,
 BLOCKS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "summary, same sensor": lambda data: summary(data, list(SETS), same_sensor=True),
     "summary, cross-sensor": lambda data: summary(data, list(SETS), same_sensor=False),
+    "short, same sensor": lambda data: summary(data, list(SETS), same_sensor=True, only=SHORT),
+    "short, cross-sensor": lambda data: summary(data, list(SETS), same_sensor=False, only=SHORT),
     "experiments, same sensor": lambda data: experiments(
         data,
         {

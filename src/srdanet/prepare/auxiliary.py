@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -54,12 +53,13 @@ def read_rasters(plan: Plan, box: GeoBox, cut: Cut, steps: Steps) -> Iterator[Re
 
 
 def read_granules(
-    plan: Plan, box: GeoBox, screening: Screening, diffuse: float, cut: Cut, static: Static, steps: Steps
+    plan: Plan, box: GeoBox, screening: Screening, diffuse: float, over: GeoBox | None, static: Static, steps: Steps
 ) -> tuple[list[Reading], LeftOut]:
     """Reflectance, albedo and land cover, each on a grid that nests in the LST's, and what cannot be read of them.
 
     Reflectance of 500 m (MOD09GA) and 250 m (MOD09GQ) is screened by the former's 1 km state: a word stands for all
-    cells within its own. It screens the 250 m bands only when both are of one platform, since clouds move.
+    cells within its own. It screens the 250 m bands only when both are of one platform, since clouds move. With
+    `over`, only what lies over that grid is read.
     """
     state: xr.DataArray | None = None
     coarse = plan.source("reflectance_500m")
@@ -72,10 +72,9 @@ def read_granules(
         with steps.reading(source):
             try:
                 if role == "land_cover":
-                    readings.append(static(source, box, partial(_read_land_cover, source, box, cut)))
+                    readings.append(static(source, box, partial(_read_land_cover, source, box, over)))
                     continue
-                granule = open_granule(source.paths[0], source.layers)
-                granule = replace(granule, layers={name: cut(layer) for name, layer in granule.layers.items()})
+                granule = open_granule(source.paths[0], source.layers, over=over)
                 if role == "albedo":
                     reading = _albedo(source, granule, screening, diffuse)
                 else:
@@ -90,9 +89,8 @@ def read_granules(
     return readings, left
 
 
-def _read_land_cover(source: Source, box: GeoBox, cut: Cut) -> Reading:
-    granule = open_granule(source.paths[0], source.layers)
-    granule = replace(granule, layers={name: cut(layer) for name, layer in granule.layers.items()})
+def _read_land_cover(source: Source, box: GeoBox, over: GeoBox | None) -> Reading:
+    granule = open_granule(source.paths[0], source.layers, over=over)
     return _nested(Reading(granule.layers, (record_of(source, granule.layers, granule, dropped={}),)), box)
 
 

@@ -114,7 +114,8 @@ def prepare(
     # Heights take as long as all granules together, which another process decodes: they are read side by side.
     with ThreadPoolExecutor(1) as pool:
         heights = pool.submit(read_elevation, what, box, static, steps)
-        granules, granules_left = read_granules(what, box, screening, diffuse, cut, static, steps)
+        over = box if part else None
+        granules, granules_left = read_granules(what, box, screening, diffuse, over, static, steps)
         images = [*read_rasters(what, box, cut, steps), *granules]
         elevation, beside = heights.result()
     given = {name for image in (*images, *elevation) for name in image.arrays}
@@ -207,7 +208,7 @@ def _read_lst(
         if not np.isfinite(lst.values[inner]).any():
             what = f"no {'day' if plan.day else 'night'} LST is left in the region"
             todo = "Choose another date, or the other overpass."
-            raise SceneError(what, where=Path(source.paths[0]).name, todo=todo)
+            raise NoLstError(what, where=Path(source.paths[0]).name, todo=todo)
     arrays = {name: array.isel(y=outer[0], x=outer[1]) for name, array in reading.arrays.items()}
     records = tuple(
         record.model_copy(update=measures({name: arrays[name] for name in record.valid})) for record in reading.records

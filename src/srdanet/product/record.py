@@ -23,6 +23,7 @@ from srdanet.errors import ArgumentError, GranuleError, GridError
 from srdanet.flags import OVERSHOOT
 from srdanet.product.cog import strips
 from srdanet.product.layers import LST, QUALITY, UNCERTAINTY
+from srdanet.readers.unread import special_file
 from srdanet.variables import WEATHER
 
 _PACKAGES = ("numpy", "onnxruntime", "pyproj", "rasterio", "xarray")
@@ -167,6 +168,10 @@ def read_record(path: Path) -> Record:
     Raises:
         GranuleError: when the file is not one, or names files outside its own folder.
     """
+    kind = special_file(path)
+    if kind is not None:
+        what = f"is {kind}, not the record of a product"
+        raise GranuleError(what, where=path, todo="Give the file that ends in _provenance.json.")
     try:
         record = Record.model_validate_json(path.read_bytes())
     except (OSError, ValidationError) as error:

@@ -76,7 +76,7 @@ def make(task: Task, progress: Progress = silent) -> Made:
     unit, options, directory = task.unit, task.options, Path(task.directory)
     started = time.perf_counter()
     plan = choose(task.files, unit.tile, unit.date, unit.day, platform=unit.platform, time=unit.time)
-    scene = prepare(plan, static=Static(directory), progress=progress)
+    scene = prepare(plan, region=options.ground, static=Static(directory), progress=progress)
     prepared = time.perf_counter()
     product = produce(
         scene,

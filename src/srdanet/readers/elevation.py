@@ -33,7 +33,7 @@ from srdanet.errors import ArgumentError, GranuleError, GridError, SceneError
 from srdanet.grid import coordinates, metres_per_unit, windows
 from srdanet.readers import resampling
 from srdanet.readers.elevation_names import BY_HAND, GEOID, SUFFIXES, derived_word, recognise
-from srdanet.readers.guard import open_image
+from srdanet.readers.guard import check_file, open_image
 from srdanet.readers.resampling import NOWHERE, interpolate, interpolate_within
 from srdanet.units import unit_of
 from srdanet.variables import BY_NAME
@@ -98,8 +98,7 @@ def inspect_elevation(path: str | Path) -> tuple[ElevationTile, ...]:
         GridError: when it has no CRS or is rotated.
     """
     path = Path(path)
-    if not path.is_file():
-        raise GranuleError("There is no such elevation file.", where=path)
+    check_file(path, "elevation file")
     named, archive = recognise(path.name), path.name.lower().endswith(ARCHIVES)
     if named is not None and named.other and not (archive and named.delivery == BY_HAND):
         raise not_heights(path)

@@ -27,7 +27,7 @@ from odc.geo.geobox import GeoBox
 from srdanet.arrays import Float64
 from srdanet.errors import ArgumentError, GranuleError
 from srdanet.readers.accumulation import Sums, sums_of
-from srdanet.readers.guard import check_member, open_image
+from srdanet.readers.guard import check_file, check_member, open_image
 from srdanet.readers.hdf5 import is_hdf5, look_through
 from srdanet.readers.resampling import corners
 from srdanet.units import Unit, unit_of
@@ -265,8 +265,7 @@ def read_fields(path: Path, crop: Crop) -> Iterator[xr.DataArray]:
     Raises:
         GranuleError: when the file is missing, damaged, of another format, or holds none of them.
     """
-    if not path.is_file():
-        raise GranuleError("There is no such file of weather data.", where=path)
+    check_file(path, "file of weather data")
     with path.open("rb") as file:
         magic = file.read(4)
     if magic[:2] != b"PK":

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 
 from srdanet.errors import GranuleError, SrdanetError
-from srdanet.grid import SINUSOIDAL, SPHERE_RADIUS, Level, Tile, coordinates
+from srdanet.grid import SINUSOIDAL, SPHERE_RADIUS, Level, Tile, coordinates, part_over
 from srdanet.readers import checksum as checksums
 from srdanet.readers import hdf4, odl
 from srdanet.readers.filenames import GranuleName, identify
@@ -65,6 +65,7 @@ def open_granule(
     path: str | Path,
     layers: Sequence[str] | None = None,
     *,
+    over: GeoBox | None = None,
     raw: bool = False,
     checksum: str | None = None,
     timeout: float = hdf4.TIMEOUT,
@@ -74,6 +75,8 @@ def open_granule(
     Args:
         path: The file. A file renamed by hand is identified by its metadata.
         layers: Our names of the layers to read; None for all in the product table.
+        over: Read only what lies over this grid, in which the granule's grids nest; None: all. A grid that does not
+            nest is read whole.
         raw: Give counts as stored, fill values included, instead of physical values.
         checksum: What the provider states, as `algorithm:value` (md5, sha256, cksum, ...). Without it,
             the `.xml` beside the file is used where there is one.
@@ -99,8 +102,9 @@ def open_granule(
     rows = [product.layer(name) for name in dict.fromkeys(layers)] if layers is not None else list(product.layers)
     places = _places(path, description, product, rows, identity.tile, required=layers is not None)
     wanted = {row.sds: (tuple(box.shape), row.dtype) for row, box, _ in places}
-    stored = hdf4.read(path, wanted, timeout)
-    coords = {row.grid: coordinates(box) for row, box, _ in places}
+    parts = {row.sds: part_over(over, box) for row, box, _ in places} if over is not None else {}
+    stored = hdf4.read(path, wanted, timeout, parts)
+    coords = {row.grid: _part_of(coordinates(box), parts.get(row.sds)) for row, box, _ in places}
     found = {}
     for row, _, _ in places:
         counts, attributes = stored.pop(row.sds)
@@ -113,6 +117,11 @@ def open_granule(
         identity.product, identity.tile, identity.date, identity.collection, path.name, sha256, found,
         checksum="provider" if expected is not None else "none", whole=whole,
     )  # fmt: skip
+
+
+def _part_of(coords: dict[str, xr.Variable], part: tuple[slice, slice] | None) -> dict[str, xr.Variable]:
+    """Coordinates of some rows and columns, to the last digit those of the whole."""
+    return coords if part is None else coords | {"y": coords["y"][part[0]], "x": coords["x"][part[1]]}
 
 
 def _identity(path: Path, description: hdf4.Description, beside: str | None) -> GranuleName:

@@ -80,6 +80,26 @@ def image_at(path: str | Path, drivers: Sequence[str] = IMAGES, *, overview_leve
     return rasterio.io.DatasetReader(name, driver=list(drivers), **options)
 
 
+def check_file(path: Path, what: str) -> None:
+    """Refuse what is no file, or may not be read, before a library says so in words of its own.
+
+    Args:
+        path: The file.
+        what: What it should be, such as "raster".
+
+    Raises:
+        GranuleError: when it is absent, a pipe, a device or a folder, or locked.
+    """
+    try:
+        there = path.is_file()
+    except OSError as error:
+        raise GranuleError(f"The {what} cannot be read ({error.strerror}).", where=path) from error
+    if not there:
+        raise GranuleError(f"There is no such {what}.", where=path)
+    if not os.access(path, os.R_OK, effective_ids=os.access in os.supports_effective_ids):
+        raise GranuleError(f"The {what} may not be read.", where=path, todo="Ask its owner for the permission.")
+
+
 def check_cells(path: str | Path, *shape: int) -> None:
     """Refuse an image too large to be read whole, before memory is asked for.
 

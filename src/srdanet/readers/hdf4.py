@@ -98,7 +98,10 @@ def describe(path: Path, timeout: float = TIMEOUT) -> Description:
 
 
 def read(
-    path: Path, wanted: Mapping[str, tuple[tuple[int, ...], str]], timeout: float = TIMEOUT
+    path: Path,
+    wanted: Mapping[str, tuple[tuple[int, ...], str]],
+    timeout: float = TIMEOUT,
+    parts: Mapping[str, tuple[slice, slice]] | None = None,
 ) -> dict[str, tuple[NDArray[Any], dict[str, Any]]]:
     """Read fields as stored.
 
@@ -106,6 +109,7 @@ def read(
         path: The file.
         wanted: Field to expected shape and numpy type.
         timeout: Seconds the reading may take.
+        parts: Field to the rows and columns to read of it; whole where it is not named.
 
     Returns:
         Field to counts and attributes.
@@ -114,8 +118,13 @@ def read(
         GranuleError: when the file cannot be read, or a field is of another shape or type.
     """
     check_magic(path)
-    fields = {name: [list(shape), dtype] for name, (shape, dtype) in wanted.items()}
-    reply, arrays = _request({"do": "read", "path": str(path), "fields": fields}, path, timeout, wanted)
+    edges = {name: tuple((along.start, along.stop) for along in part) for name, part in (parts or {}).items()}
+    fields = {name: [list(shape), dtype, edges.get(name)] for name, (shape, dtype) in wanted.items()}
+    expected = {
+        name: (tuple(stop - start for start, stop in edges[name]) if name in edges else shape, dtype)
+        for name, (shape, dtype) in wanted.items()
+    }
+    reply, arrays = _request({"do": "read", "path": str(path), "fields": fields}, path, timeout, expected)
     return {name: (arrays[name], reply["attributes"][name]) for name in wanted}
 
 

@@ -27,6 +27,7 @@ from srdanet.arrays import Float64, Floats, parse_utc
 from srdanet.errors import ArgumentError, GranuleError, SceneError
 from srdanet.grid import coordinates, lonlat
 from srdanet.readers.era5 import extent, moments, span, step_of
+from srdanet.readers.guard import check_file
 from srdanet.readers.resampling import NOWHERE, interpolate
 from srdanet.variables import BY_NAME, WEATHER
 
@@ -63,8 +64,7 @@ def open_stations(path: str | Path) -> xr.Dataset:
             (the message names the first line).
     """
     path = Path(path)
-    if not path.is_file():
-        raise GranuleError("There is no such station table.", where=path)
+    check_file(path, "station table")
     try:
         names, rows, notes = _table(path)
     except (UnicodeDecodeError, csv.Error) as error:

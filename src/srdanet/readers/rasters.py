@@ -37,7 +37,7 @@ from srdanet.grid import (
     true_to_ground,
 )
 from srdanet.readers.dates import attribute_times, coordinate_times, image_time
-from srdanet.readers.guard import check_cells, open_image
+from srdanet.readers.guard import check_cells, check_file, open_image
 from srdanet.readers.images import (
     AGAIN,
     Lattice,
@@ -109,8 +109,7 @@ def open_raster(
         GridError: when it has no CRS, or is rotated.
     """
     path = Path(path)
-    if not path.is_file():
-        raise GranuleError("There is no such raster.", where=path)
+    check_file(path, "raster")
     asked = [Stated("the time asked for", (read_time(time),))] if time is not None else []
     asked += [Stated("the date asked for", (read_time(date),))] if date is not None else []
     if _is_netcdf(path):

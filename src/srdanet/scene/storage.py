@@ -24,6 +24,7 @@ from xarray.core import indexing
 from srdanet.atomic import heal, refuse_existing, replacing, reserve
 from srdanet.errors import GranuleError, OutputError, SceneError, extra, first_line
 from srdanet.readers.hdf5 import is_hdf5, look_through
+from srdanet.readers.unread import special_file
 
 FORMAT = "1"
 """Version of the layout; a file of another version is refused."""
@@ -115,6 +116,9 @@ def read(path: str | os.PathLike[str]) -> tuple[dict[str, str], dict[str, xr.Dat
     path = Path(path)
     if not path.exists():
         raise SceneError("no such file", where=path)
+    kind = special_file(path)
+    if kind is not None:
+        raise SceneError(f"is {kind}, not a file", where=path, todo="Write what comes through it to a file first.")
     zarr = path.is_dir()
     if not zarr:
         _check_netcdf(path)
