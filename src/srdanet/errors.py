@@ -6,7 +6,7 @@ purpose, and one class per cause, so that a caller can tell causes apart.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from difflib import get_close_matches
@@ -30,6 +30,11 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     """The known word that is nearest to a misspelt one, as a question with a blank after it; empty without one."""
     near = get_close_matches(word.lower(), {name.lower(): name for name in known}, 1, 0.6)
     return f"Did you mean {near[0]!r}? " if near else ""
+
+
+def some(names: Sequence[str], most: int = 4, between: str = ", ") -> str:
+    """The first of many names, and how many more there are."""
+    return between.join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
 def first_line(error: BaseException, most: int = 200) -> str:

@@ -37,11 +37,11 @@ from srdanet.predictors.stack import Fields, Stack
 from srdanet.scene import Scene
 from srdanet.scene.checks import (
     Predictors,
+    arrays_by_name,
     check_ground,
     conform,
     finest_of_each,
     in_unit,
-    named,
     on_grid,
     time_of,
 )
@@ -111,7 +111,7 @@ def downscale(
     root = geobox_of(image)
     check_ground(root, image)
     overpass = Overpass.of(time_of(lst, root, time), day)
-    predictors = Predictors.of(named(finest_of_each(auxiliary)), root)
+    predictors = Predictors.of(arrays_by_name(finest_of_each(auxiliary)), root)
     coarse = on_grid({"lst": kelvin(image)}, root)
     boxes = (root, *predictors.boxes)
     scene = Scene(coarse, predictors.datasets, overpass.time, overpass.day, noise=noise, boxes=boxes)

@@ -165,7 +165,7 @@ class StepNetwork(nn.Module):
         if answer.trust is not None:
             noise = context[:, [NOISE]]
             noise = torch.where(torch.isnan(noise), UNKNOWN_NOISE, noise)
-            fine = closed(fine, lst + LEVEL, valid * torch.exp(-((noise / answer.trust) ** 2)))
+            fine = fit_to_coarse(fine, lst + LEVEL, valid * torch.exp(-((noise / answer.trust) ** 2)))
             sigma = torch.sqrt(sigma**2 + (self.carried_share() * noise) ** 2)
         return F.pixel_shuffle(fine, 2), F.pixel_shuffle(sigma, 2)
 
@@ -226,7 +226,7 @@ def _zeroed(layer: nn.Conv2d) -> nn.Conv2d:
     return layer
 
 
-def closed(fine: Tensor, lst: Tensor, trust: Tensor) -> Tensor:
+def fit_to_coarse(fine: Tensor, lst: Tensor, trust: Tensor) -> Tensor:
     """The four fine cells of each coarse one, brought towards its temperature.
 
     The correction is smooth as far as that goes; what it leaves is shared out evenly, so that where `trust` is 1 the

@@ -29,6 +29,7 @@ from srdanet.scene import storage
 from srdanet.scene.checks import (
     Arrays,
     Predictors,
+    arrays_by_name,
     arrays_of,
     as_lst,
     check_ground,
@@ -36,7 +37,6 @@ from srdanet.scene.checks import (
     check_types,
     conform,
     in_unit,
-    named,
     on_grid,
     time_of,
     within,
@@ -152,7 +152,7 @@ class Scene:
                 notes += more
             held[name], count = as_lst(name, array)
             dropped |= {name: count} if count else {}
-        predictors = Predictors.of(named(auxiliary), geobox)
+        predictors = Predictors.of(arrays_by_name(auxiliary), geobox)
         about = dict(provenance or {})
         dropped |= predictors.dropped
         if dropped:
