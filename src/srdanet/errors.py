@@ -109,8 +109,13 @@ class MissingExtraError(SrdanetError):
 
 
 @contextmanager
-def extra(package: str, name: str) -> Iterator[None]:
+def extra(package: str, name: str, instead: str = "") -> Iterator[None]:
     """Around the import of a package that comes with an extra of this one.
+
+    Args:
+        package: Its name.
+        name: The extra's.
+        instead: What can be done without it, as a sentence.
 
     Raises:
         MissingExtraError: when it is not installed.
@@ -118,7 +123,7 @@ def extra(package: str, name: str) -> Iterator[None]:
     try:
         yield
     except ImportError as error:
-        todo = f"Install it: pip install 'srdanet[{name}]'."
+        todo = f"Install it: pip install 'srdanet[{name}]'. {instead}".rstrip()
         raise MissingExtraError(f"{package} is not installed", todo=todo) from error
 
 

@@ -162,7 +162,7 @@ def write_table(values: Sequence[Value], path: Path) -> None:
                     row = asdict(value)
                     writer.writerow(["" if cell is None or cell != cell else cell for cell in row.values()])
         else:
-            with extra("pyarrow", "parquet"):
+            with extra("pyarrow", "parquet", "Or use a name that ends in .csv."):
                 table(values).to_parquet(part, index=False)
 
 
