@@ -45,6 +45,11 @@ def is_terra(time: np.datetime64, longitude: float) -> bool:
     return hours % 12 >= 6
 
 
+def part_of_day(day: bool | None) -> str:
+    """`day` or `night`; empty where it is unknown."""
+    return {True: "day", False: "night", None: ""}[day]
+
+
 @dataclass(frozen=True)
 class Overpass:
     """Time of view.

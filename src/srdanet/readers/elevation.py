@@ -29,7 +29,7 @@ from odc.geo.geobox import GeoBox
 
 from srdanet.arrays import Float32, Float64, pad_to
 from srdanet.energy import aggregate
-from srdanet.errors import ArgumentError, GranuleError, GridError, SceneError
+from srdanet.errors import ArgumentError, GranuleError, GridError, SceneError, some
 from srdanet.grid import coordinates, metres_per_unit, windows
 from srdanet.readers import resampling
 from srdanet.readers.elevation_names import BY_HAND, GEOID, SUFFIXES, derived_word, recognise
@@ -316,15 +316,11 @@ def open_elevation(
 def _assumed(tiles: Sequence[ElevationTile]) -> list[str]:
     """What was assumed about the datum of the heights, which no raster states."""
     unstated = sorted({t.name for t in tiles if not t.datum and not t.path.lower().endswith((".hgt", ".hgt.gz"))})
-    assumed = [f"{_some(unstated)}: heights are metres above EGM96"] if unstated else []
+    assumed = [f"{some(unstated)}: heights are metres above EGM96"] if unstated else []
     for datum in sorted({tile.datum for tile in tiles if tile.datum}):
         names = sorted({tile.name for tile in tiles if tile.datum == datum})
-        assumed.append(f"{_some(names)}: heights above the {datum} are taken for heights above EGM96")
+        assumed.append(f"{some(names)}: heights above the {datum} are taken for heights above EGM96")
     return assumed
-
-
-def _some(names: Sequence[str]) -> str:
-    return ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
 
 
 @dataclass(frozen=True)
