@@ -137,15 +137,6 @@ NAMES = [
     *("with space {}", "line\nbreak {}", " leading {}", "tab\t{}"),
     *("umlaut ä日本 {}", "quote's \"{}", "%2e%2e {}", "$(x);& {}"),
 ]
-    "with space {}",
-    "line\nbreak {}",
-    " leading {}",
-    "tab\t{}",
-    "umlaut ä日本 {}",
-    "quote's \"{}",
-    "%2e%2e {}",
-    "$(x);& {}",
-]
 
 
 @pytest.mark.parametrize("form", NAMES)
