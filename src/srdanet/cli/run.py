@@ -18,7 +18,10 @@ from srdanet.cli import options
 from srdanet.errors import ArgumentError
 
 if TYPE_CHECKING:
+    from odc.geo.geom import Geometry
+
     from srdanet.grid import Tile
+    from srdanet.network.bundle import Device
     from srdanet.production.execute import Executor, Limits
     from srdanet.production.ledger import Entry, Totals
     from srdanet.production.run import Production
@@ -50,9 +53,10 @@ def read_span(context: click.Context, param: click.Parameter, value: str | None)
     return first, last
 
 
-@click.command()
+@click.command(short_help="Downscale all tiles and dates of a folder of files.")
 @click.argument("files", nargs=-1, required=True, metavar="FILES|FOLDERS...")
 @click.option("--tiles", "--tile", multiple=True, callback=read_tiles, metavar="hXXvYY,…", help="Only these tiles.")
+@options.ground
 @click.option("--dates", "--date", callback=read_span, metavar="FIRST/LAST", help="Only these days, both included.")
 @click.option(
     "--overpass", type=click.Choice(["day", "night", "both"]), default="both", show_default=True, help="Which LST."
@@ -64,6 +68,7 @@ def read_span(context: click.Context, param: click.Parameter, value: str | None)
     "--model", default="default", show_default=True, metavar="NAME|FOLDER",
     help="A shipped model, the folder of a bundle, or bicubic-conserving.",
 )  # fmt: skip
+@options.device
 @options.conserve
 @click.option("--workers", type=click.IntRange(0), metavar="N", help="Processes; 0: this one alone. One per core.")
 @click.option("--scheduler", metavar="ADDRESS", help="Dask: tcp://HOST:PORT, or `local` for --workers on this machine.")
@@ -79,12 +84,14 @@ def read_span(context: click.Context, param: click.Parameter, value: str | None)
 def run(
     files: tuple[str, ...],
     tiles: tuple[Tile, ...],
+    region: Geometry | None,
     dates: Dates,
     overpass: str,
     platform: str,
     time: str | None,
     to: str,
     model: str,
+    device: Device,
     conserve: bool,
     workers: int | None,
     scheduler: str | None,
@@ -107,7 +114,7 @@ def run(
     from srdanet.production.ledger import Ledger
     from srdanet.production.run import Production, carry_out, clear
 
-    production = Production.of(files, out, model=model, to=int(to), conserve=conserve)
+    production = Production.of(files, out, model=model, device=device, to=int(to), conserve=conserve, region=region)
     platforms = ("terra", "aqua") if platform == "both" else (platform,)
     days = {"both": (True, False), "day": (True,), "night": (False,)}[overpass]
     units = production.units(tiles=tiles, dates=dates, days=days, platforms=platforms, time=time)

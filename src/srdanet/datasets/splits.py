@@ -1,4 +1,4 @@
-"""What is trained on and what is kept apart: by region and date, never by pixel.
+"""Which data are for training and which are held out: by region and date, never by pixel.
 
 The split is written in `splits.toml` beside this module; training and evaluation
 both read it from there.

@@ -8,7 +8,7 @@ import torch
 from safetensors.torch import load_file
 from torch.utils.flop_counter import FlopCounterMode
 
-from srdanet.errors import ModelError
+from srdanet.errors import ModelError, first_line
 from srdanet.network.bundle import Bundle
 from srdanet.network.rivals import Cbam, GuidedUNet, Rcan
 from srdanet.network.srdanet import Architecture, Kind, SRDANet, Statistics, StepNetwork
@@ -40,9 +40,8 @@ def load_network(bundle: Bundle) -> StepNetwork:
         net = build(Statistics(**config["statistics"]), Architecture(**config["architecture"]))
         net.load_state_dict(load_file(bundle.folder / "weights.safetensors"))
     except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         todo = "It can still be used. Train on a model of this version, or with the version it was published with."
-        what = f"holds another network than this version has ({reason})"
+        what = f"holds another network than this version has ({first_line(error)})"
         raise ModelError(what, where=bundle.folder, todo=todo) from error
     return net.eval()
 

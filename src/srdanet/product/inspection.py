@@ -1,4 +1,4 @@
-"""Is a product still what was written? Every fault in words, of single files and of whole folders."""
+"""Inspection of products: what is wrong with a file or a folder, in words."""
 
 from __future__ import annotations
 

@@ -17,9 +17,8 @@ from typing import Any
 import numpy as np
 import xarray as xr
 from pydantic import BaseModel, ConfigDict, ValidationError
-from scipy.ndimage import maximum_filter, minimum_filter
 
-from srdanet.energy import degrade
+from srdanet.energy import degrade, surroundings
 from srdanet.errors import ArgumentError, GranuleError, GridError
 from srdanet.flags import OVERSHOOT
 from srdanet.product.cog import strips
@@ -259,9 +258,8 @@ def overshoot(result: xr.Dataset, coarse: xr.DataArray) -> Overshoot:
         result: `lst` (y, x) K and, where present, `quality` (CF flags).
         coarse: (y / f, x / f) K, in which `lst` nests.
     """
-    known, factor = np.isfinite(coarse.values), result[LST.variable].shape[0] // max(1, coarse.shape[0])
-    low = minimum_filter(np.where(known, coarse.values, np.inf), 3, mode="nearest")
-    high = maximum_filter(np.where(known, coarse.values, -np.inf), 3, mode="nearest")
+    factor = result[LST.variable].shape[0] // max(1, coarse.shape[0])
+    low, high = surroundings(coarse.values)
     largest = 0.0
     for rows, values in strips(result[LST.variable], "float32"):
         above = np.arange(rows.start, rows.stop) // factor

@@ -1,4 +1,4 @@
-"""A child process that works on one unit at a time and may die, hang or run out of memory without harm to others.
+"""A child process that works on one unit at a time; if it dies, hangs or runs out of memory, no other unit is lost.
 
 The parent keeps one pipe to each child, so that a dying child breaks nothing that others use. The pools of the standard
 library share theirs: when one worker is killed, every unit in the pool is lost. A child belongs to a process group of

@@ -1,4 +1,4 @@
-"""What is asked of a file before it is opened: a format that is meant, on this disk, and a size that can be.
+"""Checks before a file is opened: of an expected format, on this disk, and of a plausible size.
 
 GDAL opens a file by its content, whatever its name: a text that calls itself `x.tif` may be a VRT or WMS description
 and make it read other files or call the network. Sizes in headers are believed and allocated. Neither happens here.

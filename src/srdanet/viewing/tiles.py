@@ -17,6 +17,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from srdanet.arrays import pad_to
+from srdanet.energy import aggregate
 from srdanet.errors import ArgumentError, GranuleError
 from srdanet.product.cog import BLOCK
 from srdanet.readers.guard import COG, image_at
@@ -127,13 +129,9 @@ class ArrayTiles:
     """A layer in memory (y, x); smaller sizes are plain means of 2 x 2 valid cells, for looking at only."""
 
     def __init__(self, values: NDArray[np.float32]) -> None:
-        from srdanet.energy import aggregate
-
         self._images = [values]
         while max(self._images[-1].shape) > 2 * _LEAST:
-            image = self._images[-1]
-            pad = [(0, n % 2) for n in image.shape]
-            half = aggregate(np.pad(image, pad, constant_values=np.nan), 2, min_valid=0.0)
+            half = aggregate(pad_to(self._images[-1], 2), 2, min_valid=0.0)
             self._images.append(np.asarray(half, np.float32))
 
     @property
