@@ -31,6 +31,8 @@ FILES = ("bundle.json", "step.onnx", "weights.safetensors", "MODEL_CARD.md")
 """All files of a bundle."""
 _ELSEWHERE = b"\x0a\x08location"
 """How an ONNX file says that weights lie in a file of their own (key `location` of `external_data`)."""
+SEAL = "description_sha256"
+"""The key of `bundle.json` that holds the SHA-256 of all else in it. Bundles of before it was introduced have none."""
 _COPY = "Copy the whole folder again."
 Device = Literal["cpu", "cuda"]
 """Where a network is computed."""
@@ -163,6 +165,15 @@ class Bundle:
         return fine[0, 0], sigma[0, 0]
 
 
+def seal(about: Mapping[str, Any]) -> str:
+    """SHA-256 (hexadecimal) of what a `bundle.json` says, its `SEAL` aside: it does not depend on how it is written.
+
+    The order of the predictors, the halo and the statistics decide every result, and nothing else vouches for them.
+    """
+    said = json.loads(json.dumps({key: value for key, value in about.items() if key != SEAL}))
+    return hashlib.sha256(json.dumps(said, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
 @cache
 def load_model(model: str | Path = "default", device: Device = "cpu") -> Bundle:
     """Load a shipped model by name, or any bundle by the path of its folder.
@@ -194,6 +205,9 @@ def load_model(model: str | Path = "default", device: Device = "cpu") -> Bundle:
         if name == "step.onnx" and _ELSEWHERE in content:
             todo = "Save it with its weights in it (external_data=False)."
             raise ModelError("step.onnx keeps weights in another file, which no hash covers", where=folder, todo=todo)
+    if SEAL in config and config[SEAL] != seal(config):
+        what = "bundle.json is damaged or was edited: its SHA-256 is not the one in it"
+        raise ModelError(what, where=folder, todo=f"{_COPY} Predictors, halo and statistics belong to the weights.")
     unknown = [name for name in (*config["channels"], *config["context"]) if name not in (*CHANNELS, *CONTEXT)]
     if unknown:
         todo = "Use the version of srdanet that the model was published with."
