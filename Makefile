@@ -98,12 +98,13 @@ format: $(TEST)/.installed
 types: $(TEST)/.installed
 	$(TEST)/bin/mypy
 
-# An environment of its own: the packages that build the site are not pinned, and no test needs them.
+# An environment of its own, without what the package needs: the site takes signatures from the sources, and of the
+# command line it loads click alone. No test needs these packages, so constraints.txt does not pin them.
 $(DOCS)/.installed: $(LISTS)
-	$(call environment,$(DOCS),-c constraints.txt -e ".[docs]")
+	$(call environment,$(DOCS),-c constraints.txt click $(shell sed -n 's/^docs = \[\(.*\)\]$$/\1/p' pyproject.toml | tr ',' ' '))
 
 docs: $(DOCS)/.installed
-	$(DOCS)/bin/python -m mkdocs build --strict --quiet
+	PYTHONPATH=src NO_MKDOCS_2_WARNING=1 $(DOCS)/bin/python -m mkdocs build --strict --quiet
 
 lock:
 	rm -rf $(LOCK)

@@ -6,11 +6,11 @@ those that lead to no page (a test, an example) become plain text.
 
 from __future__ import annotations
 
+import html
 import posixpath
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import click
 from mkdocs.config.defaults import MkDocsConfig
@@ -30,6 +30,14 @@ OUTSIDE = {
 CLI = "reference/cli.md"
 _LINK = re.compile(r"(!?)\[((?:[^\[\]]|\[[^\]]*\])*)\]\(([^)\s]+)\)")
 _CODE = re.compile(r"^```.*?^```|`[^`\n]+`", re.MULTILINE | re.DOTALL)
+
+
+def on_config(config: MkDocsConfig) -> MkDocsConfig:
+    """Add the notebook's pages to the navigation, in their order."""
+    pages = sorted(path.name for path in (ROOT / "docs" / "notebook").glob("[0-9]*.md"))
+    listed = ["notebook/README.md", *(f"notebook/{name}" for name in pages)]
+    config.nav = [*(config.nav or []), {"Notebook": listed}]
+    return config
 
 
 def on_files(files: Files, *, config: MkDocsConfig) -> Files:
@@ -100,7 +108,7 @@ def _verb(command: click.Command, context: click.Context) -> Iterator[str]:
     rows = [record for record in options if record is not None]
     if rows:
         yield from ("| option | meaning |", "|---|---|")
-        yield from (f"| `{names}` | {_plain(about)} |".replace("\n", " ") for names, about in map(_cells, rows))
+        yield from (f"| <code>{_cell(names)}</code> | {_cell(about)} |" for names, about in rows)
         yield ""
     if command.epilog:
         yield from ("```text", command.epilog.replace("\b\n", ""), "```", "")
@@ -110,14 +118,11 @@ def _verb(command: click.Command, context: click.Context) -> Iterator[str]:
             yield from _verb(inner, click.Context(inner, info_name=name, parent=context))
 
 
-def _cells(record: tuple[str, str]) -> tuple[str, str]:
-    """A row of the table, its bars escaped."""
-    return record[0].replace("|", "\\|"), record[1].replace("|", "\\|")
+def _cell(text: str) -> str:
+    """Text of a cell of a table."""
+    return _plain(html.escape(" ".join(text.split()))).replace("|", "&#124;")
 
 
 def _plain(text: str) -> str:
     """Text in which Markdown sees neither tags, links nor emphasis."""
     return re.sub(r"([<\[*_])", r"\\\1", text)
-
-
-__all__: list[Any] = ["on_files", "on_page_markdown"]
