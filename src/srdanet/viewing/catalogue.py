@@ -24,8 +24,8 @@ from srdanet.errors import ArgumentError, GridError, SrdanetError
 from srdanet.grid import nesting
 from srdanet.predictors.overpass import part_of_day
 from srdanet.product.layers import LST
-from srdanet.product.record import Record, read_record
-from srdanet.product.stored import RECORD, grid_of_layer, open_layer
+from srdanet.product.record import RECORD, Record, read_record, records_in
+from srdanet.product.stored import grid_of_layer, open_layer
 from srdanet.scene import Scene, open_scene
 
 _SCENES = (".nc", ".zarr")
@@ -192,7 +192,7 @@ class Catalogue:
         home = Path(folder)
         named = tuple(scenes)
         beside = sorted(path for path in home.glob("*") if path.suffix in _SCENES)
-        found = [Entry(note, read_record(note), (*named, *beside)) for note in sorted(home.glob(f"*{RECORD}"))]
+        found = [Entry(note, read_record(note), (*named, *beside)) for note in records_in(home)]
         whole = [entry for entry in found if entry.levels]
         if not whole:
             todo = "Name a folder that `srdanet downscale` or `srdanet demo` wrote."
