@@ -19,6 +19,7 @@ ORDER = (
     "errors",
     "units",
     "flags",
+    "ahead",
     "arrays",
     "statements",
     "atomic",

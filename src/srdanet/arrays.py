@@ -29,6 +29,37 @@ def repeat(values: NDArray[_T], factor: int) -> NDArray[_T]:
     return values.repeat(factor, axis=-2).repeat(factor, axis=-1)
 
 
+_STRIP = 1 << 17
+"""Cells that are worked on at a time: what they need in between fits into a processor's cache."""
+
+
+def in_strips(
+    function: Callable[..., NDArray[_T]], *arrays: NDArray[Any], dtype: np.dtype[_T] | type[_T]
+) -> NDArray[_T]:
+    """A function of each cell by itself, applied to some rows at a time.
+
+    Over a whole tile each intermediate array would be asked of the system anew, which costs more than the arithmetic.
+
+    Args:
+        function: Of as many arrays; the result has their shape.
+        arrays: All of one shape.
+        dtype: Of the result.
+    """
+    first = arrays[0]
+    if first.ndim == 0 or first.size <= _STRIP:
+        return np.asarray(function(*arrays), dtype)
+    out = np.empty(first.shape, dtype)
+    rows = max(1, _STRIP * len(first) // first.size)
+    for top in range(0, len(first), rows):
+        out[top : top + rows] = function(*(array[top : top + rows] for array in arrays))
+    return out
+
+
+def count_finite(values: NDArray[Any]) -> int:
+    """How many values are neither NaN nor infinite."""
+    return int(np.count_nonzero(in_strips(np.isfinite, values, dtype=np.bool_)))
+
+
 def parse_utc(time: object) -> np.datetime64:
     """A UTC time to the second, from any of the forms that `read_time` reads.
 

@@ -11,6 +11,7 @@ import xarray as xr
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 
+from srdanet.ahead import one_ahead
 from srdanet.arrays import Mask
 from srdanet.errors import ArgumentError, GranuleError, GridError, ProductError, SceneError
 from srdanet.grid import METRES_PER_DEGREE, cell_size, geobox_of, ground_scale, nesting, refine, true_to_ground
@@ -33,6 +34,9 @@ FINEST = 4
 """Fine cells along a coarse cell: rasters finer than that are averaged (1 km to 250 m)."""
 _NEARLY = 0.75
 """A raster whose cells are at most 1 / 0.75 of a level's counts as that level."""
+
+_BY_DATE = ("reflectance_500m", "reflectance_250m", "albedo")
+"""Granules that change from date to date, in the order in which they are read."""
 
 Times = NDArray[np.datetime64]
 """UTC of every coarse cell (y, x)."""
@@ -65,34 +69,41 @@ def read_granules(
     coarse = plan.source("reflectance_500m")
     readings: list[Reading] = []
     left: LeftOut = []
-    for role in ("reflectance_500m", "reflectance_250m", "albedo", "land_cover"):
-        source = plan.source(role)
-        if source is None:
-            continue
+
+    def screened(source: Source, granule: Granule) -> Reading:
+        nonlocal state
+        if source.role == "albedo":
+            return _albedo(source, granule, screening, diffuse)
+        if source is coarse:
+            state = granule.layers["state"]
+        elif coarse is not None and source.product[:3] != coarse.product[:3]:
+            state = None
+        return _bands(source, granule, state, screening)
+
+    by_date = [source for role in _BY_DATE if (source := plan.source(role)) is not None]
+    for source, granule in one_ahead(partial(_open_cut, cut=cut), by_date):
         with steps.reading(source):
             try:
-                if role == "land_cover":
-                    readings.append(static(source, box, partial(_read_land_cover, source, box, cut)))
-                    continue
-                granule = open_granule(source.paths[0], source.layers)
-                granule = replace(granule, layers={name: cut(layer) for name, layer in granule.layers.items()})
-                if role == "albedo":
-                    reading = _albedo(source, granule, screening, diffuse)
-                else:
-                    if source is coarse:
-                        state = granule.layers["state"]
-                    elif coarse is not None and source.product[:3] != coarse.product[:3]:
-                        state = None
-                    reading = _bands(source, granule, state, screening)
-                readings.append(_nested(reading, box))
+                readings.append(_nested(screened(source, granule()), box))
             except (GranuleError, GridError, ProductError) as error:
                 left.append((source.paths[0], error.what.rstrip(".")))
+    classes = plan.source("land_cover")
+    if classes is not None:
+        with steps.reading(classes):
+            try:
+                readings.append(static(classes, box, partial(_read_land_cover, classes, box, cut)))
+            except (GranuleError, GridError, ProductError) as error:
+                left.append((classes.paths[0], error.what.rstrip(".")))
     return readings, left
 
 
-def _read_land_cover(source: Source, box: GeoBox, cut: Cut) -> Reading:
+def _open_cut(source: Source, cut: Cut) -> Granule:
     granule = open_granule(source.paths[0], source.layers)
-    granule = replace(granule, layers={name: cut(layer) for name, layer in granule.layers.items()})
+    return replace(granule, layers={name: cut(layer) for name, layer in granule.layers.items()})
+
+
+def _read_land_cover(source: Source, box: GeoBox, cut: Cut) -> Reading:
+    granule = _open_cut(source, cut)
     return _nested(Reading(granule.layers, (record_of(source, granule.layers, granule, dropped={}),)), box)
 
 
