@@ -142,7 +142,8 @@ def facing(
     """`illumination`, the sun given by its `direction`."""
     cosine = (up - (dz_de * east + dz_dn * north)) / np.sqrt(1 + np.square(dz_de) + np.square(dz_dn))
     # NaN stays NaN by night too.
-    return np.where(up < 0, cosine * 0, np.maximum(cosine, 0))
+    light: NDArray[Any] = np.where(up < 0, cosine * 0, np.maximum(cosine, 0))
+    return light
 
 
 def _ephemeris(time: ArrayLike) -> tuple[Float64, Float64]:
