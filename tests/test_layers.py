@@ -19,7 +19,7 @@ ORDER = (
     "errors",
     "units",
     "flags",
-    "ahead",
+    "threads",
     "arrays",
     "statements",
     "atomic",

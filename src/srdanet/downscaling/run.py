@@ -23,7 +23,6 @@ from numpy.typing import NDArray
 from scipy.ndimage import maximum_filter, minimum_filter
 
 from srdanet import flags
-from srdanet.ahead import one_ahead
 from srdanet.arrays import Float32, Floats, Mask, Progress, repeat
 from srdanet.atomic import reserve
 from srdanet.downscaling.plan import RunPlan
@@ -46,6 +45,7 @@ from srdanet.scene.checks import (
     on_grid,
     time_of,
 )
+from srdanet.threads import one_ahead
 
 _LOG = logging.getLogger(__name__)
 

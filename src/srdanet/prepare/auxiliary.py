@@ -11,7 +11,6 @@ import xarray as xr
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 
-from srdanet.ahead import one_ahead
 from srdanet.arrays import Mask
 from srdanet.errors import ArgumentError, GranuleError, GridError, ProductError, SceneError
 from srdanet.grid import METRES_PER_DEGREE, cell_size, geobox_of, ground_scale, nesting, refine, true_to_ground
@@ -25,6 +24,7 @@ from srdanet.readers.granule import Granule, open_granule
 from srdanet.readers.meteorology import at_overpass, open_stations
 from srdanet.readers.quality import Screening
 from srdanet.readers.resampling import to_grid
+from srdanet.threads import one_ahead
 from srdanet.variables import BANDS, LST_VARIABLES, NO_CLASS
 
 DIFFUSE = 0.2

@@ -29,6 +29,7 @@ from numpy.typing import NDArray
 from odc.geo.crs import CRS
 from odc.geo.geobox import GeoBox
 
+from srdanet import threads
 from srdanet.arrays import Float32, Float64
 from srdanet.energy import aggregate
 from srdanet.errors import ArgumentError, GranuleError, GridError, SceneError
@@ -56,8 +57,6 @@ _DRIVERS = {
 """Formats of heights by the end of the name; all else is GeoTIFF. A text that lists other files, or a service, is not
 opened, whatever it is named."""
 Slices = tuple[slice, slice]
-_THREADS = 2
-"""Blocks read at a time: most of the work is array arithmetic, which threads share."""
 _BLOCK_METRES = 60_000.0
 _ENOUGH_POSTS = 16
 """Posts along a cell from which on twice as many are averaged in pairs first, and so on."""
@@ -312,7 +311,7 @@ def open_elevation(
         return _mean(pieces, (part.shape[0], part.shape[1])), {tile for piece in pieces for tile in piece.tiles}
 
     used: set[ElevationTile] = set()
-    with ThreadPoolExecutor(_THREADS) as pool:
+    with ThreadPoolExecutor(threads.allowed()) as pool:  # most of the work is array arithmetic, which they share
         for cut, (heights, tiles_of_block) in zip(cuts, pool.map(read, cuts), strict=True):
             out[cut] = heights
             used |= tiles_of_block

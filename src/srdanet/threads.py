@@ -1,7 +1,8 @@
-"""One thing is read while another is worked on."""
+"""Threads: how many may compute, and one thing that is read while another is worked on."""
 
 from __future__ import annotations
 
+import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -9,6 +10,14 @@ from typing import TypeVar
 
 _Thing = TypeVar("_Thing")
 _Read = TypeVar("_Read")
+
+
+def allowed() -> int:
+    """Threads that arithmetic may use at a time: `OMP_NUM_THREADS` where it is set, else one for each core."""
+    stated = os.environ.get("OMP_NUM_THREADS", "")
+    if stated.isdecimal():
+        return max(1, int(stated))
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def one_ahead(

@@ -1,11 +1,12 @@
 """One thing is read while another is worked on, and no more than that."""
 
+import os
 import threading
 import weakref
 
 import pytest
 
-from srdanet.ahead import one_ahead
+from srdanet.threads import allowed, one_ahead
 
 
 class Result:
@@ -58,3 +59,11 @@ def test_an_error_comes_with_its_thing_and_the_others_go_on():
         else:
             found.append(result())
     assert found == [0, 2]
+
+
+def test_the_variable_of_openmp_says_how_many_threads(monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    assert allowed() == 3
+    for nothing in ("", "many"):
+        monkeypatch.setenv("OMP_NUM_THREADS", nothing)
+        assert 1 <= allowed() <= os.cpu_count()
