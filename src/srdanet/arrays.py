@@ -1,4 +1,4 @@
-"""What every room shares about arrays, times and progress: types, and the conversions needed everywhere."""
+"""Types and conversions for arrays, times and progress that the whole package shares."""
 
 from __future__ import annotations
 
@@ -20,6 +20,11 @@ Mask = NDArray[np.bool_]
 
 Progress = Callable[[str, int, int], None]
 """Called with what is being done, parts done and parts in all."""
+
+
+def silent(what: str, done: int, total: int) -> None:
+    """A `Progress` that tells nobody."""
+
 
 _T = TypeVar("_T", bound=np.generic)
 
@@ -58,6 +63,12 @@ def in_strips(
 def count_finite(values: NDArray[Any]) -> int:
     """How many values are neither NaN nor infinite."""
     return int(np.count_nonzero(in_strips(np.isfinite, values, dtype=np.bool_)))
+
+
+def pad_to(values: NDArray[_T], multiple: int) -> NDArray[_T]:
+    """With missing cells (NaN) below and to the right, (..., y, x), up to a multiple of cells along both axes."""
+    beyond = [(0, 0)] * (values.ndim - 2) + [(0, -n % multiple) for n in values.shape[-2:]]
+    return np.pad(values, beyond, constant_values=np.nan) if np.any(beyond) else values
 
 
 def parse_utc(time: object) -> np.datetime64:

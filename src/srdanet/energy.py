@@ -1,4 +1,4 @@
-"""Where kelvin meets energy: degrading a fine temperature and closing it on a coarse one.
+"""Temperature and emitted energy: degrading a fine temperature, and making it agree with a coarse one.
 
 Temperatures do not average; the energy they emit does. A coarse cell's temperature is that of its mean exitance,
 `(mean(e T^4) / mean(e))^(1/4)` over its valid cells, with `e` the emissivity (taken as even where it is not given).
@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter
+from scipy.ndimage import gaussian_filter, maximum_filter, minimum_filter
 
 from srdanet import threads
 from srdanet.arrays import Float64, Floats, Mask, repeat
@@ -151,6 +151,34 @@ def conserve(lst: Floats, coarse: Floats, *, emissivity: Floats | None = None, m
     with ThreadPoolExecutor(threads.allowed()) as pool:
         deque(pool.map(close, _strips(coarse.shape, factor, CONSERVE_REACH)), maxlen=0)
     return out
+
+
+def surroundings(coarse: Floats) -> tuple[Floats, Floats]:
+    """Lowest and highest of the known cells among each 3 x 3; infinite, the lowest above the highest, without any.
+
+    Args:
+        coarse: (y, x) K, NaN = missing.
+    """
+    known = np.isfinite(coarse)
+    low = minimum_filter(np.where(known, coarse, np.inf), 3, mode="nearest")
+    high = maximum_filter(np.where(known, coarse, -np.inf), 3, mode="nearest")
+    return low, high
+
+
+def excess(fine: Floats, coarse: Floats) -> Floats:
+    """How far (K) each fine cell lies outside the range of the 3 x 3 coarse cells around it.
+
+    Args:
+        fine: (y * factor, x * factor) K, NaN = missing.
+        coarse: (y, x) K, NaN = missing.
+
+    Returns:
+        0 within the range; NaN where the cell is missing, or all of the coarse cells around it are.
+    """
+    low, high = surroundings(coarse)
+    factor, unknown = fine.shape[0] // coarse.shape[0], low > high
+    low, high = (repeat(np.where(unknown, np.nan, bound).astype(coarse.dtype), factor) for bound in (low, high))
+    return np.maximum(np.maximum(fine - high, low - fine), np.zeros((), fine.dtype))
 
 
 def _closed(weight: Float64, exitance: Float64, target: Float64, factor: int, min_valid: float) -> Float64:

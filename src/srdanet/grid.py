@@ -1,4 +1,4 @@
-"""Where things are: the MODIS sinusoidal grid, exact nesting, windows with a halo.
+"""Grids: the MODIS sinusoidal grid, exact nesting, windows with a halo.
 
 One immutable value, `odc.geo.geobox.GeoBox` (shape, affine, CRS), answers every "where is this cell" question in this
 package. Rows run north to south, columns west to east. Source of the constants: MODIS Land sinusoidal grid, as in the
@@ -248,6 +248,20 @@ def nesting(coarse: GeoBox, fine: GeoBox) -> Nesting:
     return Nesting(factor, round(row), round(col))
 
 
+def part_over(coarse: GeoBox, fine: GeoBox) -> tuple[slice, slice]:
+    """Rows and columns of `fine` that lie over `coarse`; all of them where it does not nest, or lies elsewhere."""
+    whole = slice(0, fine.shape[0]), slice(0, fine.shape[1])
+    try:
+        at = nesting(coarse, fine)
+    except GridError:
+        return whole
+    rows, cols = (
+        slice(max(0, start), min(size, start + cells * at.factor))
+        for start, cells, size in zip((at.row, at.col), coarse.shape, fine.shape, strict=True)
+    )
+    return whole if rows.stop <= rows.start or cols.stop <= cols.start else (rows, cols)
+
+
 @dataclass(frozen=True)
 class Window:
     """A block of cells to produce (`inner`) and the cells needed for it (`outer`), as slices.
@@ -476,6 +490,18 @@ def coordinates(geobox: GeoBox) -> dict[str, xr.Variable]:
 def _cf_of(crs: CRS) -> dict[str, object]:
     """CF's names of a projection; hundreds of scenes share one."""
     return dict(crs.proj.to_cf())
+
+
+def centre(geobox: GeoBox) -> tuple[float, float]:
+    """Longitude and latitude (degrees) of the cell in the middle; not finite off the globe."""
+    row, col = (n // 2 for n in geobox.shape)
+    lon, lat = lonlat(geobox[row : row + 1, col : col + 1])
+    return float(lon[0, 0]), float(lat[0, 0])
+
+
+def metres_per_unit(crs: CRS | None) -> float:
+    """Metres in a unit of a CRS in metres or degrees, those at the equator."""
+    return METRES_PER_DEGREE if crs is not None and crs.geographic else 1.0
 
 
 def lonlat(geobox: GeoBox) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

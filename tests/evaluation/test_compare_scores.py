@@ -24,7 +24,7 @@ from srdanet.errors import ArgumentError, RunError
 from srdanet.evaluation import tables as text
 from srdanet.evaluation.bootstrap import holm, paired
 from srdanet.evaluation.comparison import Scores, compare, tables
-from srdanet.evaluation.methods import ABOUT, FUSIONS, Fusing, find_chooser, listed
+from srdanet.evaluation.methods import ABOUT, FUSIONS, Fusing, find_chooser, known_methods
 from srdanet.evaluation.metrics import Overshoot, Structure
 from srdanet.evaluation.scoring import score_methods
 from srdanet.interpolation import interpolate
@@ -189,7 +189,7 @@ def test_a_method_that_cannot_serve_a_scene_is_left_out_of_it(patches: list[Labe
 
 def test_every_method_is_listed_with_a_reference() -> None:
     assert [*BASELINES, *FUSIONS] == list(ABOUT)[: len(BASELINES) + len(FUSIONS)]
-    assert all(about.reference and about.needs for about in listed())
+    assert all(about.reference and about.needs for about in known_methods())
 
 
 def test_the_paired_test_is_wilcoxons() -> None:
@@ -214,7 +214,7 @@ def test_overshoot_is_what_leaves_the_range_around() -> None:
     result[1, 3] = 304
     result[7, 9] = 303
     result[6, 9] = 299
-    found = Overshoot.of(result, truth, coarse)
+    found = Overshoot.of(result, coarse, truth)
     assert found.metrics() == {"overshoot_share": 2 / 80, "overshoot": 2.0}
 
 

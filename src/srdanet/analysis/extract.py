@@ -12,7 +12,7 @@ import numpy as np
 from srdanet.analysis.errors import CORRELATION, Correlation, error_of_sum
 from srdanet.arrays import has_hour
 from srdanet.atomic import replacing
-from srdanet.errors import ArgumentError, MissingExtraError
+from srdanet.errors import ArgumentError, extra
 from srdanet.flags import FLAGS
 from srdanet.grid import cell_size
 from srdanet.product.stored import StoredLevel
@@ -161,11 +161,8 @@ def write_table(values: Sequence[Value], path: Path) -> None:
                     row = asdict(value)
                     writer.writerow(["" if cell is None or cell != cell else cell for cell in row.values()])
         else:
-            try:
+            with extra("pyarrow", "parquet"):
                 table(values).to_parquet(part, index=False)
-            except ImportError as error:
-                todo = "Install it (pip install srdanet[parquet]), or write .csv."
-                raise MissingExtraError("Parquet needs pyarrow", where=path, todo=todo) from error
 
 
 def draw_series(values: Sequence[Value], path: Path) -> None:

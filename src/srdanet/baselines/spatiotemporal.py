@@ -23,29 +23,21 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 from scipy.cluster.vq import kmeans2
 from scipy.interpolate import RBFInterpolator
-from scipy.ndimage import correlate, distance_transform_edt, uniform_filter
+from scipy.ndimage import correlate, uniform_filter
 from scipy.optimize import lsq_linear
 from scipy.special import fdtri
 
 from srdanet.arrays import Float32, Float64, Floats, Mask, repeat
+from srdanet.baselines.sharpening import as_dataset, fill_nearest
 from srdanet.energy import aggregate
 from srdanet.errors import ArgumentError, GridError
-from srdanet.grid import Nesting, coordinates, geobox_of, nesting, refine
+from srdanet.grid import Nesting, geobox_of, nesting, refine
 from srdanet.interpolation import Kind, interpolate
 from srdanet.scene import Scene
 from srdanet.variables import LST_RANGE
 
 _CACHE = 1 << 17
 """About how many window cells are worked on at a time, so that they stay in a processor's cache."""
-
-
-class Arrays(NamedTuple):
-    """A coarse and a fine image of one date, as arrays."""
-
-    coarse: Floats
-    """(y, x) K, NaN = missing."""
-    fine: Floats
-    """(y * factor, x * factor) K, NaN = missing."""
 
 
 class Pair(NamedTuple):
@@ -71,8 +63,6 @@ class Starfm:
     """
 
     name: ClassVar[str] = "starfm"
-    dates: ClassVar[int] = 2
-    """Other dates it is given where they are to be chosen; it works with one or more."""
 
     window: float = 3.0
     """Side of the window in coarse cells: Gao's 1500 m at cells of 500 m."""
@@ -149,8 +139,6 @@ class Estarfm:
     """
 
     name: ClassVar[str] = "estarfm"
-    dates: ClassVar[int] = 2
-    """Other dates it works with."""
 
     window: float = 3.0
     """Side of the window in coarse cells: Zhu's 51 cells of 30 m at 500 m."""
@@ -245,8 +233,6 @@ class Fsdaf:
     """
 
     name: ClassVar[str] = "fsdaf"
-    dates: ClassVar[int] = 1
-    """Other dates it works with."""
 
     window: float = 2.5
     """Side of the window in coarse cells: Zhu's 41 cells where the coarse cell is 16 times larger."""
@@ -340,10 +326,9 @@ class Fusion:
                 if nesting(scene.geobox, box) != Nesting(times, 0, 0) or box.shape != wanted.shape:
                     what = f"an image of another date is not on the grid {times} times finer than the scene"
                     raise GridError(what, where=self.name, todo="Crop or resample it to that grid first.")
-            arrays.append(Arrays(*(image.transpose("y", "x").values for image in (coarse, fine))))
+            arrays.append((coarse.transpose("y", "x").values, fine.transpose("y", "x").values))
         lst = self.algorithm.predict(arrays, scene.lst["lst"].values)
-        attrs = {"units": "K", "grid_mapping": "spatial_ref", "long_name": f"land surface temperature, {self.name}"}
-        return xr.Dataset({"lst": (("y", "x"), lst, attrs)}, coordinates(target))
+        return as_dataset(scene, factor, lst, self.name)
 
 
 def classify(values: Floats, classes: int) -> NDArray[np.int8]:
@@ -409,9 +394,7 @@ def thin_plate(coarse: Floats, factor: int, reach: int = 5) -> Float64:
     Returns:
         (y * factor, x * factor), without gaps.
     """
-    missing = ~np.isfinite(coarse)
-    nearest = distance_transform_edt(missing, return_distances=False, return_indices=True)
-    padded = np.pad(coarse[tuple(nearest)].astype(np.float64), reach, mode="reflect", reflect_type="odd")
+    padded = np.pad(fill_nearest(coarse).astype(np.float64), reach, mode="reflect", reflect_type="odd")
     side = np.arange(-reach, reach + 1.0)
     cells = np.stack(np.meshgrid(side, side, indexing="ij"), axis=-1).reshape(-1, 2)
     spline = RBFInterpolator(cells, np.eye(len(cells)), kernel="thin_plate_spline")

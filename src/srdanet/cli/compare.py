@@ -33,7 +33,7 @@ class _Compare(click.Command):
         return super().parse_args(ctx, given)
 
 
-@click.command(cls=_Compare)
+@click.command(cls=_Compare, short_help="Compare methods on images whose finer truth is known.")
 @click.argument("coarse", nargs=-1, metavar="[COARSE...]")
 @click.option("--truth", multiple=True, metavar="FINE...", help="The finer LST of each COARSE, in the same order.")
 @click.option(
@@ -94,7 +94,7 @@ def compare(
     was counted, to be added to by --sums) and figures.
     """
     from srdanet.evaluation import tables as text
-    from srdanet.evaluation.methods import listed
+    from srdanet.evaluation.methods import known_methods
 
     if list_methods:
         _list(as_json=as_json)
@@ -102,7 +102,7 @@ def compare(
     if bool(coarse) != bool(truth) or not (coarse or sets or sums):
         raise click.UsageError("Give COARSE... --truth FINE..., or --set NAME, or --list.")
     paths = _outputs(out, figures=figures, overwrite=overwrite)
-    names = methods or tuple(about.name for about in listed() if about.installed)
+    names = methods or tuple(about.name for about in known_methods() if about.installed)
     with _executor(workers, scheduler) as executor:
         found = _count(
             _choosers(names, external), coarse, truth, sets, data, scenes, same_sensor, factor, choice, sums, executor
@@ -120,9 +120,9 @@ def compare(
 
 
 def _list(*, as_json: bool) -> None:
-    from srdanet.evaluation.methods import listed
+    from srdanet.evaluation.methods import known_methods
 
-    every = listed()
+    every = known_methods()
     wide, long = (max(len(getattr(about, part)) for about in every) for part in ("name", "reference"))
     lines = [f"{a.name:{wide}}  {a.reference:{long}}  needs {a.needs}{_absent(a.installed)}" for a in every]
     plain = {a.name: {"reference": a.reference, "needs": a.needs, "installed": a.installed} for a in every}
@@ -173,8 +173,7 @@ def _count(
         def gather(name: str, parts: Iterable[Scores]) -> None:
             for number, part in enumerate(parts, start=1):
                 found[name] = found.get(name, Scores()) + part
-                if show is not None:
-                    show(f"{name}, scenes", number, max(number, 2))
+                show(f"{name}, scenes", number, max(number, 2))
 
         for name, chosen in jobs:
             gather(name, compare(choosers, chosen.read(data, scenes), series=chosen.series, executor=executor))
@@ -208,7 +207,7 @@ def _read_sums(path: Path) -> dict[str, Scores]:
 
     try:
         return {name: Scores.from_dict(part) for name, part in json.loads(path.read_text(encoding="utf-8")).items()}
-    except (ValueError, AttributeError) as error:
+    except (ValueError, AttributeError, TypeError, KeyError, RecursionError) as error:
         what = f"is not what a comparison counted ({error})"
         raise ArgumentError(what, where=path, todo="Give a file sums.json of `srdanet compare`.") from error
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from srdanet.product import Product
 
 
-@click.command()
+@click.command(short_help="Downscale a scene, or the files of one, to 500 m and 250 m.")
 @click.argument("inputs", nargs=-1, required=True, metavar="SCENE|FILES...")
 @click.option("--to", type=click.Choice(["500", "250"]), default="250", show_default=True, help="Cell size (m).")
 @options.place_and_day

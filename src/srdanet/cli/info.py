@@ -16,7 +16,7 @@ Answer = tuple[list[str], dict[str, Any]]
 """Lines for people, and plain data."""
 
 
-@click.command(short_help="Say what a granule, scene, product or model is.")
+@click.command(short_help="Describe a granule, scene, product or model.")
 @click.argument("what", required=False, metavar="[FILE|MODEL]")
 @options.as_json
 @options.verbose

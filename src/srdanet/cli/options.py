@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 _INTERRUPTED = "interrupted; no unfinished file was left behind"
 _VERBOSITY = "srdanet.verbosity"
+_JSON, _EMITTED = "srdanet.json", "srdanet.emitted"
 _LEVELS = (logging.WARNING, logging.INFO, logging.DEBUG)
 
 _FLAGS = {"variable": "the variable as NAME=FILE:VARIABLE", "day": "--night"}
@@ -50,36 +51,84 @@ def interrupt(number: int, frame: FrameType | None) -> None:
 
 
 class Verbs(click.Group):
-    """A group whose verbs end in one or two lines when they fail."""
+    """A group whose help lists verbs in sections, and whose verbs end in one or two lines when they fail.
+
+    With --json the error is also on stdout, as an object `error` with `class`, `where`, `what` and `todo`.
+    """
+
+    def __init__(self, *arguments: Any, **more: Any) -> None:
+        super().__init__(*arguments, **more)
+        self.sections: dict[str, tuple[str, ...]] = {}
+
+    def add_section(self, title: str, *verbs: click.Command) -> None:
+        """Add verbs under a title, in the order in which the help lists them."""
+        for verb in verbs:
+            self.add_command(verb)
+        self.sections[title] = tuple(str(verb.name) for verb in verbs)
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Names of the verbs, section by section."""
+        return [name for names in self.sections.values() for name in names]
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write each section, all with one width of names."""
+        wide = max(map(len, self.list_commands(ctx)))
+        for title, names in self.sections.items():
+            rows = [(name.ljust(wide), self.commands[name].get_short_help_str(100)) for name in names]
+            with formatter.section(title):
+                formatter.write_dl(rows)
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Keep in mind whether JSON is wanted, before anything can fail."""
+        ctx.meta[_JSON] = "--json" in args
+        return super().parse_args(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the verb; errors become a message for people and an exit code."""
         spelling = FLAGS.set(_FLAGS)
         try:
             return super().invoke(ctx)
-        except (click.ClickException, click.exceptions.Exit):
+        except click.ClickException as error:
+            _as_json(ctx, error, error.format_message(), error.exit_code)
             raise
-        except (KeyboardInterrupt, click.Abort):
-            _fail(ctx, _INTERRUPTED, 130)
+        except click.exceptions.Exit:
+            raise
+        except (KeyboardInterrupt, click.Abort) as error:
+            _fail(ctx, error, _INTERRUPTED, 130)
         except SrdanetError as error:
-            _fail(ctx, str(error), 2 if isinstance(error, ArgumentError | ConfigError) else 1)
-        except MemoryError:
-            _fail(ctx, "out of memory\n  A smaller --block needs less.", 1)
+            _fail(ctx, error, str(error), 2 if isinstance(error, ArgumentError | ConfigError) else 1)
+        except MemoryError as error:
+            _fail(ctx, error, "out of memory\n  A smaller --block needs less.", 1)
         except OSError as error:
             if error.errno == errno.EPIPE:
                 raise  # the reader of our output has left: click ends quietly
-            _fail(ctx, f"{error.filename or 'system'}: {error.strerror or error}", 1)
+            _fail(ctx, error, f"{error.filename or 'system'}: {error.strerror or error}", 1)
         except Exception as error:
             if _interrupted:
-                _fail(ctx, _INTERRUPTED, 130)
+                _fail(ctx, error, _INTERRUPTED, 130)
             message = f"unexpected {type(error).__name__}: {error}\n  This is a fault in srdanet; -vv shows where."
-            _fail(ctx, message, 1)
+            _fail(ctx, error, message, 1)
         finally:
             FLAGS.reset(spelling)
 
 
-def _fail(ctx: click.Context, message: str, code: int) -> NoReturn:
+def _as_json(ctx: click.Context, error: BaseException, message: str, code: int) -> None:
+    """Where JSON is wanted and no result has been printed, print the error as the result."""
+    if not ctx.meta.get(_JSON) or ctx.meta.get(_EMITTED):
+        return
+    where = getattr(error, "where", None) or getattr(error, "filename", None)
+    about = {
+        "class": "UsageError" if isinstance(error, click.UsageError) else type(error).__name__,
+        "where": None if where is None else str(where),
+        "what": getattr(error, "what", message),
+        "todo": getattr(error, "todo", None),
+    }
+    click.echo(json.dumps({"error": about, "exit_code": code}, ensure_ascii=False))
+
+
+def _fail(ctx: click.Context, error: BaseException, message: str, code: int) -> NoReturn:
     """Say it on stderr and leave; with -vv the traceback comes first."""
+    _as_json(ctx, error, message, code)
     if ctx.meta.get(_VERBOSITY, 0) >= 2:
         import traceback
 
@@ -95,7 +144,7 @@ def _set_verbosity(ctx: click.Context, _: click.Parameter, count: int) -> None:
     logging.basicConfig(stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s", force=True)
     logging.getLogger().setLevel(logging.WARNING)
     logging.getLogger("srdanet").setLevel(_LEVELS[min(level, 2)])
-    # GDAL remarks on every unusual tag of every file; what matters of it comes back as an error.
+    # GDAL warns about every unusual tag of every file; what matters comes back as an error.
     logging.getLogger("rasterio").setLevel(logging.WARNING if level else logging.ERROR)
 
 
@@ -281,6 +330,7 @@ def command_line() -> list[str]:
 
 def emit(text: str, data: Mapping[str, Any], *, as_json: bool) -> None:
     """Print a result on stdout: for people, or for programs."""
+    click.get_current_context().meta[_EMITTED] = True
     click.echo(json.dumps(data, indent=2, ensure_ascii=False) if as_json else text)
 
 

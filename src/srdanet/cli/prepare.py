@@ -21,7 +21,7 @@ SCENES = (".nc", ".zarr")
 _MOST_LEFT_OUT = 8
 
 
-@click.command()
+@click.command(short_help="Make a scene from granules and other files.")
 @click.argument("files", nargs=-1, required=True, metavar="FILES...")
 @options.place_and_day
 @options.ground
@@ -69,7 +69,7 @@ def build(plan: Plan, region: Geometry | None = None) -> Scene:
     from srdanet.prepare import prepare as run
 
     with options.progress() as show:
-        return run(plan, progress=show.under("reading"))
+        return run(plan, region=region, progress=show.under("reading"))
 
 
 def describe(scene: Scene, *, table: bool = False) -> list[str]:

@@ -17,6 +17,8 @@ import click
 from srdanet.cli import options
 
 if TYPE_CHECKING:
+    from odc.geo.geom import Geometry
+
     from srdanet.grid import Tile
     from srdanet.network.bundle import Device
     from srdanet.production.ledger import Entry, Totals
@@ -49,9 +51,10 @@ def read_span(context: click.Context, param: click.Parameter, value: str | None)
     return first, last
 
 
-@click.command()
+@click.command(short_help="Downscale all tiles and dates of a folder of files.")
 @click.argument("files", nargs=-1, required=True, metavar="FILES|FOLDERS...")
 @click.option("--tiles", "--tile", multiple=True, callback=read_tiles, metavar="hXXvYY,…", help="Only these tiles.")
+@options.ground
 @click.option("--dates", "--date", callback=read_span, metavar="FIRST/LAST", help="Only these days, both included.")
 @click.option(
     "--overpass", type=click.Choice(["day", "night", "both"]), default="both", show_default=True, help="Which LST."
@@ -79,6 +82,7 @@ def read_span(context: click.Context, param: click.Parameter, value: str | None)
 def run(
     files: tuple[str, ...],
     tiles: tuple[Tile, ...],
+    region: Geometry | None,
     dates: Dates,
     overpass: str,
     platform: str,
@@ -108,7 +112,7 @@ def run(
     from srdanet.production.ledger import Ledger
     from srdanet.production.run import Production, carry_out, clear
 
-    production = Production.of(files, out, model=model, device=device, to=int(to), conserve=conserve)
+    production = Production.of(files, out, model=model, device=device, to=int(to), conserve=conserve, region=region)
     platforms = ("terra", "aqua") if platform == "both" else (platform,)
     days = {"both": (True, False), "day": (True,), "night": (False,)}[overpass]
     units = production.units(tiles=tiles, dates=dates, days=days, platforms=platforms, time=time)

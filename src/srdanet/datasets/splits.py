@@ -1,4 +1,4 @@
-"""What is trained on and what is kept apart: by region and date, never by pixel.
+"""Which data are for training and which are held out: by region and date, never by pixel.
 
 The split is written in `splits.toml` beside this module; training and evaluation
 both read it from there.
@@ -15,7 +15,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
-from pydantic import BaseModel, ConfigDict, PositiveInt, ValidationError
+from pydantic import BaseModel, ConfigDict, PositiveInt
 
 from srdanet.errors import ArgumentError, ConfigError, SceneError
 from srdanet.grid import GRID_LEFT, GRID_TOP, Level
@@ -87,7 +87,7 @@ def load_splits(path: Path | str = FILE) -> Splits:
     """
     try:
         return Splits.model_validate(tomllib.loads(Path(path).read_text(encoding="utf-8")))
-    except (OSError, tomllib.TOMLDecodeError, ValidationError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ConfigError(f"is not a split file: {error}", where=path, todo=f"Compare it with {FILE.name}.") from error
 
 

@@ -20,14 +20,14 @@ from typing import Any
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
-from scipy.ndimage import maximum_filter, minimum_filter
+from scipy.ndimage import minimum_filter
 
 from srdanet import flags
-from srdanet.arrays import Float32, Floats, Mask, Progress, repeat
+from srdanet.arrays import Float32, Floats, Mask, Progress, repeat, silent
 from srdanet.atomic import reserve
 from srdanet.downscaling.plan import RunPlan
 from srdanet.downscaling.rollout import Estimate, StepModel, advance, double, rollout
-from srdanet.energy import CONSERVE_REACH
+from srdanet.energy import CONSERVE_REACH, surroundings
 from srdanet.energy import conserve as conserve_exitance
 from srdanet.errors import ArgumentError
 from srdanet.grid import Window, coordinates, geobox_of, refine, windows
@@ -135,7 +135,7 @@ def downscale_scene(
     conserve: bool = False,
     block: int = 400,
     workdir: Path | None = None,
-    progress: Progress | None = None,
+    progress: Progress = silent,
 ) -> Iterator[tuple[int, xr.Dataset]]:
     """The results of each step for a scene: (nominal metres, Dataset as in `downscale`).
 
@@ -178,14 +178,13 @@ class Run:
         *,
         conserve: bool = False,
         workdir: Path | None = None,
-        progress: Progress | None = None,
+        progress: Progress = silent,
     ) -> Run:
         """Put together what a run needs; arguments as in `downscale_scene`."""
         lst = kelvin(scene.lst["lst"])
         error = scene.lst["lst_error"].values if "lst_error" in scene.lst else np.zeros(lst.shape)
         stack = Stack(scene.geobox, scene.auxiliary, scene.overpass, scene.nestings, scene.noise)
         allocate = np.empty if workdir is None else _mapped(workdir)
-        progress = progress or (lambda what, done, total: None)
         return cls(plan, lst, np.asarray(error > 1), stack, step_model(model), conserve, allocate, progress)
 
     def __iter__(self) -> Iterator[tuple[int, xr.Dataset]]:
@@ -260,9 +259,9 @@ class Run:
     def bounds(self) -> tuple[Float32, Float32]:
         """Lowest and highest result (y, x) K that each coarse cell may have; NaN where it is missing."""
         known = np.isfinite(self.lst)
-        low = minimum_filter(np.where(known, self.lst, np.inf), 3, mode="nearest") - OVERSHOOT_MARGIN
-        high = maximum_filter(np.where(known, self.lst, -np.inf), 3, mode="nearest") + OVERSHOOT_MARGIN
-        return tuple(np.where(known, bound, np.nan).astype(np.float32) for bound in (low, high))  # type: ignore[return-value]
+        low, high = surroundings(self.lst)
+        bounds = (low - OVERSHOOT_MARGIN, high + OVERSHOOT_MARGIN)
+        return tuple(np.where(known, bound, np.nan).astype(np.float32) for bound in bounds)  # type: ignore[return-value]
 
     def _quality(self, window: Window, fields: Fields, factor: int) -> NDArray[np.uint8]:
         """Quality bits of a window's outer part."""

@@ -1,4 +1,4 @@
-"""Many methods beside one another: what is counted scene by scene, and the tables and tests that follow from it.
+"""Comparison of many methods: sums counted scene by scene, and the tables and tests that follow from them.
 
 `Scores` holds what was counted of each scene under the scene's name. Two of them are joined by `+`, which only puts
 scenes together: so neither the order of scenes nor which worker counted them shows in any number. Sums are taken last,
@@ -20,7 +20,7 @@ from srdanet.arrays import Float64
 from srdanet.baselines import Method
 from srdanet.errors import ArgumentError, RunError
 from srdanet.evaluation import report, strata
-from srdanet.evaluation.bootstrap import NO_INTERVAL, Interval, bootstrap, holm, paired
+from srdanet.evaluation.bootstrap import NO_INTERVAL, Interval, holm, paired
 from srdanet.evaluation.methods import Chooser
 from srdanet.evaluation.metrics import Comparison, Coverage, Overshoot, Structure, Tally, Totals
 from srdanet.evaluation.report import Measure, Row, Subset, When
@@ -348,15 +348,7 @@ def _rmse(sums: Float64) -> float:
 
 def _interval(mine: Float64, other: Float64) -> Interval:
     """95 % interval of the share of one RMSE in another, from squared error and cells of each group, (n, 2) both."""
-    if len(mine) < 2:
-        return NO_INTERVAL
-
-    def share(drawn: Float64) -> Float64:
-        squared, n, reference, m = np.moveaxis(drawn.sum(axis=1), -1, 0)
-        found: Float64 = np.sqrt(squared / n) / np.sqrt(np.where(reference > 0, reference, np.nan) / m)
-        return found
-
-    return bootstrap(np.concatenate([mine, other], axis=1), share)
+    return NO_INTERVAL if len(mine) < 2 else report.share_of_rmse(np.concatenate([mine, other], axis=1))
 
 
 def _tests(subset: Subset, columns: Mapping[str, _Column], *, same_sensor: bool) -> list[Test]:

@@ -9,7 +9,6 @@ from functools import cache
 from importlib.resources import files
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import xarray as xr
 
@@ -22,9 +21,6 @@ from srdanet.errors import GridError
 from srdanet.grid import Nesting, nesting
 from srdanet.network.bundle import load_model
 from srdanet.scene import LabelledScene, Scene
-
-if TYPE_CHECKING:
-    pass
 
 Model = str | Path | Method | tuple[str, Method]
 """A shipped model's name, a bundle's folder, a name of `BASELINES`, `module:function`, or a method, with a name or not.
@@ -125,7 +121,7 @@ FUSIONS: Mapping[str, Fusing] = {
 }
 
 
-def listed() -> tuple[About, ...]:
+def known_methods() -> tuple[About, ...]:
     """Every method that has a name: those of the literature, and the models that this package ships."""
     shipped = sorted(path.parent.name for path in Path(str(files("srdanet") / "models")).glob("*/bundle.json"))
     more = (About(name, str(load_model(name).config.get("about", "a shipped model")), _LEARNED) for name in shipped)
@@ -144,7 +140,7 @@ def find_chooser(name: str) -> tuple[str, Chooser]:
         _, method = find_method("default", conserve=True)
         return name, _always(method)
     found, method = find_method(name)
-    return name if name in {about.name for about in listed()} else found, _always(method)
+    return name if name in {about.name for about in known_methods()} else found, _always(method)
 
 
 def _always(method: Method) -> Chooser:

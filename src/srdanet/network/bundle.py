@@ -20,7 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from srdanet import threads
 from srdanet.arrays import Float32
-from srdanet.errors import ArgumentError, MissingExtraError, ModelError, spelled
+from srdanet.errors import ArgumentError, MissingExtraError, ModelError, first_line, spelled
 from srdanet.predictors.stack import CHANNELS, CONTEXT
 
 if TYPE_CHECKING:
@@ -131,7 +131,9 @@ class Bundle:
         try:
             session = onnxruntime.InferenceSession(network, options, providers=providers)
         except Exception as error:  # its errors have no base class of their own
-            raise ModelError(f"step.onnx is not a network ({_reason(error)})", where=self.folder, todo=_COPY) from error
+            raise ModelError(
+                f"step.onnx is not a network ({first_line(error)})", where=self.folder, todo=_COPY
+            ) from error
         if self.device == "cuda" and _CUDA not in session.get_providers():
             # It goes on without the GPU where a library of CUDA is missing, and only says so in its log.
             todo = "Install the CUDA and cuDNN that this onnxruntime-gpu asks for, or use the CPU."
@@ -223,7 +225,7 @@ def _manifest(folder: Path) -> dict[str, Any]:
     try:
         config = json.loads(where.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
-        raise ModelError(f"cannot be read ({_reason(error)})", where=where, todo=_COPY) from error
+        raise ModelError(f"cannot be read ({first_line(error)})", where=where, todo=_COPY) from error
     if not isinstance(config, dict):
         raise ModelError("is not the description of a model", where=where, todo=_COPY)
     if config.get("format") != FORMAT:
@@ -235,7 +237,3 @@ def _manifest(folder: Path) -> dict[str, Any]:
         what = f"is damaged: {'.'.join(map(str, first['loc']))}: {first['msg']}"
         raise ModelError(what, where=where, todo=_COPY) from error
     return config
-
-
-def _reason(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]

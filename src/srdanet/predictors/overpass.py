@@ -17,7 +17,7 @@ from odc.geo.geobox import GeoBox
 
 from srdanet.arrays import Float32, Float64, has_hour, parse_utc
 from srdanet.errors import ArgumentError
-from srdanet.grid import lonlat
+from srdanet.grid import centre, lonlat
 from srdanet.predictors import solar
 from srdanet.variables import VIEW_HOURS
 
@@ -101,18 +101,17 @@ class Overpass:
         """The overpass of a place: what follows from the hour at its centre.
 
         By day or night, as the sun stands there, where only the time is known; northward or southward, as Terra flies
-        before noon and midnight and Aqua after, where the hour is known, and as Terra does where it is not. Told once
-        for a whole scene, since its windows must not each tell it for themselves.
+        before noon and midnight and Aqua after, where the hour is known, and as Terra does where it is not. Decided
+        once for a whole scene, so that its windows agree.
         """
-        row, col = (n // 2 for n in box.shape)
-        centre = box[row : row + 1, col : col + 1]
+        lon, lat = centre(box)
         clock = self.time if has_hour(self.time) else None
         day = self.day
         if day is None and clock is not None:
-            day = bool(self.sun(centre)[0][0, 0] < 90)
+            day = bool(solar.sun_at(clock, lon, lat)[0] < 90)
         if day is None:
             return self
-        terra = clock is None or is_terra(clock, float(lonlat(centre)[0][0, 0]))
+        terra = clock is None or is_terra(clock, lon)
         return replace(self, day=day, ascending=day != terra)
 
     def sun(self, box: GeoBox) -> tuple[Float64, Float64]:

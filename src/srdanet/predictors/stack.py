@@ -21,7 +21,7 @@ from srdanet.errors import ArgumentError, GridError
 from srdanet.grid import Nesting, cell_size, geobox_of, nesting, refine
 from srdanet.predictors import indices, land_cover, terrain
 from srdanet.predictors.overpass import Overpass
-from srdanet.variables import BANDS, BY_NAME, WEATHER
+from srdanet.variables import BANDS, BY_NAME, STANDS_FOR, WEATHER
 
 CLASSES = tuple(f"land_cover_{group}" for group in land_cover.GROUPS)
 CHANNELS = (*BANDS, "ndvi", "evi", "ndwi", "albedo", "elevation", "slope", "illumination", *CLASSES)
@@ -188,7 +188,7 @@ class Stack:
         for name, source in self._sources.items():
             if name in CHANNELS and name not in ("elevation", "slope"):
                 put(name, _on_target(source.read(rows, cols), source.factor, factor))
-        # An illumination given ready made goes before the computed one, as all that is given does.
+        # An illumination that the user gives takes precedence over the computed one, as every given predictor does.
         for derive in (self._land_cover, self._given_terrain, self._terrain):
             for name, layer in derive(rows, cols, factor).items():
                 put(name, layer)
@@ -269,13 +269,9 @@ def _on_target(values: Float32, have: int, want: int) -> _Layer:
 
 def _indices(known: Mapping[str, Float32]) -> dict[str, Float32]:
     """The indices that were not given but can be computed."""
-    formulas: Mapping[str, tuple[Callable[..., Floats], tuple[str, ...]]] = {
-        "ndvi": (indices.ndvi, ("red", "nir")),
-        "evi": (indices.evi, ("red", "nir", "blue")),
-        "ndwi": (indices.ndwi, ("nir", "nir2")),
-    }
+    formulas: Mapping[str, Callable[..., Floats]] = {"ndvi": indices.ndvi, "evi": indices.evi, "ndwi": indices.ndwi}
     return {
-        name: np.asarray(formula(*(known[band] for band in bands)), np.float32)
-        for name, (formula, bands) in formulas.items()
+        name: np.asarray(formulas[name](*(known[band] for band in bands)), np.float32)
+        for name, bands in STANDS_FOR.items()
         if name not in known and all(band in known for band in bands)
     }

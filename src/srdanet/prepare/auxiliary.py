@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -13,7 +12,7 @@ from odc.geo.geobox import GeoBox
 
 from srdanet.arrays import Mask
 from srdanet.errors import ArgumentError, GranuleError, GridError, ProductError, SceneError
-from srdanet.grid import METRES_PER_DEGREE, cell_size, geobox_of, ground_scale, nesting, refine, true_to_ground
+from srdanet.grid import cell_size, geobox_of, ground_scale, metres_per_unit, nesting, refine, true_to_ground
 from srdanet.prepare.plan import Plan, Source
 from srdanet.prepare.reading import LeftOut, Reading, Static, Steps, open_plain, record_of, screen
 from srdanet.prepare.survey import bounds_of, touch
@@ -58,12 +57,13 @@ def read_rasters(plan: Plan, box: GeoBox, cut: Cut, steps: Steps) -> Iterator[Re
 
 
 def read_granules(
-    plan: Plan, box: GeoBox, screening: Screening, diffuse: float, cut: Cut, static: Static, steps: Steps
+    plan: Plan, box: GeoBox, screening: Screening, diffuse: float, over: GeoBox | None, static: Static, steps: Steps
 ) -> tuple[list[Reading], LeftOut]:
     """Reflectance, albedo and land cover, each on a grid that nests in the LST's, and what cannot be read of them.
 
     Reflectance of 500 m (MOD09GA) and 250 m (MOD09GQ) is screened by the former's 1 km state: a word stands for all
-    cells within its own. It screens the 250 m bands only when both are of one platform, since clouds move.
+    cells within its own. It screens the 250 m bands only when both are of one platform, since clouds move. With
+    `over`, only what lies over that grid is read.
     """
     state: xr.DataArray | None = None
     coarse = plan.source("reflectance_500m")
@@ -81,7 +81,7 @@ def read_granules(
         return _bands(source, granule, state, screening)
 
     by_date = [source for role in _BY_DATE if (source := plan.source(role)) is not None]
-    for source, granule in one_ahead(partial(_open_cut, cut=cut), by_date):
+    for source, granule in one_ahead(partial(_open_over, over=over), by_date):
         with steps.reading(source):
             try:
                 readings.append(_nested(screened(source, granule()), box))
@@ -91,19 +91,18 @@ def read_granules(
     if classes is not None:
         with steps.reading(classes):
             try:
-                readings.append(static(classes, box, partial(_read_land_cover, classes, box, cut)))
+                readings.append(static(classes, box, partial(_read_land_cover, classes, box, over)))
             except (GranuleError, GridError, ProductError) as error:
                 left.append((classes.paths[0], error.what.rstrip(".")))
     return readings, left
 
 
-def _open_cut(source: Source, cut: Cut) -> Granule:
-    granule = open_granule(source.paths[0], source.layers)
-    return replace(granule, layers={name: cut(layer) for name, layer in granule.layers.items()})
+def _open_over(source: Source, over: GeoBox | None) -> Granule:
+    return open_granule(source.paths[0], source.layers, over=over)
 
 
-def _read_land_cover(source: Source, box: GeoBox, cut: Cut) -> Reading:
-    granule = _open_cut(source, cut)
+def _read_land_cover(source: Source, box: GeoBox, over: GeoBox | None) -> Reading:
+    granule = _open_over(source, over)
     return _nested(Reading(granule.layers, (record_of(source, granule.layers, granule, dropped={}),)), box)
 
 
@@ -137,7 +136,7 @@ def nest(image: xr.DataArray, coarse: GeoBox) -> tuple[xr.DataArray, str]:
     if image.dtype.kind in "iu":
         image = image.where(image != NO_CLASS)
     geographic = place.crs is not None and place.crs.geographic
-    metres = METRES_PER_DEGREE if geographic else 1.0 if true_to_ground(place) else ground_scale(place)
+    metres = metres_per_unit(place.crs) if geographic or true_to_ground(place) else ground_scale(place)
     ratio = cell_size(coarse) / (abs(place.affine.e) * metres)
     factor = next((f for f in (4, 2) if ratio >= _NEARLY * f), 1)
     target = refine(coarse, factor)

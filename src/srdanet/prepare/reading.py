@@ -109,7 +109,7 @@ def measures(arrays: Mapping[str, xr.DataArray]) -> dict[str, Any]:
 class Steps:
     """Counts the sources that have been read, and tells of each before and after."""
 
-    def __init__(self, progress: Progress | None, total: int) -> None:
+    def __init__(self, progress: Progress, total: int) -> None:
         self._progress, self._total, self._done = progress, total, 0
 
     @contextmanager
@@ -118,9 +118,7 @@ class Steps:
         names = [Path(path).name for path in source.paths]
         role = source.role.removeprefix("raster:").replace("_", " ")
         what = f"{role} from {names[0] if len(names) == 1 else f'{len(names)} files'}"
-        if self._progress is not None:
-            self._progress(what, self._done, self._total)
+        self._progress(what, self._done, self._total)
         yield
         self._done += 1 + len(more)
-        if self._progress is not None:
-            self._progress(what, self._done, self._total)
+        self._progress(what, self._done, self._total)

@@ -3,7 +3,7 @@
 Granules and plain rasters are identified by name alone, elevation by its name and header. Weather is opened for its
 hours and its extent: of NetCDF files only the coordinates are read, of GRIB files every band, of zip archives every
 member; a table of stations is read whole. An archive is what the files in it are. A file that is damaged or unknown
-costs itself only: it is named with its cause and left out.
+is left out alone, and named with the cause.
 """
 
 from __future__ import annotations

@@ -18,11 +18,11 @@ from pyproj import Transformer
 from pyproj.exceptions import CRSError
 from rasterio.warp import Resampling, reproject
 
-from srdanet.arrays import Progress, has_hour
+from srdanet.arrays import Progress, has_hour, silent
 from srdanet.atomic import refuse_existing, replacing
-from srdanet.errors import ArgumentError, GridError, MissingExtraError
+from srdanet.errors import ArgumentError, GridError, extra
 from srdanet.flags import FLAGS, flag_attributes
-from srdanet.grid import METRES_PER_DEGREE, cell_size, coordinates, nesting, same_crs
+from srdanet.grid import cell_size, coordinates, metres_per_unit, nesting, same_crs
 from srdanet.product.layers import LST, QUALITY, UNCERTAINTY
 from srdanet.product.record import software
 from srdanet.product.stored import StoredLevel
@@ -87,7 +87,7 @@ def grid_of(levels: Sequence[StoredLevel], crs: str | None = None, res: float | 
     except (CRSError, ValueError) as error:
         raise ArgumentError(f"{crs!r} is no CRS", where="crs", todo="Write it like EPSG:32631.") from error
     if res is None:
-        res = cell_size(own) / (METRES_PER_DEGREE if target.geographic else 1)
+        res = cell_size(own) / metres_per_unit(target)
     if not res > 0:
         raise ArgumentError(f"a cell size of {res} is not above 0", where="res", todo="Give metres, or degrees.")
     return own.to_crs(target, resolution=res)  # type: ignore[arg-type]
@@ -105,17 +105,11 @@ def on_other_grid(data: xr.Dataset, source: GeoBox, target: GeoBox) -> xr.Datase
         source: Its grid.
         target: Another grid; cells outside the product are missing and have the flag `no_input`.
     """
-    if _ground(target) >= _COARSER * _ground(source):
-        out = _means(data, source, target)
-    else:
-        out = _nearest(data, source, target)
+    own, other = (abs(box.affine.e) * metres_per_unit(box.crs) for box in (source, target))
+    out = (_means if other >= _COARSER * own else _nearest)(data, source, target)
     if "quality" in out and "lst" in out:
         out["quality"][np.isnan(out["lst"])] = FLAGS[0].mask
     return xr.Dataset({n: (("y", "x"), v) for n, v in out.items()}, coords=coordinates(target))
-
-
-def _ground(box: GeoBox) -> float:
-    return abs(box.affine.e) * (METRES_PER_DEGREE if box.crs is not None and box.crs.geographic else 1.0)
 
 
 def _crs(box: GeoBox) -> CRS:
@@ -179,7 +173,7 @@ def write_cube(
     crs: str | None = None,
     res: float | None = None,
     overwrite: bool = False,
-    progress: Progress | None = None,
+    progress: Progress = silent,
 ) -> Path:
     """Write products as one cube (time, y, x): `lst`, `lst_uncertainty`, `quality`, and what each was made of.
 
@@ -204,21 +198,16 @@ def write_cube(
         where = None if untimed is None else untimed.note
         raise ArgumentError("there is no product with a time", where=where, todo="Give products with a time.")
     if path.suffix == ".zarr":
-        try:
+        with extra("zarr", "zarr"):
             import zarr  # noqa: F401
-        except ImportError as error:
-            todo = "Install it (pip install srdanet[zarr]), or write .nc."
-            raise MissingExtraError("Zarr is not installed", where=path, todo=todo) from error
     refuse_existing([path], overwrite=overwrite)
     target = grid_of(levels, crs, res)
     with replacing(path, overwrite=overwrite) as part:
         for number, one in enumerate(levels):
-            if progress is not None:
-                progress("products", number, len(levels))
+            progress("products", number, len(levels))
             slab = _slab(one, target, zarr=path.suffix == ".zarr")
             (_append_zarr if path.suffix == ".zarr" else _append_netcdf)(part, slab, number, len(levels))
-    if progress is not None:
-        progress("products", len(levels), len(levels))
+    progress("products", len(levels), len(levels))
     return path
 
 

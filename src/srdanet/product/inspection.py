@@ -1,4 +1,4 @@
-"""Is a product still what was written? Every fault in words, of single files and of whole folders."""
+"""Inspection of products: what is wrong with a file or a folder, in words."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from pathlib import Path
 
 import numpy as np
 
-from srdanet.errors import ArgumentError, SrdanetError
+from srdanet.errors import ArgumentError, GranuleError, SrdanetError
 from srdanet.flags import NO_INPUT
 from srdanet.product.layers import RASTERS, Raster
 from srdanet.product.record import Record, read_record
 from srdanet.product.stored import RECORD, StoredLevel, stored_levels
 from srdanet.product.validate import structure_fault
 from srdanet.readers.checksum import digest
+from srdanet.readers.guard import COG, open_image
 
 _STRIP = 512
 
@@ -95,11 +96,10 @@ def _of_record(note: Path, record: Record) -> Iterator[Fault]:
 
 
 def _of_raster(path: Path, raster: Raster | None) -> Iterator[Fault]:
-    import rasterio
     from rasterio.errors import RasterioError
 
     try:
-        with rasterio.open(path) as file:
+        with open_image(path, COG) as file:
             fault = structure_fault(file, path.stat().st_size)
             if fault is not None:
                 yield Fault(path.name, fault)
@@ -119,6 +119,8 @@ def _of_raster(path: Path, raster: Raster | None) -> Iterator[Fault]:
             if outside:
                 what = f"{outside} values lie outside {raster.low:g} to {raster.high:g} {raster.unit}"
                 yield Fault(path.name, what)
+    except GranuleError as error:
+        yield Fault(path.name, error.what)
     except RasterioError as error:
         yield Fault(path.name, f"it cannot be read ({error})")
 

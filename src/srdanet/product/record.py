@@ -17,13 +17,13 @@ from typing import Any
 import numpy as np
 import xarray as xr
 from pydantic import BaseModel, ConfigDict, ValidationError
-from scipy.ndimage import maximum_filter, minimum_filter
 
-from srdanet.energy import degrade
+from srdanet.energy import degrade, surroundings
 from srdanet.errors import ArgumentError, GranuleError, GridError
 from srdanet.flags import OVERSHOOT
 from srdanet.product.cog import strips
 from srdanet.product.layers import LST, QUALITY, UNCERTAINTY
+from srdanet.readers.unread import special_file
 from srdanet.variables import WEATHER
 
 _PACKAGES = ("numpy", "onnxruntime", "pyproj", "rasterio", "xarray")
@@ -166,14 +166,27 @@ def read_record(path: Path) -> Record:
     """Read the record of a product.
 
     Raises:
-        GranuleError: when the file is not one.
+        GranuleError: when the file is not one, or names files outside its own folder.
     """
+    kind = special_file(path)
+    if kind is not None:
+        what = f"is {kind}, not the record of a product"
+        raise GranuleError(what, where=path, todo="Give the file that ends in _provenance.json.")
     try:
-        return Record.model_validate_json(path.read_bytes())
+        record = Record.model_validate_json(path.read_bytes())
     except (OSError, ValidationError) as error:
         reason = error.errors()[0]["msg"] if isinstance(error, ValidationError) else error.strerror
         todo = "Give the file that ends in _provenance.json."
         raise GranuleError(f"is not the record of a product ({reason})", where=path, todo=todo) from error
+    for level, about in record.levels.items():
+        if not (level.isascii() and level.isdigit()):
+            what = f"is not the record of a product (a level is called {level!r})"
+            raise GranuleError(what, where=path, todo="Use the record as srdanet wrote it.")
+        for name in about.files:
+            if name in ("", ".", "..") or "\0" in name or Path(name).name != name:
+                what = f"names a file outside its folder ({name!r})"
+                raise GranuleError(what, where=path, todo="Use the record as srdanet wrote it.")
+    return record
 
 
 def software() -> Software:
@@ -245,9 +258,8 @@ def overshoot(result: xr.Dataset, coarse: xr.DataArray) -> Overshoot:
         result: `lst` (y, x) K and, where present, `quality` (CF flags).
         coarse: (y / f, x / f) K, in which `lst` nests.
     """
-    known, factor = np.isfinite(coarse.values), result[LST.variable].shape[0] // max(1, coarse.shape[0])
-    low = minimum_filter(np.where(known, coarse.values, np.inf), 3, mode="nearest")
-    high = maximum_filter(np.where(known, coarse.values, -np.inf), 3, mode="nearest")
+    factor = result[LST.variable].shape[0] // max(1, coarse.shape[0])
+    low, high = surroundings(coarse.values)
     largest = 0.0
     for rows, values in strips(result[LST.variable], "float32"):
         above = np.arange(rows.start, rows.stop) // factor

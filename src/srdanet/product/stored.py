@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import rasterio
 import xarray as xr
 from odc.geo.crs import CRS
 from odc.geo.geobox import GeoBox
@@ -20,6 +21,7 @@ from srdanet.flags import flag_attributes
 from srdanet.grid import coordinates
 from srdanet.product.layers import RASTERS
 from srdanet.product.record import Record, read_record
+from srdanet.readers.guard import COG, open_image
 
 RECORD = "_provenance.json"
 """What the name of a record ends in."""
@@ -69,11 +71,8 @@ class StoredLevel:
             path = self.path(raster.variable)
             if path is None:
                 continue
-            with _open(path) as file:
-                try:
-                    values = file.read(1, window=window)
-                except RasterioError as error:
-                    raise GranuleError(f"is damaged ({error})", where=path, todo="Make the product again.") from error
+            with open_layer(path) as file:
+                values = file.read(1, window=window)
             about = flag_attributes() if raster.variable == "quality" else {"long_name": raster.long_name}
             data[raster.variable] = (("y", "x"), values, {"units": raster.unit, **about})
         return xr.Dataset(data, coords=coordinates(self.geobox[rows, cols]))
@@ -110,13 +109,30 @@ def _stored(note: Path, level: int | None) -> StoredLevel:
     name = record.levels[str(level)].file_of("lst")
     if name is None:
         raise GranuleError("names no file with the LST", where=note, todo="Make the product again.")
-    with _open(note.with_name(name)) as file:
-        geobox = GeoBox(file.shape, file.transform, CRS(file.crs.to_wkt()))
-    return StoredLevel(record, note, level, geobox)
+    return StoredLevel(record, note, level, grid_of_layer(note.with_name(name)))
 
 
-def _open(path: Path) -> rasterio.DatasetReader:
+@contextmanager
+def open_layer(path: Path) -> Iterator[Any]:
+    """A raster of a product, opened.
+
+    Raises:
+        GranuleError: when it cannot be opened, or a read in the block fails.
+    """
     try:
-        return rasterio.open(path)
+        with open_image(path, COG) as file:
+            yield file
     except RasterioError as error:
-        raise GranuleError(f"cannot be opened ({error})", where=path, todo="Make the product again.") from error
+        raise GranuleError(f"cannot be read ({error})", where=path, todo="Make the product again.") from error
+
+
+def grid_of_layer(path: Path) -> GeoBox:
+    """The grid of a raster of a product.
+
+    Raises:
+        GranuleError: when it cannot be opened, or has no CRS.
+    """
+    with open_layer(path) as file:
+        if file.crs is None:
+            raise GranuleError("has no CRS", where=path, todo="Make the product again.")
+        return GeoBox(file.shape, file.transform, CRS(file.crs.to_wkt()))

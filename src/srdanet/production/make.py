@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from srdanet.arrays import Progress
+from srdanet.arrays import Progress, silent
 from srdanet.baselines import BASELINES
 from srdanet.baselines.interpolation import Interpolation
 from srdanet.downscaling.rollout import StepModel
@@ -67,7 +67,7 @@ def identity_of(model: StepModel) -> str:
     return " ".join(str(part) for part in parts if part) or type(model).__name__
 
 
-def make(task: Task, progress: Progress | None = None) -> Made:
+def make(task: Task, progress: Progress = silent) -> Made:
     """Make the product of a unit, whole or not at all.
 
     Raises:
@@ -76,7 +76,7 @@ def make(task: Task, progress: Progress | None = None) -> Made:
     unit, options, directory = task.unit, task.options, Path(task.directory)
     started = time.perf_counter()
     plan = choose(task.files, unit.tile, unit.date, unit.day, platform=unit.platform, time=unit.time)
-    scene = prepare(plan, static=Static(directory), progress=progress)
+    scene = prepare(plan, region=options.ground, static=Static(directory), progress=progress)
     prepared = time.perf_counter()
     product = produce(
         scene,

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
+
+from odc.geo.geom import Geometry
 
 from srdanet.atomic import heal
 from srdanet.errors import ArgumentError, OutputError, SrdanetError
@@ -39,6 +42,7 @@ class Production:
         device: Device = "cpu",
         to: int = 250,
         conserve: bool = False,
+        region: Geometry | None = None,
     ) -> Production:
         """Load the model, for what identifies it, and survey the files once for all units.
 
@@ -48,8 +52,10 @@ class Production:
             ArgumentError: when a path does not exist.
             ModelError, MissingExtraError: when the model cannot be loaded, or not for this device.
         """
-        loaded = model_of(model, device)
-        options = Options(model=model, identity=identity_of(loaded), device=device, to=to, conserve=conserve)
+        options = Options(
+            model=model, identity=identity_of(model_of(model, device)), device=device, to=to, conserve=conserve,
+            region=None if region is None else json.dumps(region.json),
+        )  # fmt: skip
         found: dict[str, InputFile] = {}
         for given in files:
             try:
@@ -68,7 +74,7 @@ class Production:
 
     def units(self, **choice: Any) -> Iterator[Unit]:
         """The units that the files hold; arguments of `srdanet.production.units.units_of`."""
-        return units_of(list(self.files.values()), **choice)
+        return units_of(list(self.files.values()), region=self.options.ground, **choice)
 
     def keyed(self, units: Iterable[Unit]) -> Iterator[tuple[Unit, str]]:
         """Each unit with its key; each file is looked at once."""

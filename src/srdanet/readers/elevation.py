@@ -30,26 +30,21 @@ from odc.geo.crs import CRS
 from odc.geo.geobox import GeoBox
 
 from srdanet import threads
-from srdanet.arrays import Float32, Float64
+from srdanet.arrays import Float32, Float64, pad_to
 from srdanet.energy import aggregate
 from srdanet.errors import ArgumentError, GranuleError, GridError, SceneError
-from srdanet.grid import METRES_PER_DEGREE, coordinates, windows
+from srdanet.grid import coordinates, metres_per_unit, windows
 from srdanet.readers import resampling
 from srdanet.readers.elevation_names import BY_HAND, GEOID, SUFFIXES, derived_word, recognise
-from srdanet.readers.guard import open_image
+from srdanet.readers.guard import check_file, open_image
 from srdanet.readers.resampling import NOWHERE, interpolate, interpolate_within
+from srdanet.units import unit_of
 from srdanet.variables import BY_NAME
 
 _SIDES = {2 * n * n: n for n in (1201, 3601)}
 _NAME = re.compile(r"[NS]\d{2}[EW]\d{3}(?=\.|_|$)", re.IGNORECASE)
 ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz")
 """Ends of files that may hold files of heights."""
-METRES_PER_UNIT = {
-    "m": 1.0, "metre": 1.0, "meter": 1.0, "metres": 1.0, "meters": 1.0, "ft": 0.3048, "foot": 0.3048, "feet": 0.3048,
-    "us survey foot": 1200 / 3937, "us survey feet": 1200 / 3937, "us-ft": 1200 / 3937, "ftus": 1200 / 3937,
-    "dm": 0.1, "decimetre": 0.1, "decimeter": 0.1, "cm": 0.01, "centimetre": 0.01, "centimeter": 0.01, "km": 1000.0,
-}  # fmt: skip
-"""Units of height that a file may state, and what they are in metres."""
 _GEOTIFF = "GTiff"
 _DRIVERS = {
     ".hgt": "SRTMHGT", ".gz": "SRTMHGT", ".img": "HFA", ".bil": "EHdr", ".flt": "EHdr", ".dt1": "DTED", ".dt2": "DTED"
@@ -106,8 +101,7 @@ def inspect_elevation(path: str | Path) -> tuple[ElevationTile, ...]:
         GridError: when it has no CRS or is rotated.
     """
     path = Path(path)
-    if not path.is_file():
-        raise GranuleError("There is no such elevation file.", where=path)
+    check_file(path, "elevation file")
     named, archive = recognise(path.name), path.name.lower().endswith(ARCHIVES)
     if named is not None and named.other and not (archive and named.delivery == BY_HAND):
         raise not_heights(path)
@@ -183,17 +177,19 @@ def _inspect(target: str, path: Path, size: int | None) -> ElevationTile:
     except rasterio.errors.RasterioError as error:
         todo = "Elevation is read from .hgt and GeoTIFF, zipped or not. Download the file again."
         raise GranuleError(f"The file cannot be opened as elevation ({error}).", where=path, todo=todo) from error
-    metres = METRES_PER_UNIT.get((unit or "m").strip().lower())
-    if metres is None:
-        todo = f"Heights are read in {', '.join(METRES_PER_UNIT)}. Convert it, or give it as NAME=FILE,unit=UNIT."
-        raise GranuleError(f"The file is in {unit!r}.", where=path, todo=todo)
+    known = unit_of(unit or "m", "m")
+    if known is None:
+        todo = "Convert it to metres, or give it as NAME=FILE,unit=UNIT."
+        raise GranuleError(f"The file is in {unit!r}, which is not a unit of height known here.", where=path, todo=todo)
     if crs is None:
         raise GridError("The file has no CRS.", where=path, todo="Assign one, such as gdal_edit.py -a_srs EPSG:4326.")
     if affine.b or affine.d or affine.e > 0 or affine.a < 0:
         raise GridError("The raster is rotated or upside down.", where=path, todo="Warp it north up first (gdalwarp).")
     named = recognise(Path(target).name) or recognise(path.name)
     datum = named.datum if named is not None and named.datum != GEOID else ""
-    return ElevationTile(target, CRS(crs.to_wkt()), affine, shape, band, scale * metres, offset * metres, datum)
+    return ElevationTile(
+        target, CRS(crs.to_wkt()), affine, shape, band, scale * known.scale, offset * known.scale, datum
+    )
 
 
 def _band(path: Path, descriptions: Sequence[str], count: int) -> int:
@@ -279,7 +275,7 @@ def open_elevation(
     Args:
         files: `.hgt` (1201 x 1201 or 3601 x 3601, named like N44E005), or GeoTIFF in any CRS, in metres unless the
             file states another unit; zip and tar archives of them; or what `inspect_elevation` says of them, which
-            spares a second look. Voids are the file's nodata value and whatever lies outside -500 to 9000 m (so
+            saves opening it again. Voids are the file's nodata value and whatever lies outside -500 to 9000 m (so
             -32768 and -32767 untagged too). Where files of different rasters overlap, the one given first wins.
         geobox: The target grid.
 
@@ -298,8 +294,8 @@ def open_elevation(
     if not tiles:
         raise ArgumentError("No elevation file is given.")
     lattices = _lattices(tiles)
-    cell = abs(geobox.affine.a) * (METRES_PER_DEGREE if geobox.crs and geobox.crs.geographic else 1)
-    posts = min(abs(lattice.affine.a) * (METRES_PER_DEGREE if lattice.crs.geographic else 1) for lattice in lattices)
+    cell = abs(geobox.affine.a) * metres_per_unit(geobox.crs)
+    posts = min(abs(lattice.affine.a) * metres_per_unit(lattice.crs) for lattice in lattices)
     block = int(np.clip(min(_BLOCK_METRES, _BLOCK_POSTS * posts) / cell, 16, 512))
     every = max(1, int(_KNOT_METRES / cell))
     out = np.full(geobox.shape, np.nan, dtype=np.float32)
@@ -327,9 +323,9 @@ def open_elevation(
 
 
 def _assumed(tiles: Sequence[ElevationTile]) -> list[str]:
-    """What was taken for granted of the heights' datum, which no raster tells."""
-    untold = sorted({t.name for t in tiles if not t.datum and not t.path.lower().endswith((".hgt", ".hgt.gz"))})
-    assumed = [f"{_some(untold)}: heights are metres above EGM96"] if untold else []
+    """What was assumed about the datum of the heights, which no raster states."""
+    unstated = sorted({t.name for t in tiles if not t.datum and not t.path.lower().endswith((".hgt", ".hgt.gz"))})
+    assumed = [f"{_some(unstated)}: heights are metres above EGM96"] if unstated else []
     for datum in sorted({tile.datum for tile in tiles if tile.datum}):
         names = sorted({tile.name for tile in tiles if tile.datum == datum})
         assumed.append(f"{_some(names)}: heights above the {datum} are taken for heights above EGM96")
@@ -401,16 +397,10 @@ def _pieces(lattice: _Lattice, geobox: GeoBox, every: int) -> Iterator[_Piece]:
         complete = whole and bool(on.all()) and not np.isnan(heights).any()
         many = resampling.splits_for(across, down, Affine.identity()) // _ENOUGH_POSTS
         if many > 1:
-            heights = _thinned(heights, many)
+            heights = np.asarray(aggregate(pad_to(heights, many), many), np.float32)
             across, down = (((at + 0.5) / many - 0.5).astype(np.float32) for at in (across, down))
             complete = False
         yield _Piece(heights, across, down, tuple(tile for tile, _, _ in hits), complete)
-
-
-def _thinned(heights: Float32, many: int) -> Float32:
-    """Means over `many` x `many` posts."""
-    whole = np.pad(heights, [(0, -size % many) for size in heights.shape], constant_values=np.nan)
-    return np.asarray(aggregate(whole, many), np.float32)
 
 
 def _mean(pieces: Sequence[_Piece], shape: tuple[int, int]) -> Float64:

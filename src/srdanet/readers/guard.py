@@ -1,4 +1,4 @@
-"""What is asked of a file before it is opened: a format that is meant, on this disk, and a size that can be.
+"""Checks before a file is opened: of an expected format, on this disk, and of a plausible size.
 
 GDAL opens a file by its content, whatever its name: a text that calls itself `x.tif` may be a VRT or WMS description
 and make it read other files or call the network. Sizes in headers are believed and allocated. Neither happens here.
@@ -17,6 +17,8 @@ from srdanet.errors import GranuleError
 
 IMAGES = ("GTiff", "SRTMHGT", "HFA", "ENVI", "EHdr", "AAIGrid", "JP2OpenJPEG", "PNG")
 """GDAL's drivers for images that hold their own values: none that describes where values lie."""
+COG = ("GTiff",)
+"""GDAL's driver for the images of products."""
 MOST_CELLS = 1_000_000_000
 """More than any image of the globe at 1 km has (43,200 x 21,600)."""
 _MOST_BYTES = 4 << 30
@@ -53,12 +55,49 @@ def open_image(path: str | Path, drivers: Sequence[str] = IMAGES) -> Iterator[An
         GranuleError: when the file only points to others, or has a mask that is no TIFF.
         rasterio.errors.RasterioError: when it is of another format or damaged, or a read in the block fails.
     """
+    import rasterio
+
+    with rasterio.Env(**_SETTINGS), image_at(path, drivers) as file:
+        yield file
+
+
+def image_at(path: str | Path, drivers: Sequence[str] = IMAGES, *, overview_level: int | None = None) -> Any:
+    """The same as `open_image` for who closes it, and calls no network where other files stand beside the image.
+
+    Args:
+        path: See `open_image`.
+        drivers: See `open_image`.
+        overview_level: Of its overviews, the one to open, from 0; None for the image itself.
+
+    Raises:
+        GranuleError, rasterio.errors.RasterioError: see `open_image`.
+    """
     import rasterio.io
 
     name = str(path) if str(path).startswith(_PACKED) else os.path.abspath(path)
     _refuse_pointers(Path(path))
-    with rasterio.Env(**_SETTINGS), rasterio.io.DatasetReader(name, driver=list(drivers)) as file:
-        yield file
+    options = {} if overview_level is None else {"overview_level": overview_level}
+    return rasterio.io.DatasetReader(name, driver=list(drivers), **options)
+
+
+def check_file(path: Path, what: str) -> None:
+    """Refuse what is no file, or may not be read, before a library says so in words of its own.
+
+    Args:
+        path: The file.
+        what: What it should be, such as "raster".
+
+    Raises:
+        GranuleError: when it is absent, a pipe, a device or a folder, or locked.
+    """
+    try:
+        there = path.is_file()
+    except OSError as error:
+        raise GranuleError(f"The {what} cannot be read ({error.strerror}).", where=path) from error
+    if not there:
+        raise GranuleError(f"There is no such {what}.", where=path)
+    if not os.access(path, os.R_OK, effective_ids=os.access in os.supports_effective_ids):
+        raise GranuleError(f"The {what} may not be read.", where=path, todo="Ask its owner for the permission.")
 
 
 def check_cells(path: str | Path, *shape: int) -> None:

@@ -1,7 +1,7 @@
 """From what a file stores to physical values: what is missing, scale and offset, unit, range.
 
-Each is brought together from what the caller says, what the file says and what the table of variables knows, by the
-rule of `srdanet.statements`. `in_range` is the same for files and for arrays from Python.
+Each follows from what the caller says, what the file says and what the table of variables knows, by the rule of
+`srdanet.statements`. `in_range` is the same for files and for arrays from Python.
 """
 
 from __future__ import annotations
@@ -153,19 +153,6 @@ def in_range(name: str, values: Floats, *, fills: bool = True) -> Judged:
     elif left == 0 or (count > left and (codes.size > _FEW_CODES or not fills)):
         problem = f"{span}, so this is not {name} as stored."
     return Judged(np.where(outside, np.nan, values).astype(values.dtype), count, codes, problem)
-
-
-def to_kelvin(values: Floats, unit: str) -> Floats:
-    """Temperatures in K.
-
-    Raises:
-        ArgumentError: when the unit is no unit of temperature that this package knows.
-    """
-    known = unit_of(unit, "K")
-    if known is None:
-        what = f"{unit!r} is not a unit of temperature this package reads."
-        raise ArgumentError(what, todo="Give unit='K', 'degC' or 'degF'.")
-    return values * known.scale + known.offset
 
 
 def _own(name: str) -> str | None:

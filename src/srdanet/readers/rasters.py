@@ -29,15 +29,15 @@ from srdanet.grid import (
     SPHERE_RADIUS,
     Level,
     Tile,
+    centre,
     coordinates,
     geobox_of,
     ground_scale,
-    lonlat,
     same_crs,
     true_to_ground,
 )
 from srdanet.readers.dates import attribute_times, coordinate_times, image_time
-from srdanet.readers.guard import check_cells, open_image
+from srdanet.readers.guard import check_cells, check_file, open_image
 from srdanet.readers.images import (
     AGAIN,
     Lattice,
@@ -91,7 +91,7 @@ def open_raster(
         variable: NetCDF variable; may be left out where there is one image, or one called `name`.
         date: The day that is wanted: LST must be of it, and of a NetCDF stack over time its image is taken.
         time: The moment that is wanted (UTC), where there are several images of a day.
-        crs: Goes before the file's CRS, where that cannot be right or is another spelling of it.
+        crs: Replaces the file's CRS, where that cannot be right or is another spelling of it.
         nodata: A value for missing besides the file's own; `none` sets the file's value aside.
         scale: value = count * scale + offset.
         offset: See `scale`; 0 where only `scale` is given.
@@ -109,8 +109,7 @@ def open_raster(
         GridError: when it has no CRS, or is rotated.
     """
     path = Path(path)
-    if not path.is_file():
-        raise GranuleError("There is no such raster.", where=path)
+    check_file(path, "raster")
     asked = [Stated("the time asked for", (read_time(time),))] if time is not None else []
     asked += [Stated("the date asked for", (read_time(date),))] if date is not None else []
     if _is_netcdf(path):
@@ -178,8 +177,7 @@ def _is_netcdf(path: Path) -> bool:
 
 def _longitude(place: GeoBox) -> float | None:
     """Of the centre of a grid, degrees; None off the globe."""
-    row, col = (n // 2 for n in place.shape)
-    longitude = float(lonlat(place[row : row + 1, col : col + 1])[0][0, 0])
+    longitude = centre(place)[0]
     return longitude if np.isfinite(longitude) else None
 
 

@@ -21,6 +21,7 @@ from scipy import constants
 
 from srdanet.arrays import Float64
 from srdanet.errors import ArgumentError, GranuleError
+from srdanet.readers.guard import check_file
 
 Times = NDArray[np.datetime64]
 
@@ -122,8 +123,7 @@ def open_longwave(path: str | Path) -> Longwave:
         GranuleError: when the file is missing, of another layout, or damaged.
     """
     path = Path(path)
-    if not path.is_file():
-        raise GranuleError("There is no such station file.", where=path)
+    check_file(path, "station file")
     read = _READERS.get(path.suffix.lower())
     if read is None:
         todo = f"Give a file that ends with one of {', '.join(_READERS)}."
@@ -231,8 +231,7 @@ _READERS: Mapping[str, Callable[[Path], Longwave]] = {
 
 
 def _rows(path: Path) -> list[dict[str, str]]:
-    if not path.is_file():
-        raise GranuleError("There is no such table.", where=path)
+    check_file(path, "table")
     with path.open(encoding="utf-8-sig", newline="") as file:
         return list(csv.DictReader(file))
 

@@ -1,4 +1,4 @@
-"""The checks and small repairs between what a caller hands over and what a `Scene` holds."""
+"""Checks and conversions between what a caller gives and what a `Scene` holds."""
 
 from __future__ import annotations
 
@@ -15,16 +15,7 @@ from odc.geo.geobox import GeoBox
 
 from srdanet.arrays import read_time
 from srdanet.errors import ArgumentError, GridError, SceneError, did_you_mean
-from srdanet.grid import (
-    Nesting,
-    cell_size,
-    coordinates,
-    geobox_of,
-    ground_scale,
-    lonlat,
-    nesting,
-    true_to_ground,
-)
+from srdanet.grid import Nesting, cell_size, centre, coordinates, geobox_of, ground_scale, nesting, true_to_ground
 from srdanet.readers.dates import attribute_times, coordinate_times, image_time, is_time
 from srdanet.readers.physical import in_range
 from srdanet.readers.rasters import replication
@@ -194,8 +185,7 @@ def time_of(lst: xr.DataArray | xr.Dataset, geobox: GeoBox, time: object) -> np.
             times = coordinate_times(Path("lst"), str(key), held)
             found += [Stated(f"its coordinate {key}", times)] if times else []
     found += attribute_times({k: v for k, v in lst.attrs.items() if k != "date"})[0]
-    row, col = (n // 2 for n in geobox.shape)
-    longitude = float(lonlat(geobox[row : row + 1, col : col + 1])[0][0, 0])
+    longitude = centre(geobox)[0]
     seen, _ = image_time(
         "lst", asked, found, where=Path("lst"), longitude=longitude if np.isfinite(longitude) else None
     )

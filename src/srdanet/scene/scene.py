@@ -22,7 +22,7 @@ from odc.geo.geobox import GeoBox
 
 from srdanet.arrays import has_hour, parse_utc
 from srdanet.errors import GridError, SceneError
-from srdanet.grid import Nesting, Tile, geobox_of, lonlat, tile_of
+from srdanet.grid import Nesting, Tile, centre, geobox_of, tile_of
 from srdanet.predictors.overpass import Overpass
 from srdanet.scene import storage
 from srdanet.scene.checks import (
@@ -352,7 +352,5 @@ def _by_day(geobox: GeoBox, time: np.datetime64 | None) -> bool:
     """Day lasts from 6 to 18 h local solar time at the grid's centre; so does a date without an hour."""
     if time is None or not has_hour(time):
         return True
-    height, width = geobox.shape
-    lon, _ = lonlat(geobox[height // 2 : height // 2 + 1, width // 2 : width // 2 + 1])
     hours = float((time - time.astype("datetime64[D]")) / np.timedelta64(3600, "s"))
-    return bool(6.0 <= (hours + float(lon[0, 0]) / 15.0) % 24.0 < 18.0)
+    return bool(6.0 <= (hours + centre(geobox)[0] / 15.0) % 24.0 < 18.0)

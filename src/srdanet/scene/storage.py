@@ -7,7 +7,6 @@ damaged chunk is therefore an error and not a wrong value.
 
 from __future__ import annotations
 
-import importlib.util
 import math
 import os
 import zlib
@@ -24,8 +23,9 @@ from xarray.backends import BackendArray
 from xarray.core import indexing
 
 from srdanet.atomic import heal, refuse_existing, replacing, reserve
-from srdanet.errors import GranuleError, MissingExtraError, OutputError, SceneError
+from srdanet.errors import GranuleError, OutputError, SceneError, extra, first_line
 from srdanet.readers.hdf5 import is_hdf5, look_through
+from srdanet.readers.unread import special_file
 
 FORMAT = "1"
 """Version of the layout; a file of another version is refused."""
@@ -119,6 +119,9 @@ def read(path: str | os.PathLike[str]) -> tuple[dict[str, str], dict[str, xr.Dat
     path = Path(path)
     if not path.exists():
         raise SceneError("no such file", where=path)
+    kind = special_file(path)
+    if kind is not None:
+        raise SceneError(f"is {kind}, not a file", where=path, todo="Write what comes through it to a file first.")
     zarr = path.is_dir()
     if not zarr:
         _check_netcdf(path)
@@ -144,7 +147,7 @@ def read(path: str | os.PathLike[str]) -> tuple[dict[str, str], dict[str, xr.Dat
     except (OSError, KeyError, ValueError, RuntimeError) as error:
         for opened in groups.values():
             opened.close()
-        raise SceneError(f"is damaged: {_first_line(error)}", where=path, todo=_AGAIN) from error
+        raise SceneError(f"is damaged: {first_line(error)}", where=path, todo=_AGAIN) from error
     return {k: v for k, v in about.items() if k not in (_MARK, _GROUPS, "Conventions")}, groups
 
 
@@ -222,9 +225,9 @@ def _most_bytes(arrays: Mapping[Any, xr.DataArray]) -> int:
 
 
 def _write_zarr(part: Path, groups: Groups, about: Mapping[str, str], fill: Mapping[str, int]) -> None:
-    _need_zarr()
-    import zarr
-    from zarr.codecs import ZstdCodec
+    with extra("zarr", "zarr"):
+        import zarr
+        from zarr.codecs import ZstdCodec
 
     packing = {"compressors": (ZstdCodec(level=3, checksum=True),)}
     root = zarr.open_group(part, mode="w", zarr_format=3)
@@ -262,7 +265,7 @@ def _about_netcdf(path: Path) -> dict[str, str]:
         with h5py.File(path, "r") as file:
             return {k: v for k, v in file.attrs.items() if isinstance(v, str)}
     except (OSError, KeyError, ValueError, RuntimeError) as error:
-        raise SceneError(f"is damaged or cut short: {_first_line(error)}", where=path, todo=_AGAIN) from error
+        raise SceneError(f"is damaged or cut short: {first_line(error)}", where=path, todo=_AGAIN) from error
 
 
 def _check_netcdf(path: Path) -> None:
@@ -296,15 +299,14 @@ class _Stored(BackendArray):
             part = self.inner[indexing.BasicIndexer(key)] if basic else self.inner.oindex[indexing.OuterIndexer(key)]
             return np.asarray(part.get_duck_array())
         except (OSError, KeyError, ValueError, RuntimeError) as error:
-            what = f"is damaged: a block of {self.name} cannot be read ({_first_line(error)})"
+            what = f"is damaged: a block of {self.name} cannot be read ({first_line(error)})"
             raise SceneError(what, where=self.path, todo=_AGAIN) from error
 
 
 def _about_zarr(path: Path) -> dict[str, str]:
     """Text attributes; every block of every array must be there."""
-    _need_zarr()
-    import zarr
-
+    with extra("zarr", "zarr"):
+        import zarr
     if not (path / "zarr.json").is_file():
         raise SceneError("is not a scene (no Zarr 3 folder)", where=path)
     try:
@@ -312,16 +314,10 @@ def _about_zarr(path: Path) -> dict[str, str]:
         about = {k: v for k, v in root.attrs.items() if isinstance(v, str)}
         lost = [f"{n}/{k}" for n, g in root.groups() for k, a in g.arrays() if a.nchunks_initialized < a.nchunks]
     except (OSError, KeyError, ValueError) as error:
-        raise SceneError(f"is damaged: {_first_line(error)}", where=path, todo=_AGAIN) from error
+        raise SceneError(f"is damaged: {first_line(error)}", where=path, todo=_AGAIN) from error
     if lost and _MARK in about:
         raise SceneError(f"is damaged: blocks of {', '.join(lost)} are missing", where=path, todo=_AGAIN)
     return about
-
-
-def _need_zarr() -> None:
-    if importlib.util.find_spec("zarr") is None:
-        todo = "Run pip install 'srdanet[zarr]', or use a name ending in .nc."
-        raise MissingExtraError("zarr is not installed", todo=todo)
 
 
 def _attributes(attrs: Mapping[Any, Any], dtype: np.dtype[Any]) -> dict[str, Any]:
@@ -345,7 +341,3 @@ def _attribute(value: Any, dtype: np.dtype[Any]) -> Any:
     whole = array.astype(np.int64)
     fits = dtype.kind in "iu" and np.iinfo(dtype).min <= whole.min() and whole.max() <= np.iinfo(dtype).max
     return whole.astype(dtype) if fits else whole
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__

@@ -12,6 +12,7 @@ from string import Template
 import numpy as np
 
 from srdanet.evaluation import Report, run_orleans, run_simulated, run_simulation, run_target
+from srdanet.evaluation.world import CUBIC, MODEL, TSHARP, WorldReport, run_world
 from srdanet.network.bundle import Bundle
 from srdanet.network.calibrated import CASES, CELLS
 from srdanet.network.kinds import TITLES, flops_per_cell
@@ -29,7 +30,8 @@ def publish(
     """Write the bundle of a checkpoint with its model card.
 
     The uncertainty is multiplied by the factors of `training.calibration`. The card's numbers are of the test part of
-    the split, which neither training nor calibration saw.
+    the split, which neither training nor calibration saw; those of other climates are of places that are in training
+    unless the configuration leaves them out.
 
     Args:
         checkpoint: Written by `training.train`.
@@ -52,13 +54,16 @@ def publish(
         model = export(checkpoint, Path(name) / "calibrated", version=version, card="", widen=widen).folder
         reports = [run_simulation(data, model), run_target(data, model), run_orleans(data, model)]
         reports.append(run_simulated(SCENES, model, scenes=simulated))
-    card = _card(checkpoint, version, widen, reports)
-    results = {report.title: report.as_dict()["rows"] for report in reports}
+        places = run_world(data, model)
+    card = _card(checkpoint, version, widen, reports, places)
+    results = {report.title: report.as_dict()["rows"] for report in reports} | {"world": places.as_dict()["rows"]}
     bundle = export(checkpoint, folder, version=version, card=card, widen=widen, results=results, overwrite=overwrite)
     return bundle, reports
 
 
-def _card(checkpoint: Path, version: str, widen: Sequence[float], reports: Sequence[Report]) -> str:
+def _card(
+    checkpoint: Path, version: str, widen: Sequence[float], reports: Sequence[Report], places: WorldReport
+) -> str:
     """The model card from its template."""
     net, config = read_checkpoint(checkpoint)
     template = Template((files("srdanet") / "models" / "MODEL_CARD.template.md").read_text(encoding="utf-8"))
@@ -77,6 +82,8 @@ def _card(checkpoint: Path, version: str, widen: Sequence[float], reports: Seque
         seed=config["seed"],
         began=began,
         scenes=config["simulated_scenes"],
+        left_out=", ".join(config["left_out"]) or "none",
+        world_table="\n".join(_places(places)),
         factors_table="\n".join(_factors(widen)),
         **tables,
     )
@@ -90,6 +97,20 @@ def _factors(widen: Sequence[float]) -> list[str]:
     lines = [f"| step | {' | '.join(names)} |", "|---|--:|--:|--:|--:|"]
     for step, cell in zip(("2 → 1 km", "1 km → 500 m", "500 → 250 m"), CELLS, strict=True):
         lines.append(f"| {step} | {' | '.join(f'{found[cell, *column]:.2f}' for column in columns)} |")
+    return lines
+
+
+def _places(report: WorldReport) -> list[str]:
+    """The rows of other climates as a Markdown table."""
+    lines = [
+        "| place | predictors | images | model | bicubic | share | of TsHARP | within 1 s |",
+        "|---|---|--:|--:|--:|--:|--:|--:|",
+    ]
+    for row in report.rows:
+        numbers = (row.rmse(MODEL), row.rmse(CUBIC), row.share(MODEL), row.share(MODEL, TSHARP))
+        within = row.methods[MODEL].coverage.metrics().get("within_1_sigma", np.nan)
+        cells = " | ".join("" if np.isnan(value) else f"{value:.3f}" for value in numbers)
+        lines.append(f"| {row.place} | {row.guides} | {row.images} | {cells} | {within:.2f} |")
     return lines
 
 
