@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import mmap
 import re
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -69,6 +70,17 @@ def pad_to(values: NDArray[_T], multiple: int) -> NDArray[_T]:
     """With missing cells (NaN) below and to the right, (..., y, x), up to a multiple of cells along both axes."""
     beyond = [(0, 0)] * (values.ndim - 2) + [(0, -n % multiple) for n in values.shape[-2:]]
     return np.pad(values, beyond, constant_values=np.nan) if np.any(beyond) else values
+
+
+def let_go(*arrays: NDArray[Any] | None) -> None:
+    """Hand the pages of mapped arrays back to the system, which keeps what they hold in its cache or in their files."""
+    for array in arrays:
+        mapped: Any = array
+        while mapped is not None and not isinstance(mapped, np.memmap):
+            mapped = getattr(mapped, "base", None)
+        # Private pages ("c") would be lost.
+        if mapped is not None and mapped.mode in ("r", "r+", "w+") and hasattr(mmap, "MADV_DONTNEED"):
+            mapped._mmap.madvise(mmap.MADV_DONTNEED)
 
 
 def parse_utc(time: object) -> np.datetime64:

@@ -8,7 +8,6 @@ windows shows in the result.
 from __future__ import annotations
 
 import logging
-import mmap
 import tempfile
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -23,7 +22,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import minimum_filter
 
 from srdanet import flags
-from srdanet.arrays import Float32, Floats, Mask, Progress, repeat, silent
+from srdanet.arrays import Float32, Floats, Mask, Progress, let_go, repeat, silent
 from srdanet.atomic import reserve
 from srdanet.downscaling.plan import RunPlan
 from srdanet.downscaling.rollout import Estimate, StepModel, advance, double, rollout
@@ -207,7 +206,7 @@ class Run:
                 uncertainty = None
             elif uncertainty is not None:
                 uncertainty[inner] = part.uncertainty[crop]
-            _let_go(lst, quality, uncertainty, before.lst, before.uncertainty)
+            let_go(lst, quality, uncertainty, before.lst, before.uncertainty)
         if self.conserve:
             raw, lst = lst, self.allocate(shape, np.float32)
             for window in windows(before.lst.shape, self.plan.block, CONSERVE_REACH):
@@ -215,7 +214,7 @@ class Run:
                 closed = conserve_exitance(raw[fine.outer], before.lst[window.outer])[fine.crop]
                 lst[fine.inner], bits = self._limited(closed, fine.inner, factor)
                 quality[fine.inner] |= bits
-                _let_go(raw, lst, quality, before.lst)
+                let_go(raw, lst, quality, before.lst)
         self.progress(f"{factor}x", len(cuts), len(cuts))
         return Estimate(lst, uncertainty, quality=quality)
 
@@ -338,11 +337,3 @@ def _mapped(workdir: Path) -> Allocate:
             return np.memmap(file, dtype=dtype, mode="r+", shape=shape)
 
     return allocate
-
-
-def _let_go(*arrays: NDArray[Any] | None) -> None:
-    """Hand the pages of mapped arrays back to the system, which keeps what they hold in its cache or in their files."""
-    for array in arrays:
-        pages = getattr(array, "_mmap", None)
-        if pages is not None and hasattr(mmap, "MADV_DONTNEED"):
-            pages.madvise(mmap.MADV_DONTNEED)
