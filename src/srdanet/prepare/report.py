@@ -59,7 +59,7 @@ def measure(values: NDArray[Any], missing: int | None = NO_CLASS) -> Measured:
     sample = values[::step, ::step][known[::step, ::step]]
     low_high = np.percentile(sample, PERCENTILES) if sample.size else ()
     digits = tuple(float(f"{value:.5g}") for value in low_high)
-    return Measured(round(float(known.mean()), 6), (digits[0], digits[1]) if digits else None)
+    return Measured(round(np.count_nonzero(known) / known.size, 6), (digits[0], digits[1]) if digits else None)
 
 
 def scene_report(scene: Scene) -> tuple[ReportRow, ...]:

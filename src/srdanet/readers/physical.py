@@ -14,7 +14,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from srdanet.arrays import Floats, Mask
+from srdanet.arrays import Floats, Mask, in_strips
 from srdanet.errors import ArgumentError, GranuleError
 from srdanet.readers.images import Stored
 from srdanet.readers.tables import PRODUCTS
@@ -131,10 +131,13 @@ def in_range(name: str, values: Floats, *, fills: bool = True) -> Judged:
         fills: Whether values for missing may be among them, as in files, or NaN alone stands for it.
     """
     low, high = _limits(name)
-    outside = (values < low) | (values > high)
-    if name == "land_cover":
-        outside |= np.isfinite(values) & (values != np.round(values))
-    count = int(outside.sum())
+
+    def beyond(part: Floats) -> Mask:
+        outside: Mask = (part < low) | (part > high)
+        return outside | (np.isfinite(part) & (part != np.round(part))) if name == "land_cover" else outside
+
+    outside = in_strips(beyond, values, dtype=np.bool_)
+    count = int(np.count_nonzero(outside))
     if not count:
         return Judged(values, 0, np.empty(0), "")
     codes = np.unique(values[outside])
