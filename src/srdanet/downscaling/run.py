@@ -201,6 +201,7 @@ class Run:
             self.progress(f"{factor}x", done, len(cuts))
             inner, crop = window.scaled(factor).inner, window.scaled(factor).crop
             part = self._window(window, read(), before, factor)
+            assert part.quality is not None  # production states it
             lst[inner], quality[inner] = part.lst[crop], part.quality[crop]
             if part.uncertainty is None:
                 uncertainty = None
