@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from srdanet import threads
 from srdanet.arrays import Float32
 from srdanet.errors import ArgumentError, MissingExtraError, ModelError, first_line, spelled
 from srdanet.predictors.stack import CHANNELS, CONTEXT
@@ -31,6 +32,8 @@ FILES = ("bundle.json", "step.onnx", "weights.safetensors", "MODEL_CARD.md")
 """All files of a bundle."""
 _ELSEWHERE = b"\x0a\x08location"
 """How an ONNX file says that weights lie in a file of their own (key `location` of `external_data`)."""
+SEAL = "description_sha256"
+"""The key of `bundle.json` that holds the SHA-256 of all else in it. Bundles of before it was introduced have none."""
 _COPY = "Copy the whole folder again."
 Device = Literal["cpu", "cuda"]
 """Where a network is computed."""
@@ -117,6 +120,8 @@ class Bundle:
         options.enable_mem_pattern = False
         # Waiting threads that spin slow everything else on a busy machine many times over.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        # It knows nothing of OpenMP, by whose variable all else is told how many threads to use.
+        options.intra_op_num_threads = threads.allowed()
         # The bytes whose hash was checked, wherever the file has gone since.
         network = (self.folder / "step.onnx").read_bytes()
         if hashlib.sha256(network).hexdigest() != self.sha256:
@@ -163,6 +168,15 @@ class Bundle:
         return fine[0, 0], sigma[0, 0]
 
 
+def seal(about: Mapping[str, Any]) -> str:
+    """SHA-256 (hexadecimal) of what a `bundle.json` says, its `SEAL` aside: it does not depend on how it is written.
+
+    The order of the predictors, the halo and the statistics decide every result, and nothing else vouches for them.
+    """
+    said = json.loads(json.dumps({key: value for key, value in about.items() if key != SEAL}))
+    return hashlib.sha256(json.dumps(said, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
 @cache
 def load_model(model: str | Path = "default", device: Device = "cpu") -> Bundle:
     """Load a shipped model by name, or any bundle by the path of its folder.
@@ -194,6 +208,9 @@ def load_model(model: str | Path = "default", device: Device = "cpu") -> Bundle:
         if name == "step.onnx" and _ELSEWHERE in content:
             todo = "Save it with its weights in it (external_data=False)."
             raise ModelError("step.onnx keeps weights in another file, which no hash covers", where=folder, todo=todo)
+    if SEAL in config and config[SEAL] != seal(config):
+        what = "bundle.json is damaged or was edited: its SHA-256 is not the one in it"
+        raise ModelError(what, where=folder, todo=f"{_COPY} Predictors, halo and statistics belong to the weights.")
     unknown = [name for name in (*config["channels"], *config["context"]) if name not in (*CHANNELS, *CONTEXT)]
     if unknown:
         todo = "Use the version of srdanet that the model was published with."
