@@ -200,7 +200,7 @@ class Run:
             self.progress(f"{factor}x", done, len(cuts))
             inner, crop = window.scaled(factor).inner, window.scaled(factor).crop
             part = self._window(window, read(), before, factor)
-            lst[inner], quality[inner] = part.lst[crop], part.quality[crop]
+            lst[inner], quality[inner] = part.lst[crop], np.asarray(part.quality)[crop]
             if part.uncertainty is None:
                 uncertainty = None
             elif uncertainty is not None:
