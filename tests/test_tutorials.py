@@ -6,6 +6,7 @@ one empty folder: bash with `srdanet` on the path, Python in one name space.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
@@ -114,3 +115,25 @@ def test_every_page_is_in_the_navigation() -> None:
     pages = {str(path.relative_to(ROOT / "docs")) for path in ROOT.glob("docs/*.md")}
     pages |= {str(path.relative_to(ROOT / "docs")) for path in PAGES}
     assert pages <= listed
+
+
+NOTEBOOKS = sorted((ROOT / "docs" / "notebooks").glob("*.ipynb"))
+
+
+def test_there_are_three_notebooks() -> None:
+    assert [path.stem for path in NOTEBOOKS] == ["own-images", "quickstart", "season"]
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_notebook_is_its_page_executed(path: Path) -> None:
+    """The blocks of the page run in the trials above; here are the same ones, with what they print."""
+    page = ROOT / "docs" / "tutorials" / f"{path.stem}.md"
+    cells = [cell for cell in json.loads(path.read_text(encoding="utf-8"))["cells"] if cell["cell_type"] == "code"]
+    code = ["".join(cell["source"]).removeprefix("%%bash\n") for cell in cells]
+    blocks = [block for block in _blocks(page) if block.reason is None and block.kind != "text"]
+    assert code == [block.code.rstrip("\n") for block in blocks], "run `make notebooks`"
+    assert [cell["execution_count"] for cell in cells] == list(range(1, len(cells) + 1))
+    kinds = [output["output_type"] for cell in cells for output in cell["outputs"]]
+    assert kinds
+    assert "error" not in kinds
+    assert path.stat().st_size < 200_000
