@@ -44,8 +44,7 @@ def told(folder: Path) -> dict[str, str] | None:
             ledger.totals()
             ledger.waiting()
             return seen
-    except SrdanetError as error:
-        assert str(folder) in str(error)
+    except SrdanetError:
         return None
 
 
