@@ -230,7 +230,7 @@ def _onnx_runtime() -> ModuleType:
     os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     import onnxruntime
 
-    return onnxruntime  # type: ignore[no-any-return]
+    return onnxruntime
 
 
 def _check_device(device: str) -> None:
