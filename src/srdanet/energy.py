@@ -8,7 +8,9 @@ own input and output.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
@@ -16,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter, maximum_filter, minimum_filter
 
+from srdanet import threads
 from srdanet.arrays import Float64, Floats, Mask, repeat
 from srdanet.errors import ArgumentError, GridError
 from srdanet.grid import Window, windows
@@ -134,15 +137,19 @@ def conserve(lst: Floats, coarse: Floats, *, emissivity: Floats | None = None, m
         raise GridError(f"{lst.shape} fine cells do not nest in {coarse.shape} coarse ones", where="conserve")
     emissivity = None if emissivity is None else np.broadcast_to(emissivity, lst.shape)
     out = np.empty_like(lst)
-    for window in _strips(coarse.shape, factor, CONSERVE_REACH):
+
+    def close(window: Window) -> None:
         fine = window.scaled(factor)
         weight, exitance = _energy(lst, emissivity, fine.outer)
         target = coarse[window.outer].astype(np.float64) ** 4
-        closed = _closed(weight, exitance, target, factor, min_valid)[fine.crop]
+        closed = _add_residual(weight, exitance, target, factor, min_valid)[fine.crop]
         kept = lst[fine.inner]
         out[fine.inner] = np.where(weight[fine.crop] > 0, np.sqrt(np.sqrt(closed)), kept)
         absent = repeat(np.isnan(coarse[window.inner]), factor)
         out[fine.inner][absent] = kept[absent]
+
+    with ThreadPoolExecutor(threads.allowed()) as pool:
+        deque(pool.map(close, _strips(coarse.shape, factor, CONSERVE_REACH)), maxlen=0)
     return out
 
 
@@ -174,7 +181,7 @@ def excess(fine: Floats, coarse: Floats) -> Floats:
     return np.maximum(np.maximum(fine - high, low - fine), np.zeros((), fine.dtype))
 
 
-def _closed(weight: Float64, exitance: Float64, target: Float64, factor: int, min_valid: float) -> Float64:
+def _add_residual(weight: Float64, exitance: Float64, target: Float64, factor: int, min_valid: float) -> Float64:
     """Exitance with a continuous field added so that its weighted cell means are `target`."""
     total = _box_sum(weight, factor)
     known = np.isfinite(target) & _enough(_box_sum(weight > 0, factor) / factor**2, min_valid)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 from collections.abc import Callable
 from dataclasses import replace
 from functools import reduce
@@ -19,7 +20,7 @@ from scipy.stats import wilcoxon
 
 from srdanet.baselines import BASELINES
 from srdanet.datasets import aster, imt
-from srdanet.errors import ArgumentError
+from srdanet.errors import ArgumentError, RunError
 from srdanet.evaluation import tables as text
 from srdanet.evaluation.bootstrap import holm, paired
 from srdanet.evaluation.comparison import Scores, compare, tables
@@ -27,6 +28,7 @@ from srdanet.evaluation.methods import ABOUT, FUSIONS, Fusing, find_chooser, kno
 from srdanet.evaluation.metrics import Overshoot, Structure
 from srdanet.evaluation.scoring import score_methods
 from srdanet.interpolation import interpolate
+from srdanet.production.execute import Limits, Processes, Serial
 from srdanet.scene import LabelledScene, Scene
 
 NAMES = ("nearest", "bilinear", "tsharp")
@@ -62,6 +64,37 @@ def test_any_order_and_any_grouping_give_the_same_scores(
     total = reduce(add, groups, Scores())
     assert total == whole
     assert total + Scores() == Scores() + total == total
+
+
+def test_processes_give_the_same_scores_in_the_same_order(patches: list[LabelledScene], parts: list[Scores]) -> None:
+    executor = Processes(2, Limits(threads=1))
+    try:
+        found = list(compare(dict(find_chooser(name) for name in NAMES), patches, executor=executor))
+    finally:
+        executor.close()
+    assert found == parts
+    written = (json.dumps(reduce(add, all_of, Scores()).as_dict()) for all_of in (found, parts))
+    assert next(written) == next(written), "byte for byte, as sums.json holds it"
+
+
+def test_a_scene_that_cannot_be_scored_elsewhere_is_named(patches: list[LabelledScene]) -> None:
+    def refusing(scene: Scene, factor: int) -> xr.Dataset:
+        raise ArgumentError("holds no such band", where="my_method")
+
+    with pytest.raises(RunError, match=rf"{patches[0].group}[\s\S]*my_method: holds no such band"):
+        list(compare({"mine": lambda labelled, others: refusing}, patches[:2], executor=Serial()))
+
+
+def test_methods_cross_to_other_processes_by_name(tmp_path: Path, patches: list[LabelledScene]) -> None:
+    own = tmp_path / "own.py"
+    own.write_text(
+        "def twice(scene, factor):\n    return scene.lst['lst'].values.repeat(factor, 0).repeat(factor, 1)\n"
+    )
+    for name in ("default", "default-conserving", f"{own}:twice"):
+        choose = find_chooser(name)[1]
+        method = pickle.loads(pickle.dumps(choose(patches[0], [])))
+        assert callable(method)
+    assert method(patches[0].scene, 2).shape == tuple(2 * n for n in patches[0].scene.geobox.shape)
 
 
 def test_tables_do_not_depend_on_the_order(parts: list[Scores], whole: Scores) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from srdanet.errors import ArgumentError
 if TYPE_CHECKING:
     from srdanet.evaluation.comparison import Scores, Table
     from srdanet.evaluation.methods import Chooser
+    from srdanet.production.execute import Executor
 
 
 class _Compare(click.Command):
@@ -46,6 +48,15 @@ class _Compare(click.Command):
 @click.option("--factor", type=click.IntRange(2), help="How many times finer FINE is taken.  [default: 4, else 2]")
 @click.option("--sums", type=options.FILE, multiple=True, help="Add what another comparison counted (its sums.json).")
 @click.option(
+    "--workers",
+    type=click.IntRange(0),
+    default=0,
+    show_default=True,
+    metavar="N",
+    help="Processes that share the scenes; 0: this one alone.",
+)
+@options.scheduler
+@click.option(
     "--with-external", "external", type=options.FILE, metavar="PYTHON",
     help="Run python_dms too, with the Python of its own environment.",
 )  # fmt: skip
@@ -66,6 +77,8 @@ def compare(
     same_sensor: bool,
     factor: int | None,
     sums: tuple[Path, ...],
+    workers: int,
+    scheduler: str | None,
     external: Path | None,
     figures: bool,
     list_methods: bool,
@@ -90,7 +103,10 @@ def compare(
         raise click.UsageError("Give COARSE... --truth FINE..., or --set NAME, or --list.")
     paths = _outputs(out, figures=figures, overwrite=overwrite)
     names = methods or tuple(about.name for about in known_methods() if about.installed)
-    found = _count(_choosers(names, external), coarse, truth, sets, data, scenes, same_sensor, factor, choice, sums)
+    with _executor(workers, scheduler) as executor:
+        found = _count(
+            _choosers(names, external), coarse, truth, sets, data, scenes, same_sensor, factor, choice, sums, executor
+        )
     made = _tables(found)
     plain = text.as_dict(made, list(dict.fromkeys(name for scores in found.values() for name in scores.methods)))
     if paths:
@@ -142,6 +158,7 @@ def _count(
     factor: int | None,
     choice: dict[str, Any],
     sums: tuple[Path, ...],
+    executor: Executor | None,
 ) -> dict[str, Scores]:
     """What was counted on each set, and what earlier comparisons counted added to it."""
     from srdanet.evaluation.comparison import Scores, compare
@@ -159,14 +176,30 @@ def _count(
                 show(f"{name}, scenes", number, max(number, 2))
 
         for name, chosen in jobs:
-            gather(name, compare(choosers, chosen.read(data, scenes), series=chosen.series))
+            gather(name, compare(choosers, chosen.read(data, scenes), series=chosen.series, executor=executor))
         if coarse:
             pairs = read_pairs(coarse, truth, same_sensor=same_sensor, factor=factor, **choice)
-            gather("own", compare(choosers, pairs, series=len(truth) > 1))
+            gather("own", compare(choosers, pairs, series=len(truth) > 1, executor=executor))
     for path in sums:
         for name, part in _read_sums(path).items():
             found[name] = found.get(name, Scores()) + part
     return found
+
+
+@contextmanager
+def _executor(workers: int, scheduler: str | None) -> Iterator[Executor | None]:
+    """Where scenes are scored; None for this process."""
+    if not workers and scheduler is None:
+        yield None
+        return
+    from srdanet.production.execute import Limits
+
+    count = options.count_workers(workers or None, scheduler)
+    executor = options.executor(count, scheduler, Limits(threads=options.threads_of(count)))
+    try:
+        yield executor
+    finally:
+        executor.close()
 
 
 def _read_sums(path: Path) -> dict[str, Scores]:

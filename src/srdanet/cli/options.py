@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from srdanet.arrays import Progress
     from srdanet.grid import Tile
+    from srdanet.production.execute import Executor, Limits
 
 _INTERRUPTED = "interrupted; no unfinished file was left behind"
 _VERBOSITY = "srdanet.verbosity"
@@ -166,6 +167,9 @@ conserve = click.option(
     "--conserve/--no-conserve", default=False, show_default=True,
     help="Residual correction: reproduce the coarse LST exactly.",
 )  # fmt: skip
+scheduler = click.option(
+    "--scheduler", metavar="ADDRESS", help="Dask: tcp://HOST:PORT, or `local` for --workers on this machine."
+)
 FILES = (".nc", ".zarr", ".tif", ".tiff", ".png", ".json", ".csv", ".hdf", ".txt")
 """Endings that no folder for results has."""
 FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
@@ -175,6 +179,39 @@ scenes = click.option(
     help="Scene with the 1 km LST, where it does not lie beside the products; may be repeated.",
 )  # fmt: skip
 data = click.option("--data", type=FOLDER, required=True, help="Folder of the data sets.")
+
+
+def count_workers(workers: int | None, scheduler: str | None) -> int:
+    """How many processes are asked for: one per core where nothing is said."""
+    from srdanet.production.execute import cores
+
+    if scheduler not in (None, "local") and workers is not None:
+        todo = "Leave it out, or give --scheduler local."
+        raise ArgumentError("a cluster has its own workers", where="--workers", todo=todo)
+    return cores() if workers is None else workers
+
+
+def threads_of(workers: int) -> int | None:
+    """Threads of each process, so that together they use the cores once."""
+    from srdanet.production.execute import cores
+
+    return max(1, cores() // workers) if workers else None
+
+
+def executor(workers: int, scheduler: str | None, limits: Limits) -> Executor:
+    """Where pieces of work are done: a Dask cluster, processes of this machine, or this process."""
+    from srdanet.production.execute import Dask, Processes, Serial
+
+    if scheduler is not None:
+        dask = Dask(None if scheduler == "local" else scheduler, max(1, workers), limits)
+        click.echo(f"Dask dashboard: {dask.dashboard}", err=True)
+        return dask
+    if workers:
+        return Processes(workers, limits)
+    if limits.seconds is not None or limits.memory is not None:
+        todo = "Give --workers 1 or more."
+        raise ArgumentError("limits need a process of their own", where="--workers 0", todo=todo)
+    return Serial()
 
 
 def read_tile(_: click.Context, param: click.Parameter, value: str | None) -> Tile | None:

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from srdanet import threads
 from srdanet.arrays import Float32
 from srdanet.errors import ArgumentError, MissingExtraError, ModelError, first_line, spelled
 from srdanet.predictors.stack import CHANNELS, CONTEXT
@@ -120,6 +121,8 @@ class Bundle:
         options.enable_mem_pattern = False
         # Waiting threads that spin slow everything else on a busy machine many times over.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        # It knows nothing of OpenMP, by whose variable all else is told how many threads to use.
+        options.intra_op_num_threads = threads.allowed()
         # The bytes whose hash was checked, wherever the file has gone since.
         network = (self.folder / "step.onnx").read_bytes()
         if hashlib.sha256(network).hexdigest() != self.sha256:
@@ -227,7 +230,7 @@ def _onnx_runtime() -> ModuleType:
     os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     import onnxruntime
 
-    return onnxruntime  # type: ignore[no-any-return]
+    return onnxruntime
 
 
 def _check_device(device: str) -> None:

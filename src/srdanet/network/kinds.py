@@ -1,4 +1,4 @@
-"""The networks by name, each with the same `forward`: SRDA-Net, and the rivals trained and run as it is."""
+"""The networks by name, each with the same `forward`: SRDA-Net, and published networks trained and run as it is."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from srdanet.errors import ModelError, first_line
 from srdanet.network.bundle import Bundle
-from srdanet.network.rivals import Cbam, GuidedUNet, Rcan
+from srdanet.network.published import Cbam, GuidedUNet, Rcan
 from srdanet.network.srdanet import Architecture, Kind, SRDANet, Statistics, StepNetwork
 
 NETWORKS: Mapping[Kind, type[StepNetwork]] = {"srdanet": SRDANet, "rcan": Rcan, "unet": GuidedUNet, "cbam": Cbam}

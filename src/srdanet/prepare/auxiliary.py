@@ -23,6 +23,7 @@ from srdanet.readers.granule import Granule, open_granule
 from srdanet.readers.meteorology import at_overpass, open_stations
 from srdanet.readers.quality import Screening
 from srdanet.readers.resampling import to_grid
+from srdanet.threads import one_ahead
 from srdanet.variables import BANDS, LST_VARIABLES, NO_CLASS
 
 DIFFUSE = 0.2
@@ -32,6 +33,9 @@ FINEST = 4
 """Fine cells along a coarse cell: rasters finer than that are averaged (1 km to 250 m)."""
 _NEARLY = 0.75
 """A raster whose cells are at most 1 / 0.75 of a level's counts as that level."""
+
+_BY_DATE = ("reflectance_500m", "reflectance_250m", "albedo")
+"""Granules that change from date to date, in the order in which they are read."""
 
 Times = NDArray[np.datetime64]
 """UTC of every coarse cell (y, x)."""
@@ -65,32 +69,40 @@ def read_granules(
     coarse = plan.source("reflectance_500m")
     readings: list[Reading] = []
     left: LeftOut = []
-    for role in ("reflectance_500m", "reflectance_250m", "albedo", "land_cover"):
-        source = plan.source(role)
-        if source is None:
-            continue
+
+    def screened(source: Source, granule: Granule) -> Reading:
+        nonlocal state
+        if source.role == "albedo":
+            return _albedo(source, granule, screening, diffuse)
+        if source is coarse:
+            state = granule.layers["state"]
+        elif coarse is not None and source.product[:3] != coarse.product[:3]:
+            state = None
+        return _bands(source, granule, state, screening)
+
+    by_date = [source for role in _BY_DATE if (source := plan.source(role)) is not None]
+    for source, granule in one_ahead(partial(_open_over, over=over), by_date):
         with steps.reading(source):
             try:
-                if role == "land_cover":
-                    readings.append(static(source, box, partial(_read_land_cover, source, box, over)))
-                    continue
-                granule = open_granule(source.paths[0], source.layers, over=over)
-                if role == "albedo":
-                    reading = _albedo(source, granule, screening, diffuse)
-                else:
-                    if source is coarse:
-                        state = granule.layers["state"]
-                    elif coarse is not None and source.product[:3] != coarse.product[:3]:
-                        state = None
-                    reading = _bands(source, granule, state, screening)
-                readings.append(_nested(reading, box))
+                readings.append(_nested(screened(source, granule()), box))
             except (GranuleError, GridError, ProductError) as error:
                 left.append((source.paths[0], error.what.rstrip(".")))
+    classes = plan.source("land_cover")
+    if classes is not None:
+        with steps.reading(classes):
+            try:
+                readings.append(static(classes, box, partial(_read_land_cover, classes, box, over)))
+            except (GranuleError, GridError, ProductError) as error:
+                left.append((classes.paths[0], error.what.rstrip(".")))
     return readings, left
 
 
+def _open_over(source: Source, over: GeoBox | None) -> Granule:
+    return open_granule(source.paths[0], source.layers, over=over)
+
+
 def _read_land_cover(source: Source, box: GeoBox, over: GeoBox | None) -> Reading:
-    granule = open_granule(source.paths[0], source.layers, over=over)
+    granule = _open_over(source, over)
     return _nested(Reading(granule.layers, (record_of(source, granule.layers, granule, dropped={}),)), box)
 
 

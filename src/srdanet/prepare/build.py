@@ -297,12 +297,12 @@ def _quality_words(values: NDArray[Any]) -> NDArray[np.uint8]:
 def _view_times(plan: Plan, coarse: xr.Dataset, box: GeoBox) -> Times | None:
     """UTC of every cell (y, x), the median where a cell does not say it; None where nothing says the hour."""
     if "view_time" in coarse and plan.date is not None:
-        lon, _ = lonlat(box)
+        lon, lat = lonlat(box)
         times: Times = solar_to_utc(np.datetime64(plan.date), coarse["view_time"].values, lon)
         known = ~np.isnat(times)
         seen = known & np.isfinite(coarse["lst"].values)
         if seen.any():
-            _check_view(plan, times[seen], coarse["view_time"].values[seen], lonlat(box)[1])
+            _check_view(plan, times[seen], coarse["view_time"].values[seen], lat)
             return np.where(known, times, _median(times[seen]))
     return None if plan.time is None else np.full(box.shape, plan.time)
 

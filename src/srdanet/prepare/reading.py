@@ -13,7 +13,7 @@ import numpy as np
 import xarray as xr
 from odc.geo.geobox import GeoBox
 
-from srdanet.arrays import Mask, Progress
+from srdanet.arrays import Mask, Progress, count_finite, in_strips
 from srdanet.errors import ArgumentError
 from srdanet.prepare.plan import InputRecord, Plan, Source
 from srdanet.prepare.report import measure
@@ -65,7 +65,7 @@ def open_spec(spec: RasterSpec, date: dt.date | None = None, time: np.datetime64
     return open_raster(
         spec.path,
         name=spec.name,
-        band=int(spec.band) if spec.band and spec.band.isdigit() else spec.band,
+        band=spec.band,
         date=date,
         time=time,
         **spec.model_dump(include={"crs", "nodata", "scale", "offset", "unit"}),
@@ -75,8 +75,9 @@ def open_spec(spec: RasterSpec, date: dt.date | None = None, time: np.datetime64
 def screen(array: xr.DataArray, keep: Mask) -> tuple[xr.DataArray, int]:
     """The same array with NaN where it is not to be kept, and how many known cells that removes."""
     values = array.values
-    kept = array.copy(data=np.where(keep, values, np.asarray(np.nan, values.dtype)))
-    return kept, int((np.isfinite(values) & ~keep).sum())
+    nothing = np.asarray(np.nan, values.dtype)
+    kept = in_strips(lambda part, good: np.where(good, part, nothing), values, keep, dtype=values.dtype)
+    return array.copy(data=kept), count_finite(values) - count_finite(kept)
 
 
 def record_of(

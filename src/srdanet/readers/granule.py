@@ -18,6 +18,7 @@ from affine import Affine
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 
+from srdanet.arrays import in_strips
 from srdanet.errors import GranuleError, SrdanetError
 from srdanet.grid import SINUSOIDAL, SPHERE_RADIUS, Level, Tile, coordinates, part_over
 from srdanet.readers import checksum as checksums
@@ -344,8 +345,7 @@ def _physical(row: Layer, counts: NDArray[Any], fill: int | None, valid: tuple[i
     unsigned = counts.view(f"u{counts.dtype.itemsize}")
     if info.min < 0:
         lookup = np.roll(lookup, info.min)  # negative counts are the upper half of the unsigned ones
-    result: NDArray[Any] = np.take(lookup, unsigned)
-    return result
+    return in_strips(lookup.take, unsigned, dtype=lookup.dtype)
 
 
 def _attributes(

@@ -6,6 +6,7 @@ and make it read other files or call the network. Sizes in headers are believed 
 
 from __future__ import annotations
 
+import math
 import os
 import zipfile
 from collections.abc import Iterator, Sequence
@@ -130,10 +131,7 @@ def check_cells(path: str | Path, *shape: int) -> None:
     Raises:
         GranuleError: when it has more than `MOST_CELLS`.
     """
-    cells = 1
-    for size in shape:
-        cells *= int(size)
-    if cells > MOST_CELLS:
+    if math.prod(map(int, shape)) > MOST_CELLS:
         what = f"The image says it has {' x '.join(map(str, shape))} cells, more than the {MOST_CELLS:,} that are read."
         todo = "Cut out the place first, such as with gdal_translate -projwin. Else the file is damaged."
         raise GranuleError(what, where=path, todo=todo)

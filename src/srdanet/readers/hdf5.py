@@ -13,6 +13,7 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from srdanet.errors import GranuleError
@@ -55,7 +56,7 @@ def cause_of_death(code: int) -> str:
 
 
 def look_through(path: Path, seconds: float | None = None) -> Mapping[str, Array]:
-    """Check the structure of an HDF5 file in a child process.
+    """Check the structure of an HDF5 file in a child process; once as long as the file does not change.
 
     Args:
         path: The file.
@@ -67,7 +68,13 @@ def look_through(path: Path, seconds: float | None = None) -> Mapping[str, Array
     Raises:
         GranuleError: when it cannot be read, or keeps part of its content in other files, whose hash nobody records.
     """
-    seconds = SECONDS if seconds is None else seconds
+    about = path.stat()
+    return _look(path, (about.st_ino, about.st_size, about.st_mtime_ns), SECONDS if seconds is None else seconds)
+
+
+@lru_cache(maxsize=128)
+def _look(path: Path, state: tuple[int, int, int], seconds: float) -> Mapping[str, Array]:
+    """`look_through`, remembered for a state of the file: several readers ask about each NetCDF file of a survey."""
     command = [sys.executable, "-P", str(WORKER), str(path), str(seconds)]
     env, null = child_environment(), subprocess.DEVNULL
     try:

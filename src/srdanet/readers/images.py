@@ -18,7 +18,7 @@ from pyproj.exceptions import CRSError
 
 from srdanet.arrays import Mask
 from srdanet.errors import ArgumentError, GranuleError, GridError, spelled
-from srdanet.grid import metric, placed
+from srdanet.grid import grid_of_centres, in_metres
 from srdanet.readers.dates import NAME, attribute_times, coordinate_times, is_time, name_times
 from srdanet.readers.guard import check_cells, unreadable
 from srdanet.readers.hdf5 import is_hdf5, look_through
@@ -49,9 +49,9 @@ class Lattice:
             GridError: when the centres are uneven, or a unit is unknown or contradicts the CRS.
         """
         if self.centres is not None:
-            return placed(*self.centres, crs, self.units, name=where)
+            return grid_of_centres(*self.centres, crs, self.units, name=where)
         assert self.transform is not None  # one of the two is given
-        own, metres, notes = metric(crs)
+        own, metres, notes = in_metres(crs)
         affine = Affine(*(value * metres for value in tuple(self.transform)[:6])) if metres != 1 else self.transform
         return GeoBox(self.shape, affine, own), notes
 

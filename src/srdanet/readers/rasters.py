@@ -134,7 +134,7 @@ def open_raster(
     return xr.DataArray(values.astype(np.float32), dims=("y", "x"), coords=axes, attrs=attrs, name=name)
 
 
-def stated_times(
+def read_times(
     path: str | Path, *, name: str, band: int | str | None = None, variable: str | None = None
 ) -> tuple[tuple[Stated[np.datetime64], ...], float | None]:
     """What a file says of the time of one image, and its longitude (degrees); of its values nothing is read.

@@ -10,8 +10,9 @@ from __future__ import annotations
 import math
 import os
 import zlib
+from collections import deque
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,8 @@ Groups = Mapping[str, xr.Dataset]
 """Arrays by the name of their group."""
 _LEVEL = 1
 """Of deflate; higher levels take much longer for few bytes."""
+_PACKED_AHEAD = 64
+"""Blocks that are packed or wait to be, while others are written: 16 MB."""
 _MARK = "srdanet_scene"
 _GROUPS = "srdanet_groups"
 _AGAIN = "Write it again with `srdanet prepare`."
@@ -174,27 +177,36 @@ def _write_netcdf(part: Path, groups: Groups, about: Mapping[str, str], fill: Ma
                 made.attrs.update(variable.attrs)
     reserve(part, part.stat().st_size + sum(_most_bytes(dataset.data_vars) for dataset in groups.values()))
     with ThreadPoolExecutor(os.cpu_count()) as pool, h5py.File(part, "a") as file:
+        waiting: deque[tuple[Any, tuple[int, int], Future[bytes]]] = deque()
         for name, dataset in groups.items():
             for known, values in dataset.data_vars.items():
                 stored = file[f"{name}/{known}"].id
-                for place, packed in _blocks(values, pool):
-                    stored.write_direct_chunk(place, packed)
+                for place, block in _blocks(values):
+                    waiting.append((stored, place, pool.submit(_packed, block)))
+                    if len(waiting) > _PACKED_AHEAD:
+                        _store(*waiting.popleft())
+        for one in waiting:
+            _store(*one)
 
 
-def _blocks(variable: xr.DataArray, pool: ThreadPoolExecutor) -> Iterator[tuple[tuple[int, int], bytes]]:
-    """The blocks of a variable as HDF5's shuffle and deflate make them, and where each starts."""
+def _store(array: Any, place: tuple[int, int], packed: Future[bytes]) -> None:
+    array.write_direct_chunk(place, packed.result())
+
+
+def _blocks(variable: xr.DataArray) -> Iterator[tuple[tuple[int, int], NDArray[Any]]]:
+    """The blocks of a variable, whole also at its ends, and where each starts."""
     rows, cols = (min(CHUNK, n) for n in variable.shape)
     for top in range(0, variable.shape[0], rows):
         band = variable[top : top + rows].values
         band = np.pad(band, [(0, rows - len(band)), (0, -band.shape[1] % cols)])
-        starts = range(0, band.shape[1], cols)
-        packed = pool.map(_packed, (band[:, left : left + cols] for left in starts))
-        yield from zip(((top, left) for left in starts), packed, strict=True)
+        for left in range(0, band.shape[1], cols):
+            yield (top, left), band[:, left : left + cols]
 
 
 def _packed(block: NDArray[Any]) -> bytes:
-    """The first bytes of all numbers, then the second, and so on; deflated by runs, which suits them (0.6 of the time).
+    """A block as HDF5's shuffle and deflate make it.
 
+    The first bytes of all numbers, then the second, and so on; deflated by runs, which suits them (0.6 of the time).
     The stream ends in a checksum (Adler-32), which HDF5 verifies.
     """
     shuffled = np.ascontiguousarray(block).reshape(-1, 1).view(np.uint8).T.tobytes()
@@ -213,7 +225,7 @@ def _most_bytes(arrays: Mapping[Any, xr.DataArray]) -> int:
 
 
 def _write_zarr(part: Path, groups: Groups, about: Mapping[str, str], fill: Mapping[str, int]) -> None:
-    with extra("zarr", "zarr"):
+    with extra("zarr", "zarr", "Or use a name that ends in .nc."):
         import zarr
         from zarr.codecs import ZstdCodec
 
@@ -293,7 +305,7 @@ class _Stored(BackendArray):
 
 def _about_zarr(path: Path) -> dict[str, str]:
     """Text attributes; every block of every array must be there."""
-    with extra("zarr", "zarr"):
+    with extra("zarr", "zarr", "Or use a name that ends in .nc."):
         import zarr
     if not (path / "zarr.json").is_file():
         raise SceneError("is not a scene (no Zarr 3 folder)", where=path)
