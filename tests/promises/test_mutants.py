@@ -95,20 +95,15 @@ def ends(size: int, every: int) -> list[Change]:
     return [("cut", end, 0) for end in (0, 1, 100, *range(every, size, every), *shares)]
 
 
-@pytest.mark.parametrize("made", TINY, indirect=True, ids=TINY)
-def test_a_cut_file_is_refused(made: tuple[str, Path]) -> None:
+@pytest.mark.parametrize("made", TINY[1:], indirect=True, ids=TINY[1:])
+def test_a_cut_file_is_refused_and_some_changed_bytes_do_no_harm(made: tuple[str, Path]) -> None:
+    """A short form of what follows; of HDF4 `test_damaged_granules.py` holds one."""
     kind, source = made
     size = source.stat().st_size
-    changes = ends(size, max(512, size // 24))
-    check(kind, source, changes, refused=len(changes) // 2)
-
-
-@pytest.mark.parametrize("made", TINY, indirect=True, ids=TINY)
-def test_some_changed_bytes(made: tuple[str, Path]) -> None:
-    kind, source = made
     rng = np.random.default_rng(3)
-    places = rng.integers(0, source.stat().st_size, 60)
-    check(kind, source, [("byte", int(at), int(rng.integers(1, 256))) for at in places])
+    cuts = ends(size, 512)
+    changes = [("byte", int(at), int(rng.integers(1, 256))) for at in rng.integers(0, size, 40)]
+    check(kind, source, [*cuts, *changes], refused=len(cuts) - 1)
 
 
 @pytest.mark.trial

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
 from importlib.resources import files
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
 import numpy as np
@@ -111,8 +113,7 @@ class Bundle:
 
     @cached_property
     def _session(self) -> onnxruntime.InferenceSession:
-        import onnxruntime
-
+        onnxruntime = _onnx_runtime()
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3
         # Windows at a tile's rim differ in size; a plan of memory for each would be kept. The arena stays: a fifth of
@@ -220,14 +221,24 @@ def load_model(model: str | Path = "default", device: Device = "cpu") -> Bundle:
     return Bundle(folder, config, device)
 
 
+def _onnx_runtime() -> ModuleType:
+    """ONNX Runtime, told before it loads to collect nothing.
+
+    Else its official builds (1.32, Linux too) send what they are used for to their maker, and keep a number of the
+    machine and a database in the user's cache; its own function to turn that off comes too late for the files.
+    """
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+    import onnxruntime
+
+    return onnxruntime
+
+
 def _check_device(device: str) -> None:
     if device not in DEVICES:
         raise ArgumentError(f"{device!r} is not a device", where=spelled("device"), todo=f"Use {' or '.join(DEVICES)}.")
     if device == "cpu":
         return
-    import onnxruntime
-
-    if _CUDA not in onnxruntime.get_available_providers():
+    if _CUDA not in _onnx_runtime().get_available_providers():
         what = "ONNX Runtime is installed without CUDA"
         todo = "Run pip uninstall onnxruntime, then pip install onnxruntime-gpu; or use the CPU."
         raise MissingExtraError(what, where=f"device {device!r}", todo=todo)

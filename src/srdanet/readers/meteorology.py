@@ -16,6 +16,7 @@ is left out; where half of them are wrong, the whole column or table is refused 
 from __future__ import annotations
 
 import csv
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +24,7 @@ import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 from odc.geo.geobox import GeoBox
 
-from srdanet.arrays import Float64, Floats, parse_utc
+from srdanet.arrays import Float64, Floats, in_strips, parse_utc
 from srdanet.errors import ArgumentError, GranuleError, SceneError
 from srdanet.grid import coordinates, lonlat
 from srdanet.readers.era5 import extent, moments, span, step_of
@@ -208,8 +209,13 @@ def _of_era5(met: xr.Dataset, geobox: GeoBox, when: NDArray[np.datetime64]) -> d
         values = field.transpose("time", "latitude", "longitude").values.astype(np.float64)
         if _is_global(met):
             values = np.concatenate([values, values[..., :1]], axis=2)
-        images[name] = interpolate(values, [np.broadcast_to(hours, rows.shape), rows, columns])
+        places = (np.broadcast_to(hours, rows.shape), rows, columns)
+        images[name] = in_strips(partial(_between, values), *places, dtype=np.float32)
     return images
+
+
+def _between(values: Float64, *places: Float64) -> Floats:
+    return interpolate(values, places)
 
 
 def _is_global(met: xr.Dataset) -> bool:
