@@ -143,7 +143,8 @@ def measured(folder: Path, *command: str) -> Measured:
     """Run a command of srdanet in a process of its own."""
     report = folder / "network.json"
     start, largest, moved = time.perf_counter(), 0.0, {}
-    process = subprocess.Popen([sys.executable, __file__, "--child", str(report), *command])
+    line = [sys.executable, __file__, "--child", str(report), *command]
+    process = subprocess.Popen(line, stdout=subprocess.DEVNULL)
     ended = threading.Event()
 
     def look() -> None:
