@@ -47,7 +47,8 @@ class CostModel:
         if not done:
             return None
         seen: set[str | None] = set()
-        first, later = [], []
+        first: list[float] = []
+        later: list[float] = []
         for entry, parts in sorted(done, key=lambda one: one[0].changed or ""):
             tile = ledger.unit(entry.name).tile
             (later if tile in seen else first).append(parts["prepare"])
