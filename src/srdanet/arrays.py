@@ -80,7 +80,8 @@ def let_go(*arrays: NDArray[Any] | None) -> None:
             mapped = getattr(mapped, "base", None)
         # Private pages ("c") would be lost.
         if mapped is not None and mapped.mode in ("r", "r+", "w+") and hasattr(mmap, "MADV_DONTNEED"):
-            mapped._mmap.madvise(mmap.MADV_DONTNEED)  # type: ignore[attr-defined]
+            pages: Any = mapped
+            pages._mmap.madvise(mmap.MADV_DONTNEED)
 
 
 def parse_utc(time: object) -> np.datetime64:

@@ -142,7 +142,7 @@ def conserve(lst: Floats, coarse: Floats, *, emissivity: Floats | None = None, m
         fine = window.scaled(factor)
         weight, exitance = _energy(lst, emissivity, fine.outer)
         target = coarse[window.outer].astype(np.float64) ** 4
-        closed = _closed(weight, exitance, target, factor, min_valid)[fine.crop]
+        closed = _add_residual(weight, exitance, target, factor, min_valid)[fine.crop]
         kept = lst[fine.inner]
         out[fine.inner] = np.where(weight[fine.crop] > 0, np.sqrt(np.sqrt(closed)), kept)
         absent = repeat(np.isnan(coarse[window.inner]), factor)
@@ -181,7 +181,7 @@ def excess(fine: Floats, coarse: Floats) -> Floats:
     return np.maximum(np.maximum(fine - high, low - fine), np.zeros((), fine.dtype))
 
 
-def _closed(weight: Float64, exitance: Float64, target: Float64, factor: int, min_valid: float) -> Float64:
+def _add_residual(weight: Float64, exitance: Float64, target: Float64, factor: int, min_valid: float) -> Float64:
     """Exitance with a continuous field added so that its weighted cell means are `target`."""
     total = _box_sum(weight, factor)
     known = np.isfinite(target) & _enough(_box_sum(weight > 0, factor) / factor**2, min_valid)

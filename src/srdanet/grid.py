@@ -320,13 +320,14 @@ def geobox_of(data: xr.DataArray | xr.Dataset, *, name: str = "lst", degrees: bo
     if not (degrees or crs.projected):
         raise GridError("the CRS is in degrees, not in metres", where=name, todo="Reproject it first.")
     y, x = data["y"], data["x"]
-    geobox, _ = placed(y.values, x.values, crs, (y.attrs.get("units", ""), x.attrs.get("units", "")), name=name)
+    units = (y.attrs.get("units", ""), x.attrs.get("units", ""))
+    geobox, _ = grid_of_centres(y.values, x.values, crs, units, name=name)
     if geobox.affine.e > 0 or geobox.affine.a < 0:
         raise GridError("rows do not run north to south or columns west to east", where=name, todo="Sort them first.")
     return geobox
 
 
-def placed(
+def grid_of_centres(
     y: NDArray[Any], x: NDArray[Any], crs: CRS, units: tuple[object, object] = ("", ""), *, name: object = "grid"
 ) -> tuple[GeoBox, list[str]]:
     """The grid of cell centres, in metres or degrees, and what was assumed to get there.
@@ -346,7 +347,7 @@ def placed(
         GridError: when the centres are uneven or too few, or a stated unit is unknown or contradicts the CRS.
     """
     own = "degree" if crs.geographic else "m"
-    crs, metres, notes = metric(crs)
+    crs, metres, notes = in_metres(crs)
     scales = []
     for axis, stated in zip(("y", "x"), units, strict=True):
         scale = metres
@@ -374,7 +375,7 @@ def placed(
     return GeoBox((y.size, x.size), affine, crs), list(dict.fromkeys(notes))
 
 
-def metric(crs: CRS) -> tuple[CRS, float, list[str]]:
+def in_metres(crs: CRS) -> tuple[CRS, float, list[str]]:
     """The same CRS counted in metres, the metres in its own unit, and a note where that is not one.
 
     A CRS in degrees stays as it is.

@@ -79,6 +79,13 @@ def _interpolated(values: Floats, factor: int, kernel: Callable[[Float64], Float
     return fine
 
 
+def interpolate_rows(values: Floats, factor: int, rows: slice, kind: Kind = "bicubic") -> Floats:
+    """The part of `interpolate` that belongs to some of the coarse rows, in the memory that these need."""
+    first = max(0, rows.start - 2 * _REACH)
+    part = interpolate(values[first : rows.stop + 2 * _REACH], factor, kind)
+    return part[(rows.start - first) * factor : (rows.stop - first) * factor]
+
+
 def _linear(distance: Float64) -> Float64:
     weight: Float64 = np.clip(1 - np.abs(distance), 0, None)
     return weight

@@ -133,6 +133,10 @@ def test_a_region_makes_units_of_its_own_where_it_lies(archive: Path, tmp_path: 
         assert ours.shape == (10, 14)
         assert ours.transform == one.transform
         np.testing.assert_array_equal(ours.read(1), one.read(1))
+    table = tmp_path / "series.csv"
+    series = ["extract", f"{tmp_path}/out", "--region", str(ground), "-o", str(table)]
+    CliRunner().invoke(cli, series, catch_exceptions=False)
+    assert len(table.read_text().splitlines()) == 3, "a header and both dates, from the folders of the run"
     elsewhere = CliRunner().invoke(cli, [*line, "--bounds", "20,0,21,1"])
     assert (elsewhere.exit_code, "touches none of the tiles" in elsewhere.output) == (2, True)
 

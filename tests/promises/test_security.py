@@ -112,7 +112,7 @@ def test_a_record_counts_levels_in_metres(note: Path, level: str) -> None:
         stored_levels([note])
 
 
-@pytest.mark.parametrize("name", ["../N45E003.hgt", "/tmp/N45E003.hgt", "a/../../N45E003.hgt"])
+@pytest.mark.parametrize("name", ["../N45E003.hgt", "/N45E003.hgt", "a/../../N45E003.hgt"])
 def test_archives_write_nothing(tmp_path: Path, name: str) -> None:
     """Members are read where they are; their names lead nowhere."""
     path = tmp_path / "in" / "srtm.zip"
@@ -120,12 +120,12 @@ def test_archives_write_nothing(tmp_path: Path, name: str) -> None:
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr(name, bytes(2 * 1201 * 1201))
     before = sorted(tmp_path.rglob("*"))
-    there = Path("/tmp/N45E003.hgt").exists()
+    there = Path("/N45E003.hgt").exists()
     for use in (heights_within, inspect_elevation):
         with contextlib.suppress(GranuleError):
             use(path)
     assert sorted(tmp_path.rglob("*")) == before
-    assert Path("/tmp/N45E003.hgt").exists() == there
+    assert Path("/N45E003.hgt").exists() == there
 
 
 # Addresses.

@@ -20,7 +20,7 @@ from srdanet.arrays import Float32, Float64, Floats, Mask, repeat
 from srdanet.energy import aggregate
 from srdanet.errors import ArgumentError
 from srdanet.grid import coordinates, refine
-from srdanet.interpolation import interpolate
+from srdanet.interpolation import interpolate, interpolate_rows
 from srdanet.predictors.overpass import Overpass
 from srdanet.predictors.stack import CHANNELS, Stack
 from srdanet.scene import Scene
@@ -37,8 +37,6 @@ FEWEST_CELLS = 8
 _DEPENDENT = 1e-5
 """Singular values below this (relative) are float32 rounding: shares of land cover add up to 1 but for it."""
 _NDVI_FROM = ("ndvi", "red", "nir")
-_REACH = 4
-"""Coarse cells beyond its own that bicubic interpolation beside gaps depends on."""
 _STRIP = 1 << 20
 """About how many fine cells are worked on at a time."""
 
@@ -121,9 +119,7 @@ class Sharpener(ABC):
         for rows in strips((lst.shape[0], lst.shape[1]), factor):
             here = slice(rows.start * factor, rows.stop * factor)
             if unknown[here].any():
-                first = max(0, rows.start - _REACH)
-                base = interpolate(lst[first : rows.stop + _REACH], factor)[(rows.start - first) * factor :]
-                fine[here][unknown[here]] = base[: here.stop - here.start][unknown[here]]
+                fine[here][unknown[here]] = interpolate_rows(lst, factor, rows)[unknown[here]]
         used = " ".join(names) or "none"
         return as_dataset(scene, factor, fine, self.name, predictors=used, interpolated_cells=int(unknown.sum()))
 

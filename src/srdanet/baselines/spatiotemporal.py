@@ -1,7 +1,6 @@
 """Spatiotemporal fusion: the fine image of another date, carried over to the date wanted by coarse images of both.
 
-STARFM, ESTARFM and FSDAF were written for reflectance at 30 m from Landsat and MODIS; here they work on LST. Each is
-a frozen dataclass whose fields are its authors' settings, and whose `predict` is a function of arrays. `Fusion`
+STARFM, ESTARFM and FSDAF were written for reflectance at 30 m from Landsat and MODIS; here they work on LST. `Fusion`
 applies one of them to a scene.
 
 Two things are common to the three. A cell is similar to another when their fine values differ by no more than two
@@ -13,6 +12,7 @@ coarse cells wide, and at the ratios of 2 and 4 between LST products as many fin
 from __future__ import annotations
 
 import functools
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, NamedTuple
@@ -49,8 +49,30 @@ class Pair(NamedTuple):
     """(y * factor, x * factor) K, NaN = missing, on the grid wanted."""
 
 
+class Algorithm(ABC):
+    """A fusion algorithm; its fields are its authors' settings."""
+
+    name: ClassVar[str]
+
+    @abstractmethod
+    def predict(self, pairs: Sequence[tuple[Floats, Floats]], coarse: Floats) -> Float32:
+        """The fine image of the date of `coarse`.
+
+        Args:
+            pairs: Coarse (y, x) and fine image (y * factor, x * factor) of each other date, K, NaN = missing.
+            coarse: (y, x) K, NaN = missing.
+
+        Returns:
+            (y * factor, x * factor) K, NaN = missing.
+
+        Raises:
+            ArgumentError: when the algorithm does not work with that many pairs.
+            GridError: when shapes do not fit together.
+        """
+
+
 @dataclass(frozen=True)
-class Starfm:
+class Starfm(Algorithm):
     """Spatial and Temporal Adaptive Reflectance Fusion Model.
 
     A weighted mean, over the similar cells of a window, of the fine value plus the coarse change of each. As this
@@ -78,20 +100,7 @@ class Starfm:
     """How coarse images are brought to fine cells, which the authors leave open."""
 
     def predict(self, pairs: Sequence[tuple[Floats, Floats]], coarse: Floats) -> Float32:
-        """The fine image of the date of `coarse`.
-
-        Args:
-            pairs: Coarse (y, x) and fine image (y * factor, x * factor) of each of one or more other dates, K,
-                NaN = missing.
-            coarse: (y, x) K, NaN = missing.
-
-        Returns:
-            (y * factor, x * factor) K; NaN where `coarse` or every pair is missing.
-
-        Raises:
-            ArgumentError: when there is no pair.
-            GridError: when shapes do not fit together.
-        """
+        """Same as `Algorithm.predict`, with one pair or more; missing where `coarse` or every pair is."""
         known, now = _on_fine_cells(pairs, coarse, self.kind)
         if not known:
             raise ArgumentError("there is no pair", where="Starfm", todo="Give the images of one other date or more.")
@@ -123,7 +132,7 @@ class Starfm:
 
 
 @dataclass(frozen=True)
-class Estarfm:
+class Estarfm(Algorithm):
     """Enhanced STARFM: the coarse change of similar cells, times a conversion coefficient, added to the fine image.
 
     The coefficient is the slope of the fine against the coarse values of the similar cells on both dates. What each
@@ -152,20 +161,7 @@ class Estarfm:
     """How coarse images are brought to fine cells, which the authors leave open."""
 
     def predict(self, pairs: Sequence[tuple[Floats, Floats]], coarse: Floats) -> Float32:
-        """The fine image of the date of `coarse`.
-
-        Args:
-            pairs: Coarse (y, x) and fine image (y * factor, x * factor) of each of two other dates, best one before
-                and one after, K, NaN = missing.
-            coarse: (y, x) K, NaN = missing.
-
-        Returns:
-            (y * factor, x * factor) K; NaN where any image is missing.
-
-        Raises:
-            ArgumentError: when there are not two pairs.
-            GridError: when shapes do not fit together.
-        """
+        """Same as `Algorithm.predict`, with two pairs, best one before and one after; missing where any image is."""
         known, now = _on_fine_cells(pairs, coarse, self.kind)
         if len(known) != 2:
             todo = "Give the images of two other dates."
@@ -217,7 +213,7 @@ class Estarfm:
 
 
 @dataclass(frozen=True)
-class Fsdaf:
+class Fsdaf(Algorithm):
     """Flexible Spatiotemporal DAta Fusion: a change per class, a thin plate spline, and what both leave unexplained.
 
     The fine image is classified; the change of each class is unmixed from the coarse changes and added. What the
@@ -244,19 +240,7 @@ class Fsdaf:
     """Coarse cells per class, those with the largest shares of it, from which its change is estimated."""
 
     def predict(self, pairs: Sequence[tuple[Floats, Floats]], coarse: Floats) -> Float32:
-        """The fine image of the date of `coarse`.
-
-        Args:
-            pairs: One pair: coarse (y, x) and fine image (y * factor, x * factor) of another date, K, NaN = missing.
-            coarse: (y, x) K, NaN = missing.
-
-        Returns:
-            (y * factor, x * factor) K; NaN where any image is missing.
-
-        Raises:
-            ArgumentError: when there is not one pair.
-            GridError: when shapes do not fit together.
-        """
+        """Same as `Algorithm.predict`, with one pair; missing where any image is."""
         if len(pairs) != 1:
             todo = "Give the images of one other date."
             raise ArgumentError(f"FSDAF works with one pair, not {len(pairs)}", where="Fsdaf", todo=todo)
@@ -292,9 +276,6 @@ class Fsdaf:
             with np.errstate(invalid="ignore"):
                 out[row] = fine[row] + total / weights.sum(1)
         return out
-
-
-Algorithm = Starfm | Estarfm | Fsdaf
 
 
 @dataclass(frozen=True, eq=False)

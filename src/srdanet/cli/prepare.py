@@ -75,11 +75,12 @@ def build(plan: Plan, region: Geometry | None = None) -> Scene:
 def describe(scene: Scene, *, table: bool = False) -> list[str]:
     """A scene in a few lines; with `table` the input report follows."""
     from srdanet.cli.tables import report_table
+    from srdanet.predictors.overpass import part_of_day
     from srdanet.prepare import scene_report
 
     known, rows = facts(scene), scene_report(scene) if table else ()
     height, width = known["cells"]
-    part = {True: "day", False: "night", None: "day or night unknown"}[scene.day]
+    part = part_of_day(scene.day) or "day or night unknown"
     return [
         f"{known['tile'] or 'no tile'} {known['time'] or 'time unknown'} {part}, "
         f"{height} x {width} cells, {known['valid_share']:.1%} valid",

@@ -84,6 +84,18 @@ def truths(fine: Float32, root: GeoBox, factors: Collection[int]) -> dict[int, x
     return found
 
 
+def find_files(folder: Path, pattern: str) -> list[Path]:
+    """The files of a set, by name.
+
+    Raises:
+        GranuleError: when there is none.
+    """
+    paths = sorted(folder.glob(pattern))
+    if not paths:
+        raise GranuleError(f"holds no {pattern}", where=folder, todo="Give the folder that holds the data sets.")
+    return paths
+
+
 def load_arrays(path: Path, *names: str) -> dict[str, NDArray[Any]]:
     """The named arrays of an .npz archive.
 

@@ -210,14 +210,10 @@ def _pieces(
         if whole is None or i != last:
             whole, last = _labelled(name, images[i], cells, FACTOR, phase, blur, 0.0, 0), i
         piece = cut(whole, row, col, side)
-        if np.isfinite(piece.scene.lst["lst"].values).mean() >= _LEAST_PIECE * min(1.0, _share(whole, side)):
+        height, width = whole.scene.geobox.shape
+        filled = min(height, side) * min(width, side) / side**2  # less than 1 where the image is smaller than a piece
+        if np.isfinite(piece.scene.lst["lst"].values).mean() >= _LEAST_PIECE * filled:
             yield piece
-
-
-def _share(labelled: LabelledScene, side: int) -> float:
-    """Share of a piece that a whole image can fill."""
-    height, width = labelled.scene.geobox.shape
-    return min(height, side) * min(width, side) / side**2
 
 
 def _starts(length: int, side: int) -> list[int]:

@@ -36,7 +36,7 @@ from srdanet.download.tables import (
     Service,
 )
 from srdanet.download.weather import WeatherRequest, weather_requests
-from srdanet.errors import ArgumentError, DownloadError, extra
+from srdanet.errors import ArgumentError, DownloadError, extra, some
 from srdanet.grid import Level, Tile
 from srdanet.prepare.plan import ROLES
 from srdanet.prepare.survey import Bounds, Frozen, TileName, bounds_of
@@ -183,8 +183,7 @@ def _take(
     files += [file for day in days if (file := chosen[day]) is not None]
     gone = [str(day) for day in days if chosen[day] is None]
     if gone:
-        named = ", ".join(gone[:5]) + (f" and {len(gone) - 5} more" if len(gone) > 5 else "")
-        missing.append(f"no {product} of {tile} for {named}")
+        missing.append(f"no {product} of {tile} for {some(gone, 5)}")
 
 
 def _nearest(

@@ -36,11 +36,11 @@ from srdanet.predictors.stack import Fields, Stack
 from srdanet.scene import Scene
 from srdanet.scene.checks import (
     Predictors,
+    arrays_by_name,
     check_ground,
     conform,
     finest_of_each,
     in_unit,
-    named,
     on_grid,
     time_of,
 )
@@ -111,7 +111,7 @@ def downscale(
     root = geobox_of(image)
     check_ground(root, image)
     overpass = Overpass.of(time_of(lst, root, time), day)
-    predictors = Predictors.of(named(finest_of_each(auxiliary)), root)
+    predictors = Predictors.of(arrays_by_name(finest_of_each(auxiliary)), root)
     coarse = on_grid({"lst": kelvin(image)}, root)
     boxes = (root, *predictors.boxes)
     scene = Scene(coarse, predictors.datasets, overpass.time, overpass.day, noise=noise, boxes=boxes)
@@ -182,9 +182,8 @@ class Run:
         """Put together what a run needs; arguments as in `downscale_scene`."""
         lst = kelvin(scene.lst["lst"])
         error = scene.lst["lst_error"].values if "lst_error" in scene.lst else np.zeros(lst.shape)
-        stack = Stack(scene.geobox, scene.auxiliary, scene.overpass, scene.nestings, scene.noise)
         allocate = np.empty if workdir is None else _mapped(workdir)
-        return cls(plan, lst, np.asarray(error > 1), stack, step_model(model), conserve, allocate, progress)
+        return cls(plan, lst, np.asarray(error > 1), scene.stack, step_model(model), conserve, allocate, progress)
 
     def __iter__(self) -> Iterator[tuple[int, xr.Dataset]]:
         estimates = rollout(self._advance, self.lst, self.plan.levels)
@@ -201,8 +200,7 @@ class Run:
             self.progress(f"{factor}x", done, len(cuts))
             inner, crop = window.scaled(factor).inner, window.scaled(factor).crop
             part = self._window(window, read(), before, factor)
-            assert part.quality is not None  # production states it
-            lst[inner], quality[inner] = part.lst[crop], part.quality[crop]
+            lst[inner], quality[inner] = part.lst[crop], np.asarray(part.quality)[crop]
             if part.uncertainty is None:
                 uncertainty = None
             elif uncertainty is not None:

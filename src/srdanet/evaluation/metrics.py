@@ -269,7 +269,7 @@ class Structure(Sums):
 
 @dataclass(frozen=True)
 class Overshoot(Sums):
-    """How far a result leaves the range of what is known of the 3 x 3 coarse cells around: coarse LST, and truth."""
+    """How far a result leaves the range of the coarse LST (and of the truth, if given) in the 3 x 3 cells around."""
 
     n: float = 0.0
     """Cells."""

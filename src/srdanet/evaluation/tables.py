@@ -134,8 +134,8 @@ def as_rich(table: Table, *, strata: bool = True) -> Iterator[RichTable]:
         best = min(s.row.model for s in standings)
         for standing in standings:
             row = standing.row
-            metrics = (_number(row.model_metrics.get(name, math.nan)) for name in names)
-            cells = (_number(row.model), _number(row.share), _interval(row.interval), str(row.counts["scenes"]))
+            metrics = (number(row.model_metrics.get(name, math.nan)) for name in names)
+            cells = (number(row.model), number(row.share), interval(row.interval), str(row.counts["scenes"]))
             shown.add_row(standing.method, *cells, *metrics, style="bold" if row.model == best else None)
         yield shown
 
@@ -157,9 +157,9 @@ def as_markdown(data: Mapping[str, Any], name: str) -> str:
             for row in rows:
                 few = row["counts"]["scenes"] < most
                 method = f"{row['method']} ({row['counts']['scenes']} scenes)" if few else row["method"]
-                numbers = [_number(row["model"]), _number(row["share"]), _interval(row["share_interval_95"])]
-                body.append([method, *numbers, *(_number(row["metrics"].get(m)) for m in names)])
-            parts += [title, _pipe(head, body)]
+                numbers = [number(row["model"]), number(row["share"]), interval(row["share_interval_95"])]
+                body.append([method, *numbers, *(number(row["metrics"].get(m)) for m in names)])
+            parts += [title, pipe(head, body)]
         if classes:
             parts += ["Ratio to bicubic by class of cells:", _by_class(classes)]
     return "\n\n".join(parts)
@@ -234,10 +234,9 @@ def _by_method(data: Mapping[str, Any], columns: _Columns, numbers: Mapping[str,
     head = ["method", *(f"{heading}{end}" for heading in columns for end in numbers.values())]
     empty: Mapping[str, Any] = {}
     body = [
-        [m, *(_number(column.get(m, empty).get(key)) for column in columns.values() for key in numbers)]
-        for m in methods
+        [m, *(number(column.get(m, empty).get(key)) for column in columns.values() for key in numbers)] for m in methods
     ]
-    return _pipe(head, body) if columns else ""
+    return pipe(head, body) if columns else ""
 
 
 BLOCKS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
@@ -285,9 +284,7 @@ def _by_class(rows: Sequence[Mapping[str, Any]]) -> str:
     methods = [m for m in dict.fromkeys(row["method"] for row in rows) if m != BICUBIC_NAME]
     shares = {(row["label"], row["method"]): row["share"] for row in rows}
     labels = dict.fromkeys(row["label"] for row in rows)
-    return _pipe(
-        ["class", *methods], [[label, *(_number(shares.get((label, m))) for m in methods)] for label in labels]
-    )
+    return pipe(["class", *methods], [[label, *(number(shares.get((label, m))) for m in methods)] for label in labels])
 
 
 def _by_subset(standings: Iterable[Standing]) -> Iterator[tuple[str, list[Standing]]]:
@@ -301,15 +298,18 @@ def _sensors(same: bool) -> str:
     return "same sensor" if same else "cross-sensor"
 
 
-def _pipe(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [head, ["---", *("--:" for _ in head[1:])], *rows]
+def pipe(head: Sequence[str], rows: Iterable[Sequence[str]], words: int = 1) -> str:
+    """A Markdown table, whose first columns hold words and all others numbers."""
+    lines = [head, ["---" if n < words else "--:" for n in range(len(head))], *rows]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
 
 
-def _number(value: float | None) -> str:
+def number(value: float | None) -> str:
+    """With three decimals; empty for one that does not exist."""
     return "" if value is None or math.isnan(value) else f"{value:.3f}"
 
 
-def _interval(interval: Sequence[float | None]) -> str:
-    low, high = interval
+def interval(bounds: Sequence[float | None]) -> str:
+    """`0.912 to 0.934`; empty for one that does not exist."""
+    low, high = bounds
     return "" if low is None or high is None or math.isnan(low) else f"{low:.3f} to {high:.3f}"

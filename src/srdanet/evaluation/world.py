@@ -27,7 +27,7 @@ from srdanet.evaluation.metrics import Coverage, Overshoot, Sums, Totals
 from srdanet.evaluation.report import as_columns, finite
 from srdanet.evaluation.scoring import estimate
 from srdanet.grid import geobox_of, refine
-from srdanet.predictors.stack import CHANNELS, Stack
+from srdanet.predictors.stack import CHANNELS
 from srdanet.scene import LabelledScene
 from srdanet.scene.checks import on_grid
 from srdanet.variables import BANDS, STANDS_FOR
@@ -328,9 +328,8 @@ def choose(labelled: LabelledScene, names: Collection[str] | None) -> LabelledSc
     if not computed or set(BANDS) & set(names):
         return kept
     scene, factor = labelled.scene, labelled.finest
-    stack = Stack(scene.geobox, scene.auxiliary, scene.overpass, scene.nestings)
     rows, cols = (slice(0, n) for n in scene.geobox.shape)
-    channels = stack.read(rows, cols, factor).channels
+    channels = scene.stack.read(rows, cols, factor).channels
     box = refine(scene.geobox, factor)
     layers = on_grid({name: channels[CHANNELS.index(name)] for name in computed}, box)
     boxes = (*_boxes(kept), box)

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
 from importlib.resources import files
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
 import numpy as np
@@ -32,6 +34,8 @@ FILES = ("bundle.json", "step.onnx", "weights.safetensors", "MODEL_CARD.md")
 """All files of a bundle."""
 _ELSEWHERE = b"\x0a\x08location"
 """How an ONNX file says that weights lie in a file of their own (key `location` of `external_data`)."""
+SEAL = "description_sha256"
+"""The key of `bundle.json` that holds the SHA-256 of all else in it. Bundles of before it was introduced have none."""
 _COPY = "Copy the whole folder again."
 Device = Literal["cpu", "cuda"]
 """Where a network is computed."""
@@ -109,8 +113,7 @@ class Bundle:
 
     @cached_property
     def _session(self) -> onnxruntime.InferenceSession:
-        import onnxruntime
-
+        onnxruntime = _onnx_runtime()
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3
         # Windows at a tile's rim differ in size; a plan of memory for each would be kept. The arena stays: a fifth of
@@ -166,6 +169,15 @@ class Bundle:
         return fine[0, 0], sigma[0, 0]
 
 
+def seal(about: Mapping[str, Any]) -> str:
+    """SHA-256 (hexadecimal) of what a `bundle.json` says, its `SEAL` aside: it does not depend on how it is written.
+
+    The order of the predictors, the halo and the statistics decide every result, and nothing else vouches for them.
+    """
+    said = json.loads(json.dumps({key: value for key, value in about.items() if key != SEAL}))
+    return hashlib.sha256(json.dumps(said, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
 @cache
 def load_model(model: str | Path = "default", device: Device = "cpu") -> Bundle:
     """Load a shipped model by name, or any bundle by the path of its folder.
@@ -197,6 +209,9 @@ def load_model(model: str | Path = "default", device: Device = "cpu") -> Bundle:
         if name == "step.onnx" and _ELSEWHERE in content:
             todo = "Save it with its weights in it (external_data=False)."
             raise ModelError("step.onnx keeps weights in another file, which no hash covers", where=folder, todo=todo)
+    if SEAL in config and config[SEAL] != seal(config):
+        what = "bundle.json is damaged or was edited: its SHA-256 is not the one in it"
+        raise ModelError(what, where=folder, todo=f"{_COPY} Predictors, halo and statistics belong to the weights.")
     unknown = [name for name in (*config["channels"], *config["context"]) if name not in (*CHANNELS, *CONTEXT)]
     if unknown:
         todo = "Use the version of srdanet that the model was published with."
@@ -206,14 +221,24 @@ def load_model(model: str | Path = "default", device: Device = "cpu") -> Bundle:
     return Bundle(folder, config, device)
 
 
+def _onnx_runtime() -> ModuleType:
+    """ONNX Runtime, told before it loads to collect nothing.
+
+    Else its official builds (1.32, Linux too) send what they are used for to their maker, and keep a number of the
+    machine and a database in the user's cache; its own function to turn that off comes too late for the files.
+    """
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+    import onnxruntime
+
+    return onnxruntime
+
+
 def _check_device(device: str) -> None:
     if device not in DEVICES:
         raise ArgumentError(f"{device!r} is not a device", where=spelled("device"), todo=f"Use {' or '.join(DEVICES)}.")
     if device == "cpu":
         return
-    import onnxruntime
-
-    if _CUDA not in onnxruntime.get_available_providers():
+    if _CUDA not in _onnx_runtime().get_available_providers():
         what = "ONNX Runtime is installed without CUDA"
         todo = "Run pip uninstall onnxruntime, then pip install onnxruntime-gpu; or use the CPU."
         raise MissingExtraError(what, where=f"device {device!r}", todo=todo)

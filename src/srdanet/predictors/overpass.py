@@ -46,6 +46,11 @@ def is_terra(time: np.datetime64, longitude: float) -> bool:
     return hours % 12 >= 6
 
 
+def part_of_day(day: bool | None) -> str:
+    """`day` or `night`; empty where it is unknown."""
+    return {True: "day", False: "night", None: ""}[day]
+
+
 _KNOT = 16
 """Cells between places at which the sun is computed for a terrain: over 4 km its direction strays 1e-6 from a line."""
 

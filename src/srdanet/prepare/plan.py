@@ -19,7 +19,7 @@ import numpy as np
 from pydantic import Field, computed_field
 
 from srdanet.arrays import has_hour, parse_utc, read_time
-from srdanet.errors import ArgumentError
+from srdanet.errors import ArgumentError, some
 from srdanet.grid import Level, Tile, centre
 from srdanet.predictors.solar import solar_to_utc
 from srdanet.prepare.survey import (
@@ -223,8 +223,7 @@ class Plan(Frozen):
         for s in self.sources:
             unit = "y" if s.role == "land_cover" else "d"
             date = f"{s.date or '-'}" + (f" ({s.distance:+d} {unit})" if s.distance else "")
-            files = ", ".join(Path(p).name for p in s.paths[:3])
-            files += f" and {len(s.paths) - 3} more" if len(s.paths) > 3 else ""
+            files = some([Path(p).name for p in s.paths], 3)
             files += f":{s.spec.band}" if s.spec and s.spec.band else ""
             files += f"  [{s.note}]" if s.note else ""
             rows.append((s.role, s.product, date, " ".join(s.layers) or "-", files))
@@ -417,9 +416,7 @@ def _view_of_granules(
         told = "; ".join(f"{name} is {PRODUCTS[name].title}" for name in others[:_MOST_TOLD] if name in PRODUCTS)
         what += f" ({told})" if told else ""
         left = [f"{Path(file.path).name} ({file.reason})" for file in files if file.kind == "other"]
-        if left:
-            more = f" and {len(left) - _MOST_TOLD} more" if len(left) > _MOST_TOLD else ""
-            what += f"; left out {'; '.join(left[:_MOST_TOLD])}{more}"
+        what += f"; left out {some(left, _MOST_TOLD, '; ')}" if left else ""
         raise ArgumentError(what, where=files[0].path if len(files) == 1 else f"{len(files)} files", todo=todo)
     known = {name: product_of(name) for _, _, name in views}
     fit = {

@@ -65,7 +65,7 @@ def open_spec(spec: RasterSpec, date: dt.date | None = None, time: np.datetime64
     return open_raster(
         spec.path,
         name=spec.name,
-        band=int(spec.band) if spec.band and spec.band.isdigit() else spec.band,
+        band=spec.band,
         date=date,
         time=time,
         **spec.model_dump(include={"crs", "nodata", "scale", "offset", "unit"}),

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from srdanet.prepare.survey import Frozen
 from srdanet.scene import Scene
-from srdanet.variables import BY_NAME, LST_VARIABLES, NO_CLASS
+from srdanet.variables import NO_CLASS, unit_of
 
 PERCENTILES = (2, 98)
 """Between them lies the range that is reported: single odd cells do not show in it."""
@@ -91,7 +91,7 @@ def report_rows(
                 product=record.get("product"),
                 file=(file,) if isinstance(file, str) else tuple(file),
                 date=record.get("date"),
-                unit=BY_NAME[name].unit if name in BY_NAME else LST_VARIABLES[name][0],
+                unit=unit_of(name),
                 range=found.range if found else None,
                 valid=found.valid if found else None,
                 assumed=assumptions(record),

@@ -198,7 +198,7 @@ def write_cube(
         where = None if untimed is None else untimed.note
         raise ArgumentError("there is no product with a time", where=where, todo="Give products with a time.")
     if path.suffix == ".zarr":
-        with extra("zarr", "zarr"):
+        with extra("zarr", "zarr", "Or use a name that ends in .nc."):
             import zarr  # noqa: F401
     refuse_existing([path], overwrite=overwrite)
     target = grid_of(levels, crs, res)

@@ -11,8 +11,8 @@ import numpy as np
 from srdanet.errors import ArgumentError, GranuleError, SrdanetError
 from srdanet.flags import NO_INPUT
 from srdanet.product.layers import RASTERS, Raster
-from srdanet.product.record import Record, read_record
-from srdanet.product.stored import RECORD, StoredLevel, stored_levels
+from srdanet.product.record import RECORD, Record, read_record, records_in
+from srdanet.product.stored import StoredLevel, stored_levels
 from srdanet.product.validate import structure_fault
 from srdanet.readers.checksum import digest
 from srdanet.readers.guard import COG, open_image
@@ -34,14 +34,15 @@ class Fault:
 def inspect_product(place: Path) -> tuple[int, list[Fault]]:
     """What is wrong with products: number of files looked at, and the faults.
 
-    A folder is looked at as a whole: its records, what they list, and rasters that no record lists. A record is looked
-    at with what it lists, a raster by itself.
+    A folder is looked at as a whole, with those below it: its records, what they list, and rasters that no record
+    lists. A record is looked at with what it lists, a raster by itself.
 
     Raises:
         ArgumentError: when there is nothing to look at.
     """
     if place.is_dir():
-        notes, rasters = sorted(place.glob(f"*{RECORD}")), sorted(place.glob("*.tif"))
+        notes = records_in(place)
+        rasters = sorted(path for folder in {place, *(note.parent for note in notes)} for path in folder.glob("*.tif"))
         if not notes and not rasters:
             raise ArgumentError(
                 "holds no product", where=place, todo="Give a folder that `srdanet downscale` wrote to."

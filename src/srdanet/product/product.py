@@ -15,9 +15,10 @@ from srdanet.atomic import heal, publish, refuse_existing, staged
 from srdanet.downscaling.plan import ProductFiles
 from srdanet.errors import ArgumentError, GranuleError, GridError
 from srdanet.grid import Level, cell_size, geobox_of
+from srdanet.predictors.overpass import part_of_day
 from srdanet.product.cog import write_cog
 from srdanet.product.layers import RASTERS
-from srdanet.product.quicklook import headline, part_of_day, write_quicklook
+from srdanet.product.quicklook import headline, write_quicklook
 from srdanet.product.record import FileRecord, LevelRecord, Origin, Record, measure, read_record, record, software
 from srdanet.product.validate import validate_cog, validate_png
 from srdanet.readers.checksum import digest
@@ -128,7 +129,7 @@ def _write_rasters(dataset: xr.Dataset, folder: Path, names: Mapping[str, Path],
 
 def _tags(origin: Origin) -> dict[str, str]:
     """What an image of the earth never travels without, for the file's own header."""
-    tags = {"title": headline(origin), "time": origin.time, "tile": origin.tile, "day": part_of_day(origin)}
+    tags = {"title": headline(origin), "time": origin.time, "tile": origin.tile, "day": part_of_day(origin.day)}
     if origin.model is not None:
         tags |= {"model": origin.model.name, "model_sha256": origin.model.sha256}
     if origin.time is not None:

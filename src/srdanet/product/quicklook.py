@@ -15,6 +15,7 @@ import xarray as xr
 from srdanet.arrays import Float32, pad_to
 from srdanet.energy import aggregate
 from srdanet.grid import cell_size, centre, geobox_of
+from srdanet.predictors.overpass import part_of_day
 from srdanet.product.record import LevelRecord, Origin
 
 COLOURS = ("inferno", 0.07, 1.0)
@@ -59,12 +60,7 @@ def headline(origin: Origin) -> str:
     """Tile, time (UTC) and day or night, as far as they are known."""
     tile = f"tile {origin.tile}" if origin.tile else None
     time = f"{origin.time[:16].replace('T', ' ')} UTC" if origin.time else None
-    return ", ".join(part for part in (tile, time, part_of_day(origin)) if part)
-
-
-def part_of_day(origin: Origin) -> str | None:
-    """`day`, `night`, or None where it is not known."""
-    return None if origin.day is None else "day" if origin.day else "night"
+    return ", ".join(part for part in (tile, time, part_of_day(origin.day)) if part)
 
 
 def position(data: xr.DataArray | xr.Dataset) -> str:

@@ -26,6 +26,8 @@ from srdanet.product.layers import LST, QUALITY, UNCERTAINTY
 from srdanet.readers.unread import special_file
 from srdanet.variables import WEATHER
 
+RECORD = "_provenance.json"
+"""What the name of a record ends in."""
 _PACKAGES = ("numpy", "onnxruntime", "pyproj", "rasterio", "xarray")
 
 
@@ -160,6 +162,12 @@ class Record(Origin):
             raise ArgumentError(
                 f"the provenance cannot be written as JSON ({error})", todo="Give plain values."
             ) from error
+
+
+def records_in(folder: Path) -> list[Path]:
+    """The records of all products in a folder and below it, as `run` lays them out; hidden folders are left out."""
+    found = sorted(folder.rglob(f"*{RECORD}"))
+    return [path for path in found if not any(part.startswith(".") for part in path.relative_to(folder).parts)]
 
 
 def read_record(path: Path) -> Record:

@@ -20,11 +20,8 @@ from srdanet.errors import ArgumentError, GranuleError
 from srdanet.flags import flag_attributes
 from srdanet.grid import coordinates
 from srdanet.product.layers import RASTERS
-from srdanet.product.record import Record, read_record
+from srdanet.product.record import RECORD, Record, read_record, records_in
 from srdanet.readers.guard import COG, open_image
-
-RECORD = "_provenance.json"
-"""What the name of a record ends in."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +79,7 @@ def stored_levels(places: Iterable[Path], level: int | None = None) -> list[Stor
     """The products in folders, or of records, in order of time; each at one level.
 
     Args:
-        places: Folders of products, or their records (`…_provenance.json`).
+        places: Folders with products in them or below, or their records (`…_provenance.json`).
         level: Nominal cell size (m); the finest of each product when None.
 
     Raises:
@@ -91,7 +88,7 @@ def stored_levels(places: Iterable[Path], level: int | None = None) -> list[Stor
     """
     notes: list[Path] = []
     for place in places:
-        found = sorted(place.glob(f"*{RECORD}")) if place.is_dir() else [place]
+        found = records_in(place) if place.is_dir() else [place]
         if not found:
             todo = "Give the folder that `srdanet downscale` wrote to."
             raise ArgumentError(f"holds no product (no file *{RECORD})", where=place, todo=todo)

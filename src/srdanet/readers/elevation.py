@@ -32,11 +32,11 @@ from odc.geo.geobox import GeoBox
 from srdanet import threads
 from srdanet.arrays import Float32, Float64, pad_to
 from srdanet.energy import aggregate
-from srdanet.errors import ArgumentError, GranuleError, GridError, SceneError
+from srdanet.errors import ArgumentError, GranuleError, GridError, SceneError, some
 from srdanet.grid import coordinates, metres_per_unit, windows
 from srdanet.readers import resampling
 from srdanet.readers.elevation_names import BY_HAND, GEOID, SUFFIXES, derived_word, recognise
-from srdanet.readers.guard import check_file, open_image
+from srdanet.readers.guard import check_file, open_image, unreadable
 from srdanet.readers.resampling import NOWHERE, interpolate, interpolate_within
 from srdanet.units import unit_of
 from srdanet.variables import BY_NAME
@@ -163,20 +163,16 @@ def heights_within(path: Path) -> tuple[tuple[str, int], ...]:
 
 def _inspect(target: str, path: Path, size: int | None) -> ElevationTile:
     """One raster of heights: `target` is what rasterio opens, `path` the file that a message names."""
-    import rasterio
-
     if target.lower().endswith((".hgt", ".hgt.gz")):
         _check_hgt(Path(target).name, path, size)
     driver = _DRIVERS.get(Path(target).suffix.lower(), _GEOTIFF)
-    try:
-        with open_image(target, [driver]) as file:
-            affine, shape, crs, count = file.transform, file.shape, file.crs, file.count
-            descriptions = [text or "" for text in file.descriptions]
-            band = _band(path, descriptions, count)
-            unit, scale, offset = file.units[band - 1], file.scales[band - 1], file.offsets[band - 1]
-    except rasterio.errors.RasterioError as error:
-        todo = "Elevation is read from .hgt and GeoTIFF, zipped or not. Download the file again."
-        raise GranuleError(f"The file cannot be opened as elevation ({error}).", where=path, todo=todo) from error
+    todo = "Elevation is read from .hgt and GeoTIFF, zipped or not. Download the file again."
+    with unreadable(path, "The file cannot be opened as elevation", todo), open_image(target, [driver]) as file:
+        affine, shape, crs, count = file.transform, file.shape, file.crs, file.count
+        descriptions = [text or "" for text in file.descriptions]
+        band = _band(path, descriptions, count)
+        unit, scale, offset = file.units[band - 1], file.scales[band - 1], file.offsets[band - 1]
+        crs = None if crs is None else CRS(crs.to_wkt())
     known = unit_of(unit or "m", "m")
     if known is None:
         todo = "Convert it to metres, or give it as NAME=FILE,unit=UNIT."
@@ -187,9 +183,7 @@ def _inspect(target: str, path: Path, size: int | None) -> ElevationTile:
         raise GridError("The raster is rotated or upside down.", where=path, todo="Warp it north up first (gdalwarp).")
     named = recognise(Path(target).name) or recognise(path.name)
     datum = named.datum if named is not None and named.datum != GEOID else ""
-    return ElevationTile(
-        target, CRS(crs.to_wkt()), affine, shape, band, scale * known.scale, offset * known.scale, datum
-    )
+    return ElevationTile(target, crs, affine, shape, band, scale * known.scale, offset * known.scale, datum)
 
 
 def _band(path: Path, descriptions: Sequence[str], count: int) -> int:
@@ -217,7 +211,7 @@ def _check_hgt(name: str, path: Path, size: int | None) -> None:
     if size is None:
         try:
             with gzip.open(path) as packed:
-                size = sum(len(part) for part in iter(lambda: packed.read(1 << 20), b""))
+                size = len(packed.read(max(_SIDES) + 1))
         except (OSError, EOFError, zlib.error) as error:
             raise GranuleError("The file is not gzip, or is cut off.", where=path, todo="Download it again.") from error
     if size not in _SIDES:
@@ -325,15 +319,11 @@ def open_elevation(
 def _assumed(tiles: Sequence[ElevationTile]) -> list[str]:
     """What was assumed about the datum of the heights, which no raster states."""
     unstated = sorted({t.name for t in tiles if not t.datum and not t.path.lower().endswith((".hgt", ".hgt.gz"))})
-    assumed = [f"{_some(unstated)}: heights are metres above EGM96"] if unstated else []
+    assumed = [f"{some(unstated)}: heights are metres above EGM96"] if unstated else []
     for datum in sorted({tile.datum for tile in tiles if tile.datum}):
         names = sorted({tile.name for tile in tiles if tile.datum == datum})
-        assumed.append(f"{_some(names)}: heights above the {datum} are taken for heights above EGM96")
+        assumed.append(f"{some(names)}: heights above the {datum} are taken for heights above EGM96")
     return assumed
-
-
-def _some(names: Sequence[str]) -> str:
-    return ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
 
 
 @dataclass(frozen=True)
@@ -480,16 +470,12 @@ def _heights(tile: ElevationTile, part: Slices) -> Float32:
 
     limits, driver = BY_NAME["elevation"], _DRIVERS.get(Path(tile.path).suffix.lower(), _GEOTIFF)
     window = rasterio.windows.Window.from_slices(*part)
-    try:
-        with open_image(tile.path, [driver]) as file:
-            void, masked = file.nodatavals[tile.band - 1], file.mask_flag_enums[tile.band - 1]
-            # What lies outside the limits is void anyway; GDAL's mask would cost as much as the heights.
-            plain = masked in ([MaskFlags.all_valid], [MaskFlags.nodata])
-            plain &= void is None or not limits.low <= void * tile.scale + tile.offset <= limits.high
-            raw = file.read(tile.band, window=window, masked=not plain)
-    except rasterio.errors.RasterioIOError as error:
-        todo = "Download the file again."
-        raise GranuleError(f"The heights cannot be read ({error}).", where=tile.path, todo=todo) from error
+    with unreadable(tile.path, "The heights cannot be read"), open_image(tile.path, [driver]) as file:
+        void, masked = file.nodatavals[tile.band - 1], file.mask_flag_enums[tile.band - 1]
+        # What lies outside the limits is void anyway; GDAL's mask would cost as much as the heights.
+        plain = masked in ([MaskFlags.all_valid], [MaskFlags.nodata])
+        plain &= void is None or not limits.low <= void * tile.scale + tile.offset <= limits.high
+        raw = file.read(tile.band, window=window, masked=not plain)
     heights = np.array(np.ma.getdata(raw), dtype=np.float32)
     if (tile.scale, tile.offset) != (1.0, 0.0):
         heights = heights * np.float32(tile.scale) + np.float32(tile.offset)

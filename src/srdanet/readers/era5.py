@@ -27,7 +27,7 @@ from odc.geo.geobox import GeoBox
 from srdanet.arrays import Float64
 from srdanet.errors import ArgumentError, GranuleError
 from srdanet.readers.accumulation import Sums, sums_of
-from srdanet.readers.guard import check_file, check_member, open_image
+from srdanet.readers.guard import check_file, check_member, open_image, unreadable
 from srdanet.readers.hdf5 import is_hdf5, look_through
 from srdanet.readers.resampling import corners
 from srdanet.units import Unit, unit_of
@@ -310,15 +310,15 @@ def _decode(source: Path | bytes, magic: bytes, where: str, crop: Crop) -> list[
 
 def _read_netcdf(source: Path | bytes, engine: str, where: str, crop: Crop) -> Iterator[xr.DataArray]:
     opened = io.BytesIO(source) if isinstance(source, bytes) else source
-    try:
-        with xr.open_dataset(opened, engine=engine, decode_timedelta=False) as file:
-            said = _said(f"{Path(where).name} {file.attrs}")
-            for name in file.data_vars:
-                if str(name) in _UNITS:
-                    image = crop(_standard(file[name], f"{where} ({name})")).load()
-                    yield image.assign_attrs(image.attrs | {"sums": said})
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise GranuleError(f"The file cannot be read as NetCDF ({error}).", where=where, todo=_AGAIN) from error
+    with (
+        unreadable(where, "The file cannot be read as NetCDF", _AGAIN),
+        xr.open_dataset(opened, engine=engine, decode_timedelta=False) as file,
+    ):
+        said = _said(f"{Path(where).name} {file.attrs}")
+        for name in file.data_vars:
+            if str(name) in _UNITS:
+                image = crop(_standard(file[name], f"{where} ({name})")).load()
+                yield image.assign_attrs(image.attrs | {"sums": said})
 
 
 def _said(text: str) -> Sums | None:
@@ -374,27 +374,22 @@ def _read_grib(source: Path | bytes, where: str, crop: Crop) -> Iterator[xr.Data
     from rasterio.io import MemoryFile
 
     images: dict[str, list[xr.DataArray]] = {}
-    try:
-        with rasterio.Env(GRIB_NORMALIZE_UNITS="NO"):
-            opened = (
-                MemoryFile(source).open(driver="GRIB") if isinstance(source, bytes) else open_image(source, ["GRIB"])
-            )
-            with opened as file:
-                a = file.transform
-                latitude = np.round(a.f + a.e * (np.arange(file.height) + 0.5), 5)
-                longitude = np.round(a.c + a.a * (np.arange(file.width) + 0.5), 5)
-                for band in range(1, file.count + 1):
-                    tags = file.tags(band)
-                    name = _GRIB_NAMES.get(tags.get("GRIB_ELEMENT", ""))
-                    if name is None:
-                        continue
-                    time = np.datetime64(int(tags["GRIB_VALID_TIME"].split()[0]), "s").astype("datetime64[ns]")
-                    values = file.read(band, masked=True).filled(np.nan)[None]
-                    attrs = {"units": tags.get("GRIB_UNIT", "").strip("[]"), "sums": _said_by_start(tags)}
-                    image = xr.DataArray(values, [[time], latitude, longitude], _AXES, name, attrs)
-                    images.setdefault(name, []).append(crop(image.sortby("latitude")))
-    except rasterio.errors.RasterioError as error:
-        raise GranuleError(f"The file cannot be read as GRIB ({error}).", where=where, todo=_AGAIN) from error
+    with unreadable(where, "The file cannot be read as GRIB", _AGAIN), rasterio.Env(GRIB_NORMALIZE_UNITS="NO"):
+        opened = MemoryFile(source).open(driver="GRIB") if isinstance(source, bytes) else open_image(source, ["GRIB"])
+        with opened as file:
+            a = file.transform
+            latitude = np.round(a.f + a.e * (np.arange(file.height) + 0.5), 5)
+            longitude = np.round(a.c + a.a * (np.arange(file.width) + 0.5), 5)
+            for band in range(1, file.count + 1):
+                tags = file.tags(band)
+                name = _GRIB_NAMES.get(tags.get("GRIB_ELEMENT", ""))
+                if name is None:
+                    continue
+                time = np.datetime64(int(tags["GRIB_VALID_TIME"].split()[0]), "s").astype("datetime64[ns]")
+                values = file.read(band, masked=True).filled(np.nan)[None]
+                attrs = {"units": tags.get("GRIB_UNIT", "").strip("[]"), "sums": _said_by_start(tags)}
+                image = xr.DataArray(values, [[time], latitude, longitude], _AXES, name, attrs)
+                images.setdefault(name, []).append(crop(image.sortby("latitude")))
     for name, parts in images.items():
         whole = xr.concat(parts, "time").sortby("time")
         whole.attrs["sums"] = _said(Path(where).name) or whole.attrs["sums"]

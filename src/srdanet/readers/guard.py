@@ -6,6 +6,7 @@ and make it read other files or call the network. Sizes in headers are believed 
 
 from __future__ import annotations
 
+import math
 import os
 import zipfile
 from collections.abc import Iterator, Sequence
@@ -13,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from srdanet.errors import GranuleError
+from srdanet.errors import GranuleError, SrdanetError
 
 IMAGES = ("GTiff", "SRTMHGT", "HFA", "ENVI", "EHdr", "AAIGrid", "JP2OpenJPEG", "PNG")
 """GDAL's drivers for images that hold their own values: none that describes where values lie."""
@@ -80,6 +81,30 @@ def image_at(path: str | Path, drivers: Sequence[str] = IMAGES, *, overview_leve
     return rasterio.io.DatasetReader(name, driver=list(drivers), **options)
 
 
+@contextmanager
+def unreadable(path: str | Path, what: str, todo: str = "Download it again.") -> Iterator[None]:
+    """Whatever a library raises over the content of a file becomes one error that names the file.
+
+    Files hold anything, and the libraries that read them raise anything: a damaged NetCDF header ends in an IndexError
+    of scipy's, a damaged projection in a KeyError of pyproj's.
+
+    Args:
+        path: The file.
+        what: What cannot be done, such as "The raster cannot be read".
+        todo: What to do.
+
+    Raises:
+        GranuleError: in place of any error that is not this package's, nor of want of memory or of a package.
+    """
+    try:
+        yield
+    except (SrdanetError, MemoryError, ImportError):
+        raise
+    except Exception as error:
+        kind = "" if isinstance(error, OSError | ValueError) else f"{type(error).__name__}: "
+        raise GranuleError(f"{what} ({kind}{error}).", where=path, todo=todo) from error
+
+
 def check_file(path: Path, what: str) -> None:
     """Refuse what is no file, or may not be read, before a library says so in words of its own.
 
@@ -106,10 +131,7 @@ def check_cells(path: str | Path, *shape: int) -> None:
     Raises:
         GranuleError: when it has more than `MOST_CELLS`.
     """
-    cells = 1
-    for size in shape:
-        cells *= int(size)
-    if cells > MOST_CELLS:
+    if math.prod(map(int, shape)) > MOST_CELLS:
         what = f"The image says it has {' x '.join(map(str, shape))} cells, more than the {MOST_CELLS:,} that are read."
         todo = "Cut out the place first, such as with gdal_translate -projwin. Else the file is damaged."
         raise GranuleError(what, where=path, todo=todo)

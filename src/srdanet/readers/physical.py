@@ -20,7 +20,8 @@ from srdanet.readers.images import Stored
 from srdanet.readers.tables import PRODUCTS
 from srdanet.statements import Stated, same_number, settle
 from srdanet.units import Unit, states_unit, unit_of
-from srdanet.variables import BY_NAME, CLASS_FILLS, LST_LIMITS, LST_RANGE, LST_VARIABLES
+from srdanet.variables import BY_NAME, CLASS_FILLS, LST_RANGE, LST_VARIABLES, limits_of
+from srdanet.variables import unit_of as unit_of_variable
 
 _CELSIUS_RANGE = (-90.0, 75.0)
 """Surface temperatures on Earth in degrees Celsius; shares no value with `LST_RANGE`."""
@@ -159,13 +160,13 @@ def _own(name: str) -> str | None:
     """The unit in which the package holds a variable; None for names it does not know."""
     if name in _LST:
         return "K"
-    return BY_NAME[name].unit if name in BY_NAME else LST_VARIABLES[name][0] if name in LST_VARIABLES else None
+    return unit_of_variable(name) if name in BY_NAME or name in LST_VARIABLES else None
 
 
 def _limits(name: str) -> tuple[float, float]:
     if name in _LST:
         return LST_RANGE
-    return (BY_NAME[name].low, BY_NAME[name].high) if name in BY_NAME else LST_LIMITS[name]
+    return limits_of(name)
 
 
 def _todo(name: str) -> str:

@@ -21,7 +21,7 @@ from scipy import constants
 
 from srdanet.arrays import Float64
 from srdanet.errors import ArgumentError, GranuleError
-from srdanet.readers.guard import check_file
+from srdanet.readers.guard import check_file, unreadable
 
 Times = NDArray[np.datetime64]
 
@@ -232,7 +232,8 @@ _READERS: Mapping[str, Callable[[Path], Longwave]] = {
 
 def _rows(path: Path) -> list[dict[str, str]]:
     check_file(path, "table")
-    with path.open(encoding="utf-8-sig", newline="") as file:
+    told = unreadable(path, "The table cannot be read", "Give a CSV file.")
+    with told, path.open(encoding="utf-8-sig", newline="") as file:
         return list(csv.DictReader(file))
 
 

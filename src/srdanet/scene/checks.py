@@ -22,14 +22,14 @@ from srdanet.readers.rasters import replication
 from srdanet.scene.storage import plain
 from srdanet.statements import Stated
 from srdanet.units import states_unit, unit_of
-from srdanet.variables import BY_NAME, LST_LIMITS, LST_VARIABLES, NO_CLASS, UNUSED
+from srdanet.variables import BY_NAME, LST_VARIABLES, NO_CLASS, UNUSED, limits_of
 
 Arrays = xr.DataArray | xr.Dataset
 """What a caller may hand over."""
 _Data = TypeVar("_Data", xr.DataArray, xr.Dataset)
 
 
-def named(
+def arrays_by_name(
     auxiliary: Arrays | Iterable[Arrays] | Mapping[str, xr.DataArray] | None,
 ) -> Iterator[tuple[str, xr.DataArray]]:
     """Each auxiliary variable with its name, from any of the forms a caller may choose."""
@@ -279,7 +279,7 @@ def _in_range(name: str, array: xr.DataArray, unit: str) -> tuple[xr.DataArray, 
         known = values[np.isfinite(values)]
         what = judged.problem
         if name not in ("view_time", "view_angle"):
-            low, high = LST_LIMITS[name] if name in LST_LIMITS else (BY_NAME[name].low, BY_NAME[name].high)
+            low, high = limits_of(name)
             what = f"most values lie outside {low:g} to {high:g} {unit} (median {float(np.median(known)):.4g})"
         todo = "Give kelvin, not Celsius or counts." if name == "lst" else "Give physical units, NaN = missing."
         raise SceneError(what, where=name, todo=todo)

@@ -24,10 +24,12 @@ from srdanet.arrays import has_hour, parse_utc
 from srdanet.errors import GridError, SceneError
 from srdanet.grid import Nesting, Tile, centre, geobox_of, tile_of
 from srdanet.predictors.overpass import Overpass
+from srdanet.predictors.stack import Stack
 from srdanet.scene import storage
 from srdanet.scene.checks import (
     Arrays,
     Predictors,
+    arrays_by_name,
     arrays_of,
     as_lst,
     check_ground,
@@ -35,7 +37,6 @@ from srdanet.scene.checks import (
     check_types,
     conform,
     in_unit,
-    named,
     on_grid,
     time_of,
     within,
@@ -151,7 +152,7 @@ class Scene:
                 notes += more
             held[name], count = as_lst(name, array)
             dropped |= {name: count} if count else {}
-        predictors = Predictors.of(named(auxiliary), geobox)
+        predictors = Predictors.of(arrays_by_name(auxiliary), geobox)
         about = dict(provenance or {})
         dropped |= predictors.dropped
         if dropped:
@@ -173,6 +174,11 @@ class Scene:
     def overpass(self) -> Overpass:
         """Time of the view, as the predictors need it."""
         return Overpass(self.time, self.day)
+
+    @cached_property
+    def stack(self) -> Stack:
+        """Its predictors, ready to be read on the grid of any step."""
+        return Stack(self.geobox, self.auxiliary, self.overpass, self.nestings, self.noise)
 
     @property
     def platform(self) -> str | None:

@@ -225,7 +225,7 @@ def _most_bytes(arrays: Mapping[Any, xr.DataArray]) -> int:
 
 
 def _write_zarr(part: Path, groups: Groups, about: Mapping[str, str], fill: Mapping[str, int]) -> None:
-    with extra("zarr", "zarr"):
+    with extra("zarr", "zarr", "Or use a name that ends in .nc."):
         import zarr
         from zarr.codecs import ZstdCodec
 
@@ -305,7 +305,7 @@ class _Stored(BackendArray):
 
 def _about_zarr(path: Path) -> dict[str, str]:
     """Text attributes; every block of every array must be there."""
-    with extra("zarr", "zarr"):
+    with extra("zarr", "zarr", "Or use a name that ends in .nc."):
         import zarr
     if not (path / "zarr.json").is_file():
         raise SceneError("is not a scene (no Zarr 3 folder)", where=path)

@@ -16,7 +16,7 @@ from torch.export import Dim
 
 from srdanet.atomic import refuse_existing, replacing
 from srdanet.errors import ModelError, OutputError, first_line
-from srdanet.network.bundle import FILES, FORMAT, Bundle, load_model
+from srdanet.network.bundle import FILES, FORMAT, SEAL, Bundle, load_model, seal
 from srdanet.network.calibrated import CASES, Calibrated
 from srdanet.network.kinds import TITLES, build
 from srdanet.network.srdanet import Architecture, Statistics, StepNetwork, weights_of
@@ -99,6 +99,7 @@ def export(
             "results": dict(results or {}),
             "sha256": {file: hashlib.sha256((place / file).read_bytes()).hexdigest() for file in hashed},
         }
+        about[SEAL] = seal(about)
         (place / "bundle.json").write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
         _check(net, load_model(place))
     load_model.cache_clear()

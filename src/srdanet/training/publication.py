@@ -12,6 +12,7 @@ from string import Template
 import numpy as np
 
 from srdanet.evaluation import Report, run_orleans, run_simulated, run_simulation, run_target
+from srdanet.evaluation.tables import interval, number, pipe
 from srdanet.evaluation.world import CUBIC, MODEL, TSHARP, WorldReport, run_world
 from srdanet.network.bundle import Bundle
 from srdanet.network.calibrated import CASES, CELLS
@@ -71,7 +72,7 @@ def _card(
     if start is not None:
         made = f"{start['name']} {start['version']}" if "version" in start else f"stage {start['stage']}"
         began = f"from the weights of {made}"
-    tables = {f"{report.title}_table": "\n".join(_markdown(report)) for report in reports}
+    tables = {f"{report.title}_table": _markdown(report) for report in reports}
     return template.substitute(
         name=config["name"],
         version=version,
@@ -83,48 +84,41 @@ def _card(
         began=began,
         scenes=config["simulated_scenes"],
         left_out=", ".join(config["left_out"]) or "none",
-        world_table="\n".join(_places(places)),
-        factors_table="\n".join(_factors(widen)),
+        world_table=_places(places),
+        factors_table=_factors(widen),
         **tables,
     )
 
 
-def _factors(widen: Sequence[float]) -> list[str]:
+def _factors(widen: Sequence[float]) -> str:
     """The factors of calibration as a Markdown table, a row for each step."""
     found = dict(zip(CASES, np.exp(widen), strict=True))
     columns = list(product((False, True), (False, True)))
     names = [f"{'night' if night else 'day'}, weather {'known' if known else 'unknown'}" for night, known in columns]
-    lines = [f"| step | {' | '.join(names)} |", "|---|--:|--:|--:|--:|"]
-    for step, cell in zip(("2 → 1 km", "1 km → 500 m", "500 → 250 m"), CELLS, strict=True):
-        lines.append(f"| {step} | {' | '.join(f'{found[cell, *column]:.2f}' for column in columns)} |")
-    return lines
+    steps = zip(("2 → 1 km", "1 km → 500 m", "500 → 250 m"), CELLS, strict=True)
+    return pipe(["step", *names], [[step, *(f"{found[cell, *case]:.2f}" for case in columns)] for step, cell in steps])
 
 
-def _places(report: WorldReport) -> list[str]:
+def _places(report: WorldReport) -> str:
     """The rows of other climates as a Markdown table."""
-    lines = [
-        "| place | predictors | images | model | bicubic | share | of TsHARP | within 1 s |",
-        "|---|---|--:|--:|--:|--:|--:|--:|",
-    ]
+    head = ["place", "predictors", "images", "model", "bicubic", "share", "of TsHARP", "within 1 s"]
+    rows = []
     for row in report.rows:
         numbers = (row.rmse(MODEL), row.rmse(CUBIC), row.share(MODEL), row.share(MODEL, TSHARP))
         within = row.methods[MODEL].coverage.metrics().get("within_1_sigma", np.nan)
-        cells = " | ".join("" if np.isnan(value) else f"{value:.3f}" for value in numbers)
-        lines.append(f"| {row.place} | {row.guides} | {row.images} | {cells} | {within:.2f} |")
-    return lines
+        rows.append([row.place, row.guides, str(row.images), *map(number, numbers), f"{within:.2f}"])
+    return pipe(head, rows, words=2)
 
 
-def _markdown(report: Report) -> list[str]:
+def _markdown(report: Report) -> str:
     """A report's rows as a Markdown table."""
-    head = "| | of | measure | model | bicubic | share | 95 % interval | errors within 1 s / 1.96 s |"
-    lines = [head, "|---|---|---|---|---|---|---|---|"]
+    head = ["", "of", "measure", "model", "bicubic", "share", "95 % interval", "errors within 1 s / 1.96 s"]
+    rows = []
     for row in report.rows:
-        low, high = row.interval
-        interval = "" if np.isnan(low) else f"{low:.3f} to {high:.3f}"
-        numbers = f"{row.model:.3f} | {row.bicubic:.3f} | {row.share:.3f} | {interval}"
         # Where the error is taken without its mean, so is its share within the uncertainty.
         how = "centred_" if row.measure.centred else ""
         keys = (f"{how}within_1_sigma", f"{how}within_1_96_sigma")
         within = " / ".join(f"{row.model_metrics.get(key, np.nan):.2f}" for key in keys)
-        lines.append(f"| {row.label} | {row.count} | {row.measure.label} | {numbers} | {within} |")
-    return lines
+        numbers = map(number, (row.model, row.bicubic, row.share))
+        rows.append([row.label, row.count, row.measure.label, *numbers, interval(row.interval), within])
+    return pipe(head, rows, words=3)

@@ -28,7 +28,7 @@ from srdanet.datasets.splits import aster_roles, imt_role
 from srdanet.energy import aggregate, degrade
 from srdanet.grid import coarsen, geobox_of
 from srdanet.interpolation import interpolate
-from srdanet.predictors.stack import CHANNELS, CONTEXT, Stack
+from srdanet.predictors.stack import CHANNELS, CONTEXT
 from srdanet.scene import LabelledScene, Scene
 from srdanet.scene.checks import on_grid
 from srdanet.training.config import TrainConfig
@@ -142,12 +142,11 @@ def as_sample(labelled: LabelledScene, source: str) -> Sample:
         source: Name of the sample's source.
     """
     scene = labelled.scene
-    stack = Stack(scene.geobox, scene.auxiliary, scene.overpass, scene.nestings, scene.noise)
     height, width = scene.geobox.shape
     cover = _cover(labelled)
     steps = []
     for factor, truth in labelled.truth.items():
-        fields = stack.read(slice(0, height), slice(0, width), factor)
+        fields = scene.stack.read(slice(0, height), slice(0, width), factor)
         present = [i for i, channel in enumerate(fields.channels) if np.isfinite(channel).any()]
         values = fields.channels[present].astype(np.float16)
         times = labelled.finest // factor

@@ -22,10 +22,10 @@ from srdanet.arrays import pad_to
 from srdanet.energy import degrade
 from srdanet.errors import ArgumentError, GridError, SrdanetError
 from srdanet.grid import nesting
+from srdanet.predictors.overpass import part_of_day
 from srdanet.product.layers import LST
-from srdanet.product.quicklook import part_of_day
-from srdanet.product.record import Record, read_record
-from srdanet.product.stored import RECORD, grid_of_layer, open_layer
+from srdanet.product.record import RECORD, Record, read_record, records_in
+from srdanet.product.stored import grid_of_layer, open_layer
 from srdanet.scene import Scene, open_scene
 
 _SCENES = (".nc", ".zarr")
@@ -81,7 +81,7 @@ class Entry:
         """Date, time (UTC) and part of the day, as far as they are known."""
         time = self.record.time
         when = f"{time[:16].replace('T', ' ')} UTC" if time and "T" in time else time
-        return ", ".join(part for part in (when, part_of_day(self.record)) if part) or self.stem
+        return ", ".join(part for part in (when, part_of_day(self.record.day)) if part) or self.stem
 
     def raster(self, level: int, variable: str) -> Path | None:
         """The COG of a variable; None when the product has none or it is gone."""
@@ -192,7 +192,7 @@ class Catalogue:
         home = Path(folder)
         named = tuple(scenes)
         beside = sorted(path for path in home.glob("*") if path.suffix in _SCENES)
-        found = [Entry(note, read_record(note), (*named, *beside)) for note in sorted(home.glob(f"*{RECORD}"))]
+        found = [Entry(note, read_record(note), (*named, *beside)) for note in records_in(home)]
         whole = [entry for entry in found if entry.levels]
         if not whole:
             todo = "Name a folder that `srdanet downscale` or `srdanet demo` wrote."

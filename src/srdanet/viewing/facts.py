@@ -14,12 +14,10 @@ from numpy.typing import NDArray
 from srdanet.arrays import Float32
 from srdanet.energy import aggregate, degrade
 from srdanet.flags import FLAGS
-from srdanet.interpolation import interpolate
+from srdanet.interpolation import interpolate_rows
 
 _STRIP = 64
 """Coarse rows interpolated at a time."""
-_HALO = 4
-"""Coarse rows beyond a strip on which its interpolation depends, and one more."""
 SPECTRUM_SIDE = 1024
 """Longest side (fine cells) of the square whose spectrum is taken."""
 DETAIL = 24
@@ -85,9 +83,8 @@ def bicubic(coarse: Float32, factor: int) -> Float32:
     height, width = coarse.shape
     out = np.empty((height * factor, width * factor), np.float32)
     for top in range(0, height, _STRIP):
-        bottom, above = min(top + _STRIP, height), max(0, top - _HALO)
-        part = interpolate(coarse[above : min(height, bottom + _HALO)], factor, "bicubic")
-        out[top * factor : bottom * factor] = part[(top - above) * factor : (bottom - above) * factor]
+        bottom = min(top + _STRIP, height)
+        out[top * factor : bottom * factor] = interpolate_rows(coarse, factor, slice(top, bottom))
     return out
 
 
