@@ -122,9 +122,10 @@ def child(report: str, arguments: Sequence[str]) -> None:
     network = Network()
     network.watch()
     try:
-        cli(list(arguments), standalone_mode=False)
+        status = cli(list(arguments), standalone_mode=False)
     finally:
         Path(report).write_text(json.dumps(vars(network)), encoding="utf-8")
+    sys.exit(status if isinstance(status, int) else 0)  # a verb that failed gives its code back
 
 
 @dataclass
