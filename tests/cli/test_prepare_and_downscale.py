@@ -7,6 +7,7 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,7 +19,9 @@ from srdanet.cli import cli
 from srdanet.scene import open_scene
 
 STEM = "lst_h18v04-r300c500-18x12_2020197_day"
-RASTERS = [f"{STEM}_{m}m{end}" for m in (500, 250) for end in (".tif", "_uncertainty.tif", "_quality.tif", ".png")]
+LAYERS = [f"{kind}.{suffix}" for kind in ("", "_uncertainty", "_quality") for suffix in ("tif", "qml")]
+RASTERS = [f"{STEM}_{m}m{end}" for m in (500, 250) for end in (*LAYERS, ".png")]
+NOTES = [f"{STEM}_stac.json", f"{STEM}_provenance.json"]
 
 
 @pytest.mark.usefixtures("bicubic")
@@ -27,7 +30,7 @@ def test_downscale_writes_a_product_and_says_where(runner: CliRunner, scene_file
     result = runner.invoke(cli, ["downscale", str(scene_file), "-o", str(out)])
     assert result.exit_code == 0, result.stderr
     assert result.stderr == ""
-    assert sorted(p.name for p in out.iterdir()) == sorted([*RASTERS, f"{STEM}_provenance.json"])
+    assert sorted(p.name for p in out.iterdir()) == sorted([*RASTERS, *NOTES])
     told = result.stdout.splitlines()
     assert told[0].startswith(f"{out}/{STEM}_500m.tif  (")
     assert "mean uncertainty 0.60 K" in told[0]
@@ -48,14 +51,19 @@ def test_a_result_without_predictors_says_what_it_is_worth(
     from srdanet.product import quicklook
 
     notes: list[str] = []
-    footnote = quicklook._footnote
-    monkeypatch.setattr(quicklook, "_footnote", lambda *about: notes.append(footnote(*about)) or notes[-1])
+    write_texts = quicklook._write_texts
+
+    def listen(axes: Any, *about: Any) -> None:
+        write_texts(axes, *about)
+        notes[:] = [text.get_text() for text in axes.texts]
+
+    monkeypatch.setattr(quicklook, "_write_texts", listen)
     words = "no predictors: little more than interpolation"
     for name, auxiliary in {"with": small_scene().auxiliary, "without": ()}.items():
         path = replace(small_scene(), auxiliary=auxiliary).save(tmp_path / f"{name}.nc")
         result = runner.invoke(cli, ["downscale", str(path), "--to", "500", "-o", str(tmp_path / name)])
         assert (words in result.stdout.splitlines()) == (name == "without")
-        assert notes[-1].endswith(words) == (name == "without")
+        assert (words in notes) == (name == "without")
 
 
 @pytest.mark.usefixtures("bicubic")
@@ -67,7 +75,7 @@ def test_json_is_the_record_and_nothing_else(
     monkeypatch.setattr(sys, "argv", ["srdanet", *words])
     result = runner.invoke(cli, words)
     record = json.loads(result.stdout)
-    assert [Path(p).name for p in record["files"]] == [*RASTERS[:4], f"{STEM}_provenance.json"]
+    assert [Path(p).name for p in record["files"]] == [*RASTERS[:7], *NOTES]
     assert all(Path(p).exists() for p in record["files"])
     assert record["command"] == ["srdanet", *words]
     assert record["options"] == {"to": 500, "conserve": True, "block": 400}
@@ -89,10 +97,10 @@ def test_dry_run_writes_nothing(runner: CliRunner, scene_file: Path) -> None:
     assert not out.exists()
     assert [line.rsplit("/")[-1] for line in result.stdout.splitlines() if line.startswith("would write")] == [
         *RASTERS,
-        f"{STEM}_provenance.json",
+        *NOTES,
     ]
     plain = runner.invoke(cli, ["downscale", str(scene_file), "-o", str(out), "--dry-run", "--json"])
-    assert len(json.loads(plain.stdout)["writes"]) == 9
+    assert len(json.loads(plain.stdout)["writes"]) == 16
 
 
 @pytest.mark.usefixtures("bicubic")
@@ -107,7 +115,7 @@ def test_existing_files_are_kept_unless_asked(runner: CliRunner, scene_file: Pat
         assert "exists already" in result.stderr
         assert [p.read_text() for p in out.iterdir()] == ["mine"]
     assert runner.invoke(cli, [*words, "--overwrite"]).exit_code == 0
-    assert len(list(out.iterdir())) == 9
+    assert len(list(out.iterdir())) == 16
 
 
 @pytest.mark.parametrize("more", [["--tile", "h18v04"], ["--date", "2020-07-15"], ["--night"]])

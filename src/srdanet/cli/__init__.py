@@ -10,6 +10,7 @@ import signal
 import click
 
 from srdanet.cli import options
+from srdanet.cli.catalogue import catalogue
 from srdanet.cli.compare import compare
 from srdanet.cli.cube import cube
 from srdanet.cli.demo import demo
@@ -41,8 +42,8 @@ def cli() -> None:
 
 
 for _verb in (
-    fetch, prepare, downscale, run, status, extract, indices, cube, validate, report, view, compare, info, demo,
-    evaluate, train, publish, simulate,
+    fetch, prepare, downscale, run, status, extract, indices, cube, catalogue, validate, report, view, compare, info,
+    demo, evaluate, train, publish, simulate,
 ):  # fmt: skip
     cli.add_command(_verb)
 

@@ -85,17 +85,24 @@ class ProductFiles:
     """Per level (m), the quick look."""
     provenance: Path
     """The record; written last: where it stands, the product is whole."""
+    item: Path | None
+    """The STAC item; None of a product without a date, since an item needs one."""
 
     def __iter__(self) -> Iterator[Path]:
         """All files, the record last."""
         for level, rasters in self.rasters.items():
-            yield from rasters.values()
+            for path in rasters.values():
+                yield from (path, style_of(path))
             yield self.pictures[level]
+        if self.item is not None:
+            yield self.item
         yield self.provenance
 
     @classmethod
     def of(cls, directory: str | os.PathLike[str], stem: str, levels: Mapping[int, int] | list[int]) -> ProductFiles:
-        """`<stem>_<level>m[_uncertainty|_quality].tif`, `….png` for each level, `<stem>_provenance.json`.
+        """For each level `<stem>_<level>m[_uncertainty|_quality].tif`, each with its `.qml`, and a `.png`.
+
+        Then `<stem>_stac.json` and `<stem>_provenance.json`.
 
         Args:
             directory: Where they go.
@@ -112,7 +119,18 @@ class ProductFiles:
         sizes = list(levels.values()) if isinstance(levels, Mapping) else levels
         rasters = {n: {name: folder / f"{stem}_{n}m{end}.tif" for name, end in SUFFIXES.items()} for n in sizes}
         pictures = {n: folder / f"{stem}_{n}m.png" for n in sizes}
-        return cls(rasters, pictures, folder / f"{stem}_provenance.json")
+        return cls(rasters, pictures, folder / f"{stem}_provenance.json", folder / f"{stem}{ITEM}")
+
+
+ITEM = "_stac.json"
+"""What the name of a STAC item ends in."""
+STYLE = ".qml"
+"""Ending of a QGIS style."""
+
+
+def style_of(raster: Path) -> Path:
+    """The QGIS style of a raster: QGIS looks for it under this name."""
+    return raster.with_suffix(STYLE)
 
 
 SUFFIXES: Mapping[str, str] = {"lst": "", "lst_uncertainty": "_uncertainty", "quality": "_quality"}

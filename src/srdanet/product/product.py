@@ -12,13 +12,16 @@ import xarray as xr
 
 from srdanet.arrays import parse_utc
 from srdanet.atomic import heal, publish, refuse_existing, staged
-from srdanet.downscaling.plan import ProductFiles
+from srdanet.downscaling.plan import ProductFiles, style_of
 from srdanet.errors import ArgumentError, GranuleError, GridError
 from srdanet.grid import Level, cell_size, geobox_of
-from srdanet.product.cog import write_cog
-from srdanet.product.layers import RASTERS
-from srdanet.product.quicklook import headline, part_of_day, write_quicklook
+from srdanet.product.cog import strips, write_cog
+from srdanet.product.layers import QUALITY, RASTERS
+from srdanet.product.looks import LOOKS
+from srdanet.product.quicklook import SHOWN, headline, part_of_day, thumbnail, write_quicklook
 from srdanet.product.record import FileRecord, LevelRecord, Origin, Record, measure, read_record, record, software
+from srdanet.product.stac import item_of, text_of
+from srdanet.product.style import flag_style, ramp_style
 from srdanet.product.validate import validate_cog, validate_png
 from srdanet.readers.checksum import digest
 
@@ -79,38 +82,73 @@ def write_product(
     levels = _levels(result)
     heal(Path(directory), stem)
     final = check_outputs(directory, stem, levels, overwrite=overwrite)
-    before = _listed(final.provenance)
+    before = _listed(final.provenance, final.item)
     measured: dict[int, LevelRecord] = {}
     kept: dict[int, dict[str, Path]] = {}
     with staged(Path(directory), stem) as folder:
         waiting = []
         for level, dataset in levels.items():
-            about = measure(dataset, coarse)
+            about = measure(dataset, coarse).model_copy(update={"shown": _ranges(dataset)})
             files = _write_rasters(dataset, folder, final.rasters[level], origin)
+            styles = _write_styles(dataset, files, about)
             picture = folder / final.pictures[level].name
-            write_quicklook(picture, dataset, level=level, origin=origin, about=about)
+            write_quicklook(picture, dataset, level=level, origin=origin, about=about, coarse=coarse)
             validate_png(picture)
-            waiting += [*files.values(), picture]
+            waiting += [*files.values(), *styles, picture]
             kept[level] = {variable: final.rasters[level][variable] for variable in files}
             hashed = {path.name: FileRecord(sha256=digest(path), variable=name) for name, path in files.items()}
-            hashed[picture.name] = FileRecord(sha256=digest(picture))
+            hashed |= {path.name: FileRecord(sha256=digest(path)) for path in (*styles, picture)}
             measured[level] = about.model_copy(update={"files": hashed})
         whole = record(origin, measured)
         note = folder / final.provenance.name
         note.write_text(whole.text(), encoding="utf-8")
+        grids = {level: geobox_of(dataset) for level, dataset in levels.items()}
+        sizes = {path.name: path.stat().st_size for path in waiting}
+        item = item_of(whole, note.read_bytes(), stem, grids, sizes)
+        if item is not None and final.item is not None:
+            waiting.append(folder / final.item.name)
+            waiting[-1].write_text(text_of(item), encoding="utf-8")
         names = [path.name for path in (*waiting, note)]
         publish(folder, names, overwrite=overwrite, obsolete=sorted(before.difference(names)))
-    return Product(ProductFiles(kept, final.pictures, final.provenance), whole)
+    files_made = ProductFiles(kept, final.pictures, final.provenance, None if item is None else final.item)
+    return Product(files_made, whole)
 
 
-def _listed(note: Path) -> set[str]:
-    """Names of the files that an earlier record of the same product lists; they go when it goes."""
+def _ranges(dataset: xr.Dataset) -> dict[str, tuple[float, float]]:
+    """Colour range of each layer of numbers, for pictures, styles and the STAC item alike."""
+    found = {}
+    for raster in RASTERS:
+        if raster.floating and raster.variable in dataset:
+            image, _ = thumbnail(dataset[raster.variable], SHOWN)
+            found[raster.variable] = LOOKS[raster.variable].limits(image)
+    return found
+
+
+def _write_styles(dataset: xr.Dataset, files: Mapping[str, Path], about: LevelRecord) -> list[Path]:
+    """Write the QGIS style of each raster beside it."""
+    written = []
+    for variable, raster in files.items():
+        if variable in about.shown:
+            text = ramp_style(LOOKS[variable], about.shown[variable])
+        else:
+            counts = np.zeros(256, np.int64)
+            for _, values in strips(dataset[variable], QUALITY.dtype):
+                counts += np.bincount(values.ravel().astype(np.uint8), minlength=256)
+            text = flag_style(int(value) for value in np.flatnonzero(counts))
+        written.append(style_of(raster))
+        written[-1].write_text(text, encoding="utf-8")
+    return written
+
+
+def _listed(note: Path, item: Path | None) -> set[str]:
+    """Names of the files of an earlier product of the same name; they go when its record goes."""
     if not note.is_file():
         return set()
     try:
-        return {Path(name).name for level in read_record(note).levels.values() for name in level.files}
+        listed = {name for level in read_record(note).levels.values() for name in level.files}
     except GranuleError:
         return set()
+    return listed | ({item.name} if item is not None and item.is_file() else set())
 
 
 def _write_rasters(dataset: xr.Dataset, folder: Path, names: Mapping[str, Path], origin: Origin) -> dict[str, Path]:

@@ -12,11 +12,11 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import xarray as xr
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 from scipy.ndimage import maximum_filter, minimum_filter
 
 from srdanet.energy import degrade
@@ -27,6 +27,16 @@ from srdanet.product.layers import LST, QUALITY, UNCERTAINTY
 from srdanet.variables import WEATHER
 
 _PACKAGES = ("numpy", "onnxruntime", "pyproj", "rasterio", "xarray")
+
+
+def _plain(name: str) -> str:
+    if name != Path(name).name or name in ("", ".", "..") or "\\" in name or "\0" in name:
+        raise ValueError(f"{name!r} is not the name of a file beside it")
+    return name
+
+
+PlainName = Annotated[str, AfterValidator(_plain)]
+"""A file name without a folder: what a record names cannot lie elsewhere."""
 
 
 class _Part(BaseModel):
@@ -108,7 +118,7 @@ class FileRecord(_Part):
 
     sha256: str
     variable: str | None = None
-    """`lst`, `lst_uncertainty` or `quality`; None for the quick look."""
+    """`lst`, `lst_uncertainty` or `quality`; None for pictures and styles."""
 
 
 class LevelRecord(_Part):
@@ -123,7 +133,10 @@ class LevelRecord(_Part):
     """Share of cells per flag."""
     closure: Closure | None
     overshoot: Overshoot | None = None
-    files: dict[str, FileRecord] = {}
+    shown: dict[str, tuple[float, float]] = {}
+    """Colour range of pictures and styles (K), by variable."""
+    files: dict[PlainName, FileRecord] = {}
+    """All of them lie beside the record."""
 
     def file_of(self, variable: str) -> str | None:
         """Name of the file that holds a variable."""
@@ -171,7 +184,11 @@ def read_record(path: Path) -> Record:
     try:
         return Record.model_validate_json(path.read_bytes())
     except (OSError, ValidationError) as error:
-        reason = error.errors()[0]["msg"] if isinstance(error, ValidationError) else error.strerror
+        reason = (
+            error.errors()[0]["msg"].removeprefix("Value error, ")
+            if isinstance(error, ValidationError)
+            else error.strerror
+        )
         todo = "Give the file that ends in _provenance.json."
         raise GranuleError(f"is not the record of a product ({reason})", where=path, todo=todo) from error
 

@@ -85,18 +85,11 @@ class Entry:
         return ", ".join(part for part in (when, part_of_day(self.record)) if part) or self.stem
 
     def raster(self, level: int, variable: str) -> Path | None:
-        """The COG of a variable; None when the product has none or it is gone.
-
-        Raises:
-            GranuleError: when the record names a file outside its own folder.
-        """
+        """The COG of a variable; None when the product has none or it is gone."""
         about = self.record.levels.get(str(level))
         name = about.file_of(variable) if about else None
         if name is None:
             return None
-        if Path(name).name != name:
-            todo = "Use the record as srdanet wrote it."
-            raise GranuleError(f"names a file outside its folder ({name!r})", where=self.note, todo=todo)
         path = self.note.parent / name
         return path if path.is_file() else None
 

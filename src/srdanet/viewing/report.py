@@ -17,11 +17,10 @@ from srdanet.flags import FLAGS, NO_AUXILIARY
 from srdanet.grid import cell_size, geobox_of, nesting
 from srdanet.predictors.land_cover import GROUPS
 from srdanet.product.layers import LST, QUALITY, UNCERTAINTY
-from srdanet.product.quicklook import headline, shared_range
+from srdanet.product.looks import DIFFERENCE, LOOKS
+from srdanet.product.quicklook import headline, shared_range, size_text
 from srdanet.viewing import facts, figures
-from srdanet.viewing.atlas import size_text
 from srdanet.viewing.catalogue import Coarse, Entry
-from srdanet.viewing.looks import DIFFERENCE, LOOKS
 
 _ENDING = "_report.html"
 _BARE = 0.5
@@ -299,7 +298,7 @@ def _thin(image: Floats) -> Floats:
 
 
 def _lines_words(entry: Entry) -> str:
-    from srdanet.viewing.lines import COAST_FROM, coast
+    from srdanet.product.lines import COAST_FROM, coast
 
     drawn = "Coast: Natural Earth, 1:50 million. " if coast(entry.geobox) else ""
     wide = min(entry.geobox.shape) * cell_size(entry.geobox) >= COAST_FROM

@@ -122,6 +122,6 @@ def _degrees(value: float, sides: str) -> str:
 @cache
 def _coastline() -> tuple[tuple[NDArray[np.float64], NDArray[np.float64]], ...]:
     """Longitude and latitude (degrees) of each line."""
-    with as_file(files("srdanet.viewing").joinpath("coastline.npz")) as path, np.load(path) as stored:
+    with as_file(files("srdanet.product").joinpath("coastline.npz")) as path, np.load(path) as stored:
         points, lengths = stored["hundredths"] / 100.0, stored["lengths"]
     return tuple((part[:, 0], part[:, 1]) for part in np.split(points, np.cumsum(lengths)[:-1]))
