@@ -173,6 +173,12 @@ def cell_size(geobox: GeoBox) -> float:
     return float(a.a)
 
 
+def ground_cell(geobox: GeoBox) -> float:
+    """Side of a cell in metres; of a grid in degrees, along a meridian."""
+    degrees = geobox.crs is not None and geobox.crs.geographic
+    return cell_size(geobox) * (METRES_PER_DEGREE if degrees else 1.0)
+
+
 def ground_scale(geobox: GeoBox) -> float:
     """Metres on the ground in a metre of the map, at the centre: about 1, but 0.5 in web mercator at 60 degrees.
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from odc.geo.geom import Geometry
 
     from srdanet.downscaling import ProductFiles
-    from srdanet.product import Product
+    from srdanet.product import Layout, Product
 
 
 @click.command()
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 @click.option("--to", type=click.Choice(["500", "250"]), default="250", show_default=True, help="Cell size (m).")
 @options.place_and_day
 @options.ground
+@options.layout
 @options.model
 @click.option("--noise", type=float, metavar="K", help="Error of the coarse LST (K); 0: the mean of a finer field.")
 @options.conserve
@@ -39,6 +40,7 @@ def downscale(
     to: str,
     choice: dict[str, Any],
     region: Geometry | None,
+    layout: Layout,
     model: str,
     noise: float | None,
     conserve: bool,
@@ -54,7 +56,8 @@ def downscale(
     scale, offset and unit.
 
     For each level FOLDER gets GeoTIFFs of temperature (K), uncertainty (K) and quality, and a quick look; one
-    JSON file records what they were made from.
+    JSON file records what they were made from. On another grid (--crs) a cell takes the nearest value; cells 1.5
+    times larger or more are means.
     """
     from srdanet.downscaling.plan import RunPlan, stem_of
     from srdanet.prepare import plan, root_grid
@@ -73,7 +76,7 @@ def downscale(
 
     def names(root: GeoBox, *about: Any) -> ProductFiles:
         levels = RunPlan.of(root, to=int(to), block=block).levels.values()
-        return check_outputs(out, stem_of(root, *about), levels, overwrite=overwrite)
+        return check_outputs(out, stem_of(root, *about), levels, overwrite=overwrite, file_format=layout.file_format)
 
     def announce(files: ProductFiles, lines: list[str], data: dict[str, Any]) -> None:
         paths = [str(path) for path in files]
@@ -94,7 +97,7 @@ def downscale(
         stated = scene if noise is None else replace(scene, noise=noise)
         with options.progress() as show:
             product = produce(
-                stated, out, int(to), model=model, conserve=conserve, block=block,
+                stated, out, int(to), model=model, conserve=conserve, block=block, layout=layout,
                 command=options.command_line(), progress=show, overwrite=overwrite,
             )  # fmt: skip
     data = {"files": [str(path) for path in product.files], **product.record.model_dump(mode="json")}

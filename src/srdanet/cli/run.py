@@ -19,6 +19,7 @@ from srdanet.errors import ArgumentError
 
 if TYPE_CHECKING:
     from srdanet.grid import Tile
+    from srdanet.product import Layout
     from srdanet.production.execute import Executor, Limits
     from srdanet.production.ledger import Entry, Totals
     from srdanet.production.run import Production
@@ -65,6 +66,7 @@ def read_span(context: click.Context, param: click.Parameter, value: str | None)
     help="A shipped model, the folder of a bundle, or bicubic-conserving.",
 )  # fmt: skip
 @options.conserve
+@options.layout
 @click.option("--workers", type=click.IntRange(0), metavar="N", help="Processes; 0: this one alone. One per core.")
 @click.option("--scheduler", metavar="ADDRESS", help="Dask: tcp://HOST:PORT, or `local` for --workers on this machine.")
 @click.option(
@@ -86,6 +88,7 @@ def run(
     to: str,
     model: str,
     conserve: bool,
+    layout: Layout,
     workers: int | None,
     scheduler: str | None,
     time_limit: float | None,
@@ -107,7 +110,7 @@ def run(
     from srdanet.production.ledger import Ledger
     from srdanet.production.run import Production, carry_out, clear
 
-    production = Production.of(files, out, model=model, to=int(to), conserve=conserve)
+    production = Production.of(files, out, model=model, to=int(to), conserve=conserve, layout=layout)
     platforms = ("terra", "aqua") if platform == "both" else (platform,)
     days = {"both": (True, False), "day": (True,), "night": (False,)}[overpass]
     units = production.units(tiles=tiles, dates=dates, days=days, platforms=platforms, time=time)

@@ -25,7 +25,7 @@ from srdanet.product.stac import differences
 from srdanet.product.stored import RECORD, StoredLevel, stored_levels
 from srdanet.product.style import style_fault
 from srdanet.product.validate import structure_fault
-from srdanet.readers.checksum import digest
+from srdanet.readers.checksum import digest_of
 
 _STRIP = 512
 _SAID = 5
@@ -97,7 +97,7 @@ def _of_record(note: Path, record: Record) -> Iterator[Fault]:
         whole = True
         for name, file in about.files.items():
             path = note.with_name(name)
-            if not path.is_file():
+            if not path.exists():
                 yield Fault(name, "it is missing, and the record lists it")
                 whole = False
                 continue
@@ -109,7 +109,7 @@ def _of_record(note: Path, record: Record) -> Iterator[Fault]:
                 if fault is not None:
                     yield Fault(name, fault)
                 continue
-            if digest(path) != file.sha256:
+            if digest_of(path) != file.sha256:
                 yield Fault(name, "it was changed after it was written: its checksum is not that of the record")
             if file.variable is not None:
                 found = list(_of_raster(path, _row(file.variable)))

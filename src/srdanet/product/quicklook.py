@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 
 from srdanet.energy import aggregate
-from srdanet.grid import cell_size, coarsen, geobox_of, lonlat
+from srdanet.grid import coarsen, geobox_of, ground_cell, lonlat
 from srdanet.product.lines import Line, coast, graticule
 from srdanet.product.looks import COLOURS, LOOKS
 from srdanet.product.record import LevelRecord, Origin
@@ -137,7 +137,7 @@ def draw_lines(axes: Any, geobox: GeoBox) -> None:
         axes: Those of `draw_map`, in km from the upper-left corner.
         geobox: The grid of the map, with cells of any size.
     """
-    km = cell_size(geobox) / 1000
+    km = ground_cell(geobox) / 1000
     height, width = geobox.shape
     ticks: dict[str, list[tuple[float, str]]] = {"x": [], "y": []}
     lines = graticule(geobox)
@@ -237,7 +237,7 @@ def write_quicklook(
         axes = figure.add_axes((number * slot / total, 0, across / total, 1))
         title = title if len(panels) > 1 else ""
         shown = draw_map(
-            axes, small, cell_size(grid) * per_cell, limits, title=title, scale_bar=number == 0 and down > _LEAST
+            axes, small, ground_cell(grid) * per_cell, limits, title=title, scale_bar=number == 0 and down > _LEAST
         )
         draw_lines(axes, grid)
         if number == 0:

@@ -22,7 +22,7 @@ from pyproj import Transformer
 from srdanet.arrays import has_hour, parse_utc
 from srdanet.downscaling.plan import style_of
 from srdanet.flags import FLAGS
-from srdanet.grid import METRES_PER_DEGREE, SINUSOIDAL, cell_size, same_crs
+from srdanet.grid import METRES_PER_DEGREE, SINUSOIDAL, ground_cell, same_crs
 from srdanet.product.layers import QUALITY, RASTERS, Raster
 from srdanet.product.looks import LOOKS
 from srdanet.product.record import LevelRecord, Record
@@ -36,6 +36,7 @@ EXTENSIONS = tuple(
         ("render", "2.0.0"), ("classification", "2.0.0"),
     )
 )  # fmt: skip
+_ARRAYS = {".nc": "application/netcdf", ".zarr": "application/vnd.zarr; version=3"}
 COG_TYPE = "image/tiff; application=geotiff; profile=cloud-optimized"
 _SHA256 = "1220"
 """What a multihash of SHA-256 begins with: code 0x12, length 0x20."""
@@ -143,6 +144,15 @@ def _assets(size: int, about: LevelRecord, grid: GeoBox, sizes: Mapping[str, int
         if row is not None:
             found[f"{row.variable}_{size}m"] = {**_raster(row, size, about, grid), "href": f"./{name}", **what}
             continue
+        if file.variables:
+            rows = [r for r in RASTERS if r.variable in file.variables]
+            whole = [_raster(r, size, about, grid) for r in rows]
+            bands = [band for one in whole for band in one["bands"]]
+            title = f"Land surface temperature with uncertainty and quality, {size} m"
+            kind = {"title": title, "type": _ARRAYS[Path(name).suffix], "roles": ["data"], "bands": bands}
+            more = what if name in sizes else {}  # a store is a folder, which has no checksum of its own
+            found[f"data_{size}m"] = {**_merged(whole), **kind, "href": f"./{name}", **more}
+            continue
         if name.endswith(".png"):
             kind = {"type": "image/png", "title": f"Quick look, {size} m", "roles": ["overview"]}
             found[f"quicklook_{size}m"] = {"href": f"./{name}", **kind, **what}
@@ -156,6 +166,10 @@ def _assets(size: int, about: LevelRecord, grid: GeoBox, sizes: Mapping[str, int
     return found
 
 
+def _merged(assets: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    return {key: value for asset in assets for key, value in asset.items()}
+
+
 def _raster(row: Raster, size: int, about: LevelRecord, grid: GeoBox) -> dict[str, Any]:
     band: dict[str, Any] = {"name": row.variable, "description": row.long_name, "data_type": row.dtype}
     if row.floating:
@@ -163,9 +177,7 @@ def _raster(row: Raster, size: int, about: LevelRecord, grid: GeoBox) -> dict[st
     if row.variable == "lst" and about.lst is not None:
         numbers = {"minimum": about.lst.min, "mean": about.lst.mean, "maximum": about.lst.max}
         band["statistics"] = {**numbers, "valid_percent": round(100 * about.valid_share, 4)}
-    degrees = grid.crs is not None and grid.crs.geographic
-    metres = cell_size(grid) * (METRES_PER_DEGREE if degrees else 1)
-    band |= {"raster:sampling": "area", "raster:spatial_resolution": round(metres, 3)}
+    band |= {"raster:sampling": "area", "raster:spatial_resolution": round(ground_cell(grid), 3)}
     found = {
         "title": f"{row.long_name.capitalize()}, {size} m", "type": COG_TYPE, "roles": _ROLES[row.variable],
         "gsd": size, **projection_of(grid), "bands": [band],
@@ -208,15 +220,19 @@ def _renders(levels: Mapping[int, LevelRecord]) -> dict[str, Any]:
     for size, about in levels.items():
         for variable, limits in about.shown.items():
             look, key = LOOKS[variable], f"{variable}_{size}m"
+            held = about.files[str(about.file_of(variable))]
             found[key] = {
-                "title": f"{look.name.capitalize()} ({look.unit}), {size} m", "assets": [key],
+                "title": f"{look.name.capitalize()} ({look.unit}), {size} m",
+                "assets": [f"data_{size}m" if held.variables else key],
                 "rescale": [list(limits)], "colormap_name": look.colours[0], "nodata": "nan", "resampling": "nearest",
             }  # fmt: skip
         if about.file_of(QUALITY.variable) is not None:
             key = f"{QUALITY.variable}_{size}m"
             table = {str(bits): [*rgb, 255] for bits, rgb in QUALITY.colours.items()}
             title = f"{LOOKS[QUALITY.variable].name.capitalize()}, {size} m"
-            found[key] = {"title": title, "assets": [key], "colormap": table, "resampling": "mode"}
+            held = about.files[str(about.file_of(QUALITY.variable))]
+            name = f"data_{size}m" if held.variables else key
+            found[key] = {"title": title, "assets": [name], "colormap": table, "resampling": "mode"}
     return found
 
 

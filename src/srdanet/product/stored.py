@@ -17,7 +17,7 @@ from rasterio.windows import Window
 from srdanet.arrays import parse_utc
 from srdanet.errors import ArgumentError, GranuleError
 from srdanet.flags import flag_attributes
-from srdanet.grid import coordinates
+from srdanet.grid import coordinates, geobox_of
 from srdanet.product.layers import RASTERS
 from srdanet.product.record import Record, read_record
 
@@ -64,6 +64,9 @@ class StoredLevel:
         height, width = self.geobox.shape
         rows, cols = rows or slice(0, height), cols or slice(0, width)
         window = Window(cols.start, rows.start, cols.stop - cols.start, rows.stop - rows.start)
+        held = self.path("lst")
+        if held is not None and held.suffix != ".tif":
+            return _read_arrays(held, self.geobox[rows, cols], rows, cols)
         data = {}
         for raster in RASTERS:
             path = self.path(raster.variable)
@@ -110,9 +113,31 @@ def _stored(note: Path, level: int | None) -> StoredLevel:
     name = record.levels[str(level)].file_of("lst")
     if name is None:
         raise GranuleError("names no file with the LST", where=note, todo="Make the product again.")
+    if not name.endswith(".tif"):
+        with _open_arrays(note.with_name(name)) as arrays:
+            return StoredLevel(record, note, level, geobox_of(arrays["lst"].isel(time=0), degrees=True))
     with _open(note.with_name(name)) as file:
         geobox = GeoBox(file.shape, file.transform, CRS(file.crs.to_wkt()))
     return StoredLevel(record, note, level, geobox)
+
+
+def _read_arrays(path: Path, geobox: GeoBox, rows: slice, cols: slice) -> xr.Dataset:
+    """A part of a level that was written as NetCDF or Zarr."""
+    data = {}
+    with _open_arrays(path) as arrays:
+        for raster in RASTERS:
+            if raster.variable in arrays:
+                values = arrays[raster.variable].isel(time=0, y=rows, x=cols).values
+                about = flag_attributes() if raster.variable == "quality" else {"long_name": raster.long_name}
+                data[raster.variable] = (("y", "x"), values, {"units": raster.unit, **about})
+    return xr.Dataset(data, coords=coordinates(geobox))
+
+
+def _open_arrays(path: Path) -> xr.Dataset:
+    try:
+        return xr.open_dataset(path, engine="zarr" if path.suffix == ".zarr" else "h5netcdf", decode_coords="all")
+    except (OSError, ValueError) as error:
+        raise GranuleError(f"cannot be opened ({error})", where=path, todo="Make the product again.") from error
 
 
 def _open(path: Path) -> rasterio.DatasetReader:

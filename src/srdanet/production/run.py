@@ -12,6 +12,7 @@ from typing import Any
 from srdanet.atomic import heal
 from srdanet.errors import ArgumentError, OutputError, SrdanetError
 from srdanet.prepare.survey import InputFile, survey
+from srdanet.product.product import OWN, Layout
 from srdanet.production.child import Work
 from srdanet.production.execute import Executor, execute
 from srdanet.production.ledger import Entry, Ledger, Totals
@@ -37,6 +38,7 @@ class Production:
         model: str = "default",
         to: int = 250,
         conserve: bool = False,
+        layout: Layout = OWN,
     ) -> Production:
         """Load the model, for what identifies it, and survey the files once for all units.
 
@@ -46,7 +48,15 @@ class Production:
             ArgumentError: when a path does not exist.
             ModelError: when the model cannot be loaded.
         """
-        options = Options(model=model, identity=identity_of(model_of(model)), to=to, conserve=conserve)
+        options = Options(
+            model=model,
+            identity=identity_of(model_of(model)),
+            to=to,
+            conserve=conserve,
+            file_format=layout.file_format,
+            crs=layout.crs,
+            res=layout.res,
+        )
         found: dict[str, InputFile] = {}
         for given in files:
             try:

@@ -61,6 +61,12 @@ class Options(Frozen):
     """What tells the model from any other: its name and the SHA-256 of its weights."""
     to: int = 250
     conserve: bool = False
+    file_format: str = "cog"
+    crs: str | None = None
+    res: float | None = None
+
+
+_DEFAULTS = Options.model_fields
 
 
 def units_of(
@@ -204,12 +210,14 @@ def key_of(unit: Unit, files: Iterable[str], options: Options, stat: Stat) -> st
         options: Those of the run.
         stat: Tells size and time of change.
     """
+    layout = {name for name in ("file_format", "crs", "res") if getattr(options, name) == _DEFAULTS[name].default}
     about = {
         "unit": unit.model_dump(mode="json", exclude={"inputs"}),
         "inputs": sorted((Path(path).name, *stat(path)) for path in files),
         "rasters": [
             f"{name}={Path(rest).name}" for name, sign, rest in (t.partition("=") for t in unit.inputs) if sign
         ],
-        "options": options.model_dump(mode="json", exclude={"model"}),
+        # What is as it always was does not count, so that runs of earlier versions go on.
+        "options": options.model_dump(mode="json", exclude={"model", *layout}),
     }
     return hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()

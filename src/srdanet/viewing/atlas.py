@@ -20,7 +20,7 @@ from odc.geo.geobox import GeoBox
 
 from srdanet.errors import ArgumentError
 from srdanet.flags import FLAGS
-from srdanet.grid import cell_size
+from srdanet.grid import ground_cell
 from srdanet.product.layers import LST, QUALITY, UNCERTAINTY
 from srdanet.product.lines import Line, coast, graticule, to_degrees
 from srdanet.product.looks import FLAG_COLOURS, LOOKS, NO_FLAG, first_flag
@@ -85,7 +85,7 @@ class Atlas:
                 {"title": entry.title, "stem": entry.stem, "layers": [asdict(layer) for layer in layers_of(entry)]}
                 for entry in place.entries
             ]
-            cells = {"rows": height, "cols": width, "metres": cell_size(place.geobox)}
+            cells = {"rows": height, "cols": width, "metres": ground_cell(place.geobox)}
             places.append({"name": place.name, **cells, "entries": entries})
         return {"folder": self.catalogue.folder.resolve().name, "places": places, "looks": self._looks}
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 
 from srdanet.flags import FLAGS
-from srdanet.grid import cell_size
+from srdanet.grid import ground_cell
 from srdanet.product.looks import FLAG_COLOURS, NO_FLAG, Look, first_flag
 from srdanet.product.quicklook import colour_bar, draw_lines, draw_map
 from srdanet.viewing.facts import Spectrum
@@ -43,7 +43,7 @@ def map_picture(
     """
     figure, axes, beside = _frame(geobox)
     # The last column of a thinned image may reach beyond the grid.
-    metres = cell_size(geobox) * -(-geobox.shape[1] // image.shape[1])
+    metres = ground_cell(geobox) * -(-geobox.shape[1] // image.shape[1])
     shown = draw_map(axes, image, metres, limits, scale_bar=scale_bar, colours=look.colours)
     draw_lines(axes, geobox)
     colour_bar(figure, shown, beside, f"{look.name} ({look.unit})")
@@ -59,7 +59,7 @@ def flag_picture(quality: NDArray[np.uint8], geobox: GeoBox) -> str:
     beside.set_axis_off()
     numbers = first_flag(quality)
     names, colours = ["no flag", *(f.name for f in FLAGS)], [NO_FLAG, *(FLAG_COLOURS[f.name] for f in FLAGS)]
-    height, width = (n * cell_size(geobox) / 1000 for n in geobox.shape)
+    height, width = (n * ground_cell(geobox) / 1000 for n in geobox.shape)
     palette = ListedColormap(colours)
     axes.imshow(
         numbers, cmap=palette, vmin=-0.5, vmax=len(FLAGS) + 0.5, extent=(0, width, height, 0), interpolation="none"
