@@ -49,6 +49,13 @@ def need_zarr(where: Path) -> None:
         raise MissingExtraError("Zarr is not installed", where=where, todo=todo) from error
 
 
+def open_arrays(path: Path, **options: Any) -> xr.Dataset:
+    """Open what `append_netcdf` or `append_zarr` wrote, lazily; `options` are those of `xarray.open_dataset`."""
+    if path.suffix == ".zarr":
+        return xr.open_dataset(path, engine="zarr", consolidated=False, **options)
+    return xr.open_dataset(path, engine="h5netcdf", **options)
+
+
 def described(
     data: xr.Dataset,
     target: GeoBox,

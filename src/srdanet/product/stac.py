@@ -15,9 +15,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from odc.geo.crs import CRS
 from odc.geo.geobox import GeoBox
 from odc.geo.geom import Geometry, box, multigeom, polygon
 from pyproj import Transformer
+from pyproj.exceptions import CRSError
 
 from srdanet.arrays import has_hour, parse_utc
 from srdanet.downscaling.plan import style_of
@@ -191,7 +193,8 @@ def projection_of(grid: GeoBox) -> dict[str, Any]:
     """A grid in the words of the projection extension."""
     about: dict[str, Any] = {"proj:shape": list(grid.shape), "proj:transform": list(grid.affine)[:6]}
     if grid.crs is not None:
-        crs = SINUSOIDAL if same_crs(grid.crs, SINUSOIDAL) else grid.crs
+        # One spelling each, whichever file the grid was read from.
+        crs = SINUSOIDAL if same_crs(grid.crs, SINUSOIDAL) else CRS(grid.crs.epsg) if grid.crs.epsg else grid.crs
         about |= {"proj:code": f"EPSG:{crs.epsg}" if crs.epsg else None, "proj:wkt2": crs.proj.to_wkt("WKT2_2019")}
     edge = grid.boundingbox
     return {**about, "proj:bbox": [edge.left, edge.bottom, edge.right, edge.top]}
@@ -321,6 +324,14 @@ def bounds_of(geometry: Mapping[str, Any]) -> list[float]:
     return [min(float(e[:, 0].min()) for e in edges), south, max(float(e[:, 0].max()) for e in edges), north]
 
 
+def _same_wkt(one: Any, other: Any) -> bool:
+    """Whether two texts are the same CRS; a file may give another spelling back than it was given."""
+    try:
+        return one == other or same_crs(CRS(str(one)), CRS(str(other)))
+    except (CRSError, ValueError):
+        return False
+
+
 def differences(found: Any, wanted: Any, place: str = "") -> list[str]:
     """Where one tree of plain values differs from another, as `place`: `found` instead of `wanted`."""
     if isinstance(found, dict) and isinstance(wanted, dict):
@@ -330,6 +341,7 @@ def differences(found: Any, wanted: Any, place: str = "") -> list[str]:
         said = [f"{place}{key} is missing" for key, one, _ in inner if one is gone]
         said += [f"{place}{key} is not of the record" for key, _, other in inner if other is gone]
         both = [(key, one, other) for key, one, other in inner if one is not gone and other is not gone]
+        both = [(key, one, other) for key, one, other in both if key != "proj:wkt2" or not _same_wkt(one, other)]
         return said + [text for key, one, other in both for text in differences(one, other, f"{place}{key}: ")]
     if isinstance(found, list) and isinstance(wanted, list) and len(found) == len(wanted):
         pairs = enumerate(zip(found, wanted, strict=True))

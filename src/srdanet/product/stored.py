@@ -18,6 +18,7 @@ from srdanet.arrays import parse_utc
 from srdanet.errors import ArgumentError, GranuleError
 from srdanet.flags import flag_attributes
 from srdanet.grid import coordinates, geobox_of
+from srdanet.product.cf import open_arrays
 from srdanet.product.layers import RASTERS
 from srdanet.product.record import Record, read_record
 
@@ -135,7 +136,7 @@ def _read_arrays(path: Path, geobox: GeoBox, rows: slice, cols: slice) -> xr.Dat
 
 def _open_arrays(path: Path) -> xr.Dataset:
     try:
-        return xr.open_dataset(path, engine="zarr" if path.suffix == ".zarr" else "h5netcdf", decode_coords="all")
+        return open_arrays(path, decode_coords="all")
     except (OSError, ValueError) as error:
         raise GranuleError(f"cannot be opened ({error})", where=path, todo="Make the product again.") from error
 

@@ -16,6 +16,7 @@ from odc.geo.geobox import GeoBox
 
 from srdanet.errors import OutputError
 from srdanet.grid import same_crs
+from srdanet.product.cf import open_arrays
 from srdanet.product.cog import BLOCK, strips
 from srdanet.product.layers import RASTERS, Raster
 
@@ -110,7 +111,7 @@ def validate_array_file(path: Path, data: xr.Dataset) -> None:
     """
     fault = None
     try:
-        with xr.open_dataset(path, engine="zarr" if path.suffix == ".zarr" else "h5netcdf", decode_cf=False) as file:
+        with open_arrays(path, decode_cf=False) as file:
             for raster in RASTERS:
                 if raster.variable not in data or fault is not None:
                     continue
