@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 import rasterio
+import xarray as xr
 from click.testing import CliRunner
 from stand_ins import Bicubic, small_scene
 
@@ -291,3 +292,22 @@ def test_what_was_assumed_is_said_once(runner: CliRunner, tmp_path: Path) -> Non
     told = runner.invoke(cli, ["info", str(record)])
     for text in (prepared.stdout, done.stdout, told.stdout):
         assert (text.count(note), text.count(undated)) == (1, 1)
+
+
+@pytest.mark.usefixtures("bicubic")
+def test_downscale_writes_another_grid_and_format(runner: CliRunner, scene_file: Path) -> None:
+    out = scene_file.parent / "out"
+    words = ["downscale", str(scene_file), "--to", "500", "-o", str(out)]
+    refused = runner.invoke(cli, [*words, "--crs", "EPSG:none"])
+    assert refused.exit_code == 2
+    assert not list(out.glob("*"))
+    assert "is no CRS" in refused.stderr
+    assert runner.invoke(cli, [*words, "--res", "250"]).exit_code == 2
+    done = runner.invoke(cli, [*words, "--crs", "EPSG:4326", "--format", "netcdf"])
+    assert done.exit_code == 0, done.stderr
+    assert sorted(p.name for p in out.iterdir()) == sorted([f"{STEM}_500m.nc", f"{STEM}_500m.png", *NOTES])
+    with xr.open_dataset(out / f"{STEM}_500m.nc", engine="h5netcdf") as file:
+        assert file["x"].attrs["standard_name"] == "longitude"
+        assert file["time"].values[0] == np.datetime64("2020-07-15T10:32:00")
+    record = json.loads((out / NOTES[1]).read_text())
+    assert record["options"] == {"to": 500, "conserve": False, "block": 400, "format": "netcdf", "crs": "EPSG:4326"}

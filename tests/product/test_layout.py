@@ -96,6 +96,15 @@ def test_one_file_holds_a_level(tmp_path: Path, result: dict[int, xr.Dataset], f
     assert not list(tmp_path.glob(f"*.{ending}"))
 
 
+def test_what_a_result_lacks_is_not_in_the_file(tmp_path: Path, result: dict[int, xr.Dataset]) -> None:
+    bare = result[250].drop_vars("lst_uncertainty")
+    write_product(bare, tmp_path, "x", origin=ABOUT, layout=Layout("netcdf"))
+    assert inspect_product(tmp_path)[1] == []
+    with xr.open_dataset(tmp_path / "x_250m.nc", engine="h5netcdf") as file:
+        assert "lst_uncertainty" not in file
+        assert file["lst"].attrs["ancillary_variables"] == "quality"
+
+
 def test_the_netcdf_says_what_cf_asks_for(tmp_path: Path, result: dict[int, xr.Dataset]) -> None:
     write_product(result, tmp_path, "x", origin=ABOUT, layout=Layout("netcdf"))
     with xr.open_dataset(tmp_path / "x_250m.nc", engine="h5netcdf", decode_cf=False) as file:

@@ -24,7 +24,6 @@ _ATTRIBUTES: dict[str, dict[str, Any]] = {
         "standard_name": "surface_temperature",
         "units_metadata": "temperature: on_scale",
         "cell_methods": "time: point area: mean",
-        "ancillary_variables": "lst_uncertainty quality",
     },
     "lst_uncertainty": {
         "units": "K",
@@ -77,12 +76,13 @@ def described(
         created: UTC, when the product was made.
         zarr: Add the attributes `spatial:` and `proj:` of Zarr stores.
     """
-    for absent, kind, gap in (("lst_uncertainty", "float32", np.nan), ("quality", "uint8", 0)):
-        if absent not in data:
-            data[absent] = (("y", "x"), np.full(target.shape, gap, kind))
     data = data.expand_dims(time=[time.astype("datetime64[ns]")])
     for name in data.data_vars:
         data[name].attrs = {**_ATTRIBUTES[str(name)], "grid_mapping": "spatial_ref"}
+    beside = [name for name in ("lst_uncertainty", "quality") if name in data]
+    data["lst"].attrs["ancillary_variables"] = " ".join(beside)
+    if not beside:
+        del data["lst"].attrs["ancillary_variables"]
     part = {True: 1, False: 0, None: -1}[day]
     about = {"flag_values": np.array([-1, 0, 1], np.int8), "flag_meanings": "unknown night day"}
     data["day"] = ("time", np.array([part], np.int8), {"long_name": "part of the day", **about})
@@ -117,6 +117,10 @@ def described(
 _TIME = {"units": "seconds since 1970-01-01T00:00:00", "calendar": "standard", "dtype": "int64"}
 
 
+def _layers(slab: xr.Dataset) -> list[str]:
+    return [name for name in _ATTRIBUTES if name in slab]
+
+
 def append_netcdf(path: Path, slab: xr.Dataset, number: int, count: int) -> None:
     """Write an overpass, of which `slab` is what `described` gives, as number `number` (from 0) of `count`."""
     if number == 0:
@@ -124,7 +128,7 @@ def append_netcdf(path: Path, slab: xr.Dataset, number: int, count: int) -> None
         encoding: dict[str, dict[str, Any]] = {"time": _TIME}
         # CF allows no missing value in coordinates, which xarray would state.
         encoding |= {axis: {"_FillValue": None} for axis in ("y", "x")}
-        for name in ("lst", "lst_uncertainty", "quality"):
+        for name in _layers(slab):
             gap = {} if name == "quality" else {"_FillValue": np.float32(np.nan)}
             encoding[name] = {"zlib": True, "complevel": 4, "shuffle": True, "chunksizes": chunks, **gap}
         slab.to_netcdf(path, engine="h5netcdf", unlimited_dims=("time",), encoding=encoding)
@@ -134,7 +138,7 @@ def append_netcdf(path: Path, slab: xr.Dataset, number: int, count: int) -> None
     with h5netcdf.File(path, "a") as file:
         if number == 1:
             file.resize_dimension("time", count)
-        for name in ("lst", "lst_uncertainty", "quality", "day", "hour_known"):
+        for name in (*_layers(slab), "day", "hour_known"):
             file.variables[name][number] = slab[name].values[0]
         file.variables["time"][number] = slab["time"].values[0].astype("datetime64[s]").astype(np.int64)
 
@@ -146,5 +150,5 @@ def append_zarr(path: Path, slab: xr.Dataset, number: int, count: int) -> None:
         return
     chunks = (1, *(min(_CHUNK, n) for n in slab["lst"].shape[1:]))
     encoding: dict[str, dict[str, Any]] = {"time": {**_TIME, "chunks": (max(1, count),)}}
-    encoding |= {name: {"chunks": chunks} for name in ("lst", "lst_uncertainty", "quality")}
+    encoding |= {name: {"chunks": chunks} for name in _layers(slab)}
     slab.to_zarr(path, mode="w", zarr_format=3, consolidated=False, encoding=encoding)

@@ -122,6 +122,9 @@ def _slab(one: StoredLevel, target: GeoBox, *, zarr: bool) -> xr.Dataset:
             data = xr.Dataset({n: (("y", "x"), v) for n, v in wide.items()}, coords=coordinates(target))
         else:
             data = on_other_grid(data, one.geobox, target)
+    for absent, kind, gap in (("lst_uncertainty", "float32", np.nan), ("quality", "uint8", 0)):
+        if absent not in data:
+            data[absent] = (("y", "x"), np.full(target.shape, gap, kind))
     time = one.time
     if time is None:
         raise ArgumentError("the product has no time", where=one.note, todo="Leave it out.")
