@@ -18,11 +18,18 @@ DATA ?= ../shared/data
 ARGS ?=
 TORCH := torch==2.13.0
 EXTRAS := train,test,dev
+LIGHT := compare parquet report view zarr
+LIGHT_LIST := compare,parquet,report,view,zarr
+LOWEST_TESTS := tests/cli/test_options.py tests/test_scene.py tests/test_grid.py tests/readers/test_granule.py \
+  tests/readers/test_meteorology.py tests/product/test_cube.py tests/analysis tests/test_region.py
 SOURCES := $(shell find src simulator/src -type f -not -name '*.pyc')
 
 DEMO := .venv-demo
 TEST := .venv-test
 LOCK := .venv-lock
+DOCS := .venv-docs
+NOTEBOOKS := .venv-notebooks
+LOWEST := .venv-lowest
 LISTS := pyproject.toml simulator/pyproject.toml constraints.txt
 
 # $(call environment,FOLDER,WHAT TO INSTALL): from scratch where the lists of packages are newer, else brought up to date.
@@ -38,7 +45,7 @@ define environment
 @touch $@
 endef
 
-.PHONY: help demo test lint format types trials reproduce compare bench bench-scale lock clean
+.PHONY: help demo test lint format types trials reproduce compare bench bench-scale bench-season docs notebooks lowest lock clean
 
 help:
 	@echo "make demo     run the whole chain on a synthetic scene: GeoTIFFs, a picture, errors against the known truth"
@@ -48,7 +55,11 @@ help:
 	@echo "make reproduce   train a short form of the shipped model, hold it against bounds on unseen data"
 	@echo "make compare  every method on every data set: tables and figures of docs/comparison.md"
 	@echo "make bench    seconds and memory of a full tile against their limits"
+	@echo "make bench-season   30 dates of a farm, from granules to a table, against its limit"
 	@echo "make bench-scale   many units: overhead, workers killed, 100,000 units; fails where a limit is missed"
+	@echo "make docs     the documentation as a site, in site/; a warning is an error"
+	@echo "make notebooks   docs/notebooks from the tutorials, executed"
+	@echo "make lowest   tests with the lowest allowed versions of all packages"
 	@echo "make lock     rewrite constraints.txt       make clean    remove environments and caches"
 
 # The light package and the simulator, built and installed as a user's pip would do it: no torch.
@@ -78,6 +89,9 @@ compare: $(TEST)/.installed
 bench: $(TEST)/.installed
 	$(TEST)/bin/python benchmarks/tile.py $(ARGS)
 
+bench-season: $(TEST)/.installed
+	OMP_NUM_THREADS=1 $(TEST)/bin/python benchmarks/season.py $(ARGS)
+
 bench-scale: $(TEST)/.installed
 	OMP_NUM_THREADS=1 $(TEST)/bin/python benchmarks/scale.py $(ARGS)
 
@@ -92,6 +106,31 @@ format: $(TEST)/.installed
 types: $(TEST)/.installed
 	$(TEST)/bin/mypy
 
+# An environment of its own, without what the package needs: the site takes signatures from the sources, and of the
+# command line it loads click alone. No test needs these packages, so constraints.txt does not pin them.
+$(DOCS)/.installed: $(LISTS)
+	$(call environment,$(DOCS),-c constraints.txt click $(shell sed -n 's/^docs = \[\(.*\)\]$$/\1/p' pyproject.toml | tr ',' ' '))
+
+docs: $(DOCS)/.installed
+	PYTHONPATH=src NO_MKDOCS_2_WARNING=1 $(DOCS)/bin/python -m mkdocs build --strict --quiet
+
+$(NOTEBOOKS)/.installed: $(LISTS) $(SOURCES)
+	$(call environment,$(NOTEBOOKS),-c constraints.txt ".[compare,report,view]" ./simulator nbclient ipykernel)
+
+notebooks: $(NOTEBOOKS)/.installed
+	$(NOTEBOOKS)/bin/python docs/notebooks/make.py
+
+# The lowest versions that pyproject.toml allows, found by uv; then the tests that need no torch.
+$(LOWEST)/.installed: $(LISTS)
+	$(call environment,$(LOWEST),uv)
+	$(LOWEST)/bin/uv pip compile --quiet --resolution lowest-direct $(LIGHT:%=--extra %) --no-annotate --no-header \
+	  --python $(LOWEST)/bin/python -o $(LOWEST)/lowest.txt pyproject.toml
+	$(LOWEST)/bin/python -m pip install --quiet --disable-pip-version-check $(PIP_FLAGS) -c $(LOWEST)/lowest.txt \
+	  -e ".[$(LIGHT_LIST)]" -e ./simulator pytest hypothesis pyyaml
+
+lowest: $(LOWEST)/.installed
+	OMP_NUM_THREADS=1 $(LOWEST)/bin/python -m pytest $(LOWEST_TESTS) $(ARGS)
+
 lock:
 	rm -rf $(LOCK)
 	$(PYTHON) -m venv $(LOCK)
@@ -102,5 +141,5 @@ lock:
 	rm -rf $(LOCK)
 
 clean:
-	rm -rf $(DEMO) $(TEST) $(LOCK) demo build dist simulator/build simulator/dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(DEMO) $(TEST) $(LOCK) $(DOCS) $(NOTEBOOKS) $(LOWEST) demo site build dist simulator/build simulator/dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find src tests simulator -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -23,6 +23,7 @@ from scipy.optimize import curve_fit
 
 from srdanet.analysis.errors import CORRELATION, Correlation, error_of_sum
 from srdanet.datasets import aster, world
+from srdanet.datasets.sources import MODIS_BLUR
 from srdanet.datasets.splits import aster_part
 from srdanet.downscaling.plan import RunPlan
 from srdanet.downscaling.run import Run
@@ -85,7 +86,7 @@ def main(data: Path) -> None:
     """Print the three tables."""
     pairs = [errors_of(pair, MODIS_NOISE) for pair in aster_part(aster.read(data), "test")]
     fields = [errors_of(world.with_guides(field, ("ndvi",)), 0.5)
-              for field in world.scenes("zhangye", data, blur=world.MODIS_BLUR, noise=0.5)]  # fmt: skip
+              for field in world.scenes("zhangye", data, blur=MODIS_BLUR, noise=0.5)]  # fmt: skip
     for name, images in (("ASTER", pairs), ("Zhangye", fields)):
         products, distances, variances = zip(*map(correlation, images), strict=True)
         rho = np.nanmean(products, axis=0) / np.mean(variances)

@@ -1,9 +1,12 @@
 """Many units: what the machinery of `srdanet run` costs, and what it survives.
 
-    make bench-scale                    every row
-    python benchmarks/scale.py soak many --units 100000 -o scale.json
+    make bench-scale                    every row: some ten minutes on two cores without other work
+    make bench-scale ARGS=--missing     those that an earlier run, cut short, did not come to
+    python benchmarks/scale.py soak many --units 1000
 
-Each row is a figure and its limit, measured in the same run; the exit code is 1 where a limit is missed. The units of
+Each row is a figure and its limit, measured in the same run; the exit code is 1 where a limit is missed. With their
+usual numbers of units the rows go to `benchmarks/results/bench-scale.json` and `docs/performance.md`, each as soon as
+it is measured. The units of
 `workers`, `killed` and `scheduler` are real, of cut granules, and made by bicubic interpolation; in the other rows a
 stand-in takes the place of the network. Seconds are wall time, so a busy machine shows; seconds of the processor are
 given beside them.
@@ -13,7 +16,6 @@ from __future__ import annotations
 
 import argparse
 import datetime as dt
-import json
 import os
 import random
 import resource
@@ -24,7 +26,6 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -32,33 +33,10 @@ from typing import Any
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "tests"), str(HERE.parent / "tests" / "production")]
 
+import results  # noqa: E402
+from results import Row  # noqa: E402
+
 GB, MB = 1e9, 1e6
-
-
-@dataclass(frozen=True)
-class Row:
-    """One figure and its limit."""
-
-    name: str
-    value: float
-    limit: float
-    unit: str
-    least: bool = False
-    """Whether the limit is the least that is allowed, not the most."""
-    about: str = ""
-
-    @property
-    def kept(self) -> bool:
-        """Whether the limit is kept."""
-        return self.value >= self.limit if self.least else self.value <= self.limit
-
-    def line(self) -> str:
-        """As a row of a Markdown table."""
-        sign = "≥" if self.least else "≤"
-        mark = "" if self.kept else " **missed**"
-        return (
-            f"| {self.name} | {self.value:.4g} {self.unit}{mark} | {sign} {self.limit:g} {self.unit} | {self.about} |"
-        )
 
 
 def stub(task: Any) -> SimpleNamespace:
@@ -272,7 +250,7 @@ def _children(parent: int) -> list[int]:
 
 ROWS: dict[str, tuple[Callable[[Path, int], list[Row]], int]] = {
     "soak": (soak, 1000),
-    "workers": (workers, 16),
+    "workers": (workers, 48),
     "killed": (killed, 16),
     "scheduler": (scheduler, 16),
     "many": (many, 100_000),
@@ -285,21 +263,28 @@ def main() -> int:
     """Measure the rows asked for, print them as a table; 1 where a limit is missed."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("rows", nargs="*", help=f"any of {', '.join(ROWS)}; all where none is named")
-    parser.add_argument("--units", type=int, help="units in place of the usual number")
-    parser.add_argument("-o", "--out", type=Path, help="JSON file of the rows")
+    parser.add_argument("--units", type=int, help="units in place of the usual number; the rows are printed alone")
+    parser.add_argument("--missing", action="store_true", help="only rows that the results lack")
     given = parser.parse_args()
-    kept, found = True, []
-    print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
-    for name in given.rows or ROWS:
+    unknown = [name for name in given.rows if name not in ROWS]
+    if unknown:
+        parser.error(f"{unknown[0]} is not a row; choose from {', '.join(ROWS)}")
+    kept = results.rows_of(results.load("bench-scale"))
+    wanted = [name for name in given.rows or ROWS if not (given.missing and name in kept)]
+    about = results.machine()
+    print(results.HEAD)
+    found: list[Row] = []
+    for name in wanted:
         measure, units = ROWS[name]
         with tempfile.TemporaryDirectory(prefix="srdanet-scale-") as folder:
-            for row in measure(Path(folder), given.units or units):
-                print(row.line(), flush=True)
-                kept &= row.kept
-                found.append(asdict(row))
-    if given.out is not None:
-        given.out.write_text(json.dumps(found, indent=1) + "\n")
-    return 0 if kept else 1
+            rows = measure(Path(folder), given.units or units)
+        print("\n".join(row.line() for row in rows), flush=True)
+        found += rows
+        kept[name] = rows
+        if given.units is None:
+            results.save("bench-scale", {part: kept[part] for part in ROWS if part in kept}, about)
+    judged = found if given.units else [row for rows in kept.values() for row in rows]
+    return 1 if results.missed(judged) else 0
 
 
 if __name__ == "__main__":

@@ -1,10 +1,16 @@
 """The main job on a full tile, 1200 x 1200 to 4800 x 4800 cells, from granules, held against its limits.
 
-    python benchmarks/tile.py [--granules FOLDER] [--model BUNDLE] [--keep FOLDER]
+    python benchmarks/tile.py [--granules FOLDER] [--model BUNDLE] [--keep FOLDER] [--python-dms PYTHON] [--cells 1200]
 
 Without `--granules` a simulated scene is repeated until it fills a tile and written as granules of MOD11A1, MOD09GA,
 MOD09GQ, MCD43A3 and MCD12Q1 and a GeoTIFF of elevation. Every row is a figure with its limit, times as multiples of
-what the machine does in the same minute, so that a busy one does not decide. Exits with 1 where a limit is passed.
+what the machine does in the same minute where they can be, so that a busy one does not decide. Exits with 1 where a
+limit is missed; of a full tile the rows go to `benchmarks/results/bench.json` and `docs/performance.md`. A tile takes
+some five minutes on two cores, python_dms two more.
+
+`--cells` cuts the repeated scene's tile to less, for a look at whether this program works. python_dms runs with the
+Python of an environment of its own that holds it (`docs/comparison.md`), on a part of the tile, as does the network;
+both are measured by the processor's time.
 """
 
 from __future__ import annotations
@@ -12,43 +18,52 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import resource
 import subprocess
 import sys
 import tempfile
 import threading
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import rasterio
+import results
+from downscale import operations_per_cell
+from results import Row
 
 from srdanet.baselines import BASELINES
 from srdanet.cli import cli
 from srdanet.energy import conserve
-from srdanet.grid import Level, Tile
+from srdanet.evaluation.external import PythonDms
+from srdanet.evaluation.methods import find_method
+from srdanet.grid import SPHERE_RADIUS, Level, Tile
 from srdanet.network.bundle import Bundle, load_model
 from srdanet.readers.filenames import identify
 from srdanet.readers.granule import open_granule
-from srdanet.scene import open_scene
+from srdanet.scene import Scene, open_scene
 from srdanet_simulator import simulate, write
 from srdanet_simulator.files.granules import write_granule
 
 PATTERN = 120
 """1 km cells along a side of the scene that is repeated; divides a tile."""
-NOMINAL = 60e3 * Level.M250.cells**2
-"""Floating point operations that both steps of a full tile are counted as: 60 thousand for each 250 m cell."""
+NOMINAL = 60e3
+"""Floating point operations that both steps are counted as, for each 250 m cell."""
+TILE = Tile(18, 4)
+SECONDS = 600
+"""After which a command is given up."""
+PART = 240
+"""1 km cells along a side of the part that python_dms is compared on."""
 
 
-def make(folder: Path) -> None:
-    """The granules of a full tile."""
-    land = simulate(3, PATTERN, Tile(18, 4), "2020-07-15", offset=(480, 480), clouds=0.05)
-    small = folder / "small"
-    full = folder / "granules"
+def make(folder: Path, cells: int) -> None:
+    """The granules of a tile, or of its upper left part, and the heights under it as SRTM has them."""
+    land = simulate(3, PATTERN, TILE, "2020-07-15", offset=(480, 480), clouds=0.05)
+    small, full = folder / "small", folder / "granules.partial"
     full.mkdir()
-    times = Level.KM1.cells // PATTERN
+    times = cells // PATTERN
     for path in write(land, small):
         if path.suffix == ".zip":
             path.rename(full / path.name)
@@ -61,11 +76,23 @@ def make(folder: Path) -> None:
             rows, cols = (slice(o * factor, (o + PATTERN) * factor) for o in land.offset)
             content[name] = np.tile(data.values[rows, cols], (times, times))
         write_granule(full / path.name, identify(path), content, (0, 0), dict.fromkeys(content, 0))
-    box = Tile(18, 4).geobox(250)
-    elevation = np.tile(land.predictors["elevation"], (times, times)).astype(np.float32)
-    about = {"driver": "GTiff", "dtype": "float32", "count": 1, "crs": box.crs.wkt, "transform": box.affine}
-    with rasterio.open(full / "elevation.tif", "w", height=4800, width=4800, compress="deflate", **about) as file:
-        file.write(elevation, 1)
+    write_heights(full, np.asarray(land.predictors["elevation"], np.float32))
+    full.rename(folder / "granules")
+
+
+def write_heights(folder: Path, pattern: Any) -> None:
+    """The repeated heights at the posts of every SRTM tile of 3 arc seconds that touches the tile."""
+    box = TILE.geobox(Level.M250)
+    (left, top), cell = (box.affine.c, box.affine.f), box.affine.a
+    for south in range(40, 50):
+        lat = np.radians(south + 1 - np.arange(1201) / 1200)
+        row = ((top - SPHERE_RADIUS * lat) / cell).astype(int)
+        for west in range(0, 16):
+            lon = np.radians(west + np.arange(1201) / 1200)
+            col = ((SPHERE_RADIUS * np.cos(lat)[:, None] * lon - left) / cell).astype(int)
+            if col.min() < Level.M250.cells:
+                posts = pattern[(row % len(pattern))[:, None], col % len(pattern)]
+                (folder / f"N{south}E{west:03}.hgt").write_bytes(np.round(posts).astype(">i2").tobytes())
 
 
 @dataclass
@@ -107,30 +134,47 @@ class Measured:
     seconds: float
     memory: float
     """GiB, the largest sum over the process and its descendants (shared pages counted once)."""
+    moved: float
+    """GiB read and written by all of them; what passes between two of them counts on both sides."""
     network: Network
 
 
 def measured(folder: Path, *command: str) -> Measured:
     """Run a command of srdanet in a process of its own."""
     report = folder / "network.json"
-    start, largest = time.perf_counter(), 0.0
+    start, largest, moved = time.perf_counter(), 0.0, {}
     process = subprocess.Popen([sys.executable, __file__, "--child", str(report), *command])
     ended = threading.Event()
 
     def look() -> None:
         nonlocal largest
         while not ended.wait(0.2):
-            largest = max(largest, sum(map(resident, tree(process.pid))))
+            members = tree(process.pid)
+            largest = max(largest, sum(map(resident, members)))
+            moved.update({member: counted for member in members if (counted := transferred(member))})
 
     watcher = threading.Thread(target=look)
     watcher.start()
-    status = process.wait()
+    try:
+        status = process.wait(SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        status = f"no result after {SECONDS} s"
     seconds = time.perf_counter() - start
     ended.set()
     watcher.join()
     if status:
-        sys.exit(f"srdanet {' '.join(command)} ended with {status}")
-    return Measured(seconds, largest / 2**30, Network(**json.loads(report.read_text(encoding="utf-8"))))
+        sys.exit(f"srdanet {' '.join(command[:1])} ended with {status}")
+    network = Network(**json.loads(report.read_text(encoding="utf-8")))
+    return Measured(seconds, largest / 2**30, sum(moved.values()) / 2**30, network)
+
+
+def transferred(process: int) -> int:
+    """Bytes that a process has read and written by system calls, so far."""
+    with contextlib.suppress(OSError):
+        lines = dict(line.split(": ") for line in Path(f"/proc/{process}/io").read_text().splitlines())
+        return int(lines["rchar"]) + int(lines["wchar"])
+    return 0
 
 
 def tree(process: int) -> list[int]:
@@ -184,17 +228,71 @@ def help_text(times: int = 7) -> float:
     return float(best)
 
 
-@dataclass
-class Table:
-    """Rows of a figure, the most it must be, the most it should be."""
+def against_dms(scene: str, model: str, python: Path) -> tuple[float, float]:
+    """Processor seconds of python_dms and of a model on the same part of a scene, from values to values."""
+    with open_scene(scene) as held:
+        whole = held.load()
+    lst = whole.lst["lst"][:PART, :PART]
+    parts = []
+    for dataset, nesting in zip(whole.auxiliary, whole.nestings, strict=True):
+        side = PART * nesting.factor
+        parts.append(dataset.isel(y=slice(0, side), x=slice(0, side)))
+    part = Scene.from_arrays(lst, parts, time=whole.time, day=whole.day, noise=whole.noise)
+    taken = []
+    for method in (PythonDms(python), find_method(model)[1]):
+        before = used()
+        method(part, 4)
+        taken.append(used() - before)
+    return taken[0], taken[1]
 
-    missed: list[str] = field(default_factory=list)
 
-    def row(self, what: str, value: float, must: float, aim: float, unit: str) -> None:
-        """Print a row and remember whether its limit is kept."""
-        if value > must:
-            self.missed.append(what)
-        print(f"{what:58s} {value:7.2f} {unit:8s} must {must:5.2f}  aim {aim:5.2f}  {'MISSED' if value > must else ''}")
+def used() -> float:
+    """Processor seconds of this process and of those it has waited for."""
+    times = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return sum(one.ru_utime + one.ru_stime for one in times)
+
+
+def measure(options: argparse.Namespace, folder: Path) -> list[Row]:
+    """The rows of the table."""
+    granules = options.granules or folder / "granules"
+    if not granules.exists():
+        make(folder, options.cells)
+    files = [str(path) for path in sorted(granules.iterdir()) if path.is_file()]
+    scene = str(folder / "scene.nc")
+    before = sgemm()
+    prepared = measured(folder, "prepare", *files, "--tile", str(TILE), "-o", scene, "--overwrite")
+    out = ("--to", "250", "--model", options.model, "-o", str(folder / "product"), "--overwrite")
+    run = measured(folder, "downscale", scene, *out)
+    speed = max(before, sgemm())
+    with open_scene(scene) as held:
+        cells = held.lst["lst"].size
+        valid = float(np.isfinite(held.lst["lst"]).mean())
+    network, whole = run.network.seconds, prepared.seconds + run.seconds
+    work = NOMINAL * cells * 16
+    halo = run.network.cells / (5 * cells) - 1
+    done = operations_per_cell(options.model) * 4 * run.network.cells
+    times = f"prepare {prepared.seconds:.1f} s, downscale {run.seconds:.1f} s"
+    rows = [
+        Row("network, both steps / sgemm of 60 kFLOP a cell", network * speed / work, 3, "x", aim=1.6,
+            about=f"{network:.1f} s; {valid:.1%} of cells have LST"),
+        Row("granules to GeoTIFFs / network", whole / network, 1.5, "x", aim=1.15, about=times),
+        Row("prepare, saved", prepared.seconds, 25, "s"),
+        Row("memory of all processes", max(prepared.memory, run.memory), 1.5, "GiB", aim=1.0,
+            about=f"prepare {prepared.memory:.2f}, downscale {run.memory:.2f}"),
+        Row("bicubic with conservation", bicubic(scene), 8, "s", aim=3),
+        Row("srdanet --help", help_text(), 0.2, "s", aim=0.12),
+        Row("sgemm on all cores", speed / 1e9, None, "GFLOP/s"),
+        Row("convolutions of the network", done / network / 1e9, None, "GFLOP/s",
+            about=f"{done / network / speed:.0%} of sgemm"),
+        Row("cells computed twice, less those skipped", 100 * halo, None, "%"),
+        Row("bytes read and written by system calls", prepared.moved + run.moved, None, "GiB",
+            about=f"prepare {prepared.moved:.2f}, downscale {run.moved:.2f}"),
+    ]  # fmt: skip
+    if options.python_dms is not None:
+        dms, own = against_dms(scene, options.model, options.python_dms)
+        about = f"{PART} x {PART} cells: {dms:.1f} s and {own:.1f} s of the processor"
+        rows.insert(4, Row("python_dms / this, one core each", dms / own, 12, "x", least=True, aim=25, about=about))
+    return rows
 
 
 def main() -> None:
@@ -202,41 +300,24 @@ def main() -> None:
         child(sys.argv[2], sys.argv[3:])
         return
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--granules", type=Path, help="Granules and elevation of one tile instead of simulated ones.")
+    parser.add_argument("--granules", type=Path, help="Granules and heights of h18v04 instead of simulated ones.")
     parser.add_argument("--model", default="default", help="A shipped model's name or the folder of a bundle.")
     parser.add_argument("--keep", type=Path, help="Work in this folder and leave it.")
+    parser.add_argument("--python-dms", type=Path, metavar="PYTHON", help="Compare with python_dms.")
+    parser.add_argument("--cells", type=int, default=Level.KM1.cells, help=f"A multiple of {PATTERN}.")
     options = parser.parse_args()
-    folder = options.keep or Path(tempfile.mkdtemp())
-    folder.mkdir(parents=True, exist_ok=True)
-    granules = options.granules or folder / "granules"
-    if not granules.exists():
-        make(folder)
-    # The record of the model is looked at here, so that a bundle that cannot be used ends the run before an hour of it.
+    # The record of the model is looked at here, so that a bundle that cannot be used ends the run before it begins.
     load_model(options.model)
-    files = [str(path) for path in sorted(granules.iterdir()) if path.is_file() and path.name != "elevation.tif"]
-    if (granules / "elevation.tif").exists():
-        files.append(f"elevation={granules / 'elevation.tif'}")
-    scene = str(folder / "scene.nc")
-    before = sgemm()
-    prepared = measured(folder, "prepare", *files, "-o", scene, "--overwrite")
-    out = ("--to", "250", "--model", options.model, "-o", str(folder / "product"), "--overwrite")
-    run = measured(folder, "downscale", scene, *out)
-    speed = max(before, sgemm())
-    network, whole = run.network.seconds, prepared.seconds + run.seconds
-    with open_scene(scene) as held:
-        valid = float(np.isfinite(held.lst["lst"]).mean())
-    halo = run.network.cells / (5 * Level.KM1.cells**2) - 1
-    print(f"{valid:.1%} of the coarse cells have LST; prepare {prepared.seconds:.0f} s, downscale {run.seconds:.0f} s,")
-    print(f"the network's steps {network:.0f} s; products of matrices run at {speed / 1e9:.0f} GFLOP/s here")
-    print(f"cells computed twice, as halos, less those skipped for want of LST: {halo:.1%}\n")
-    table = Table()
-    table.row("network, both steps, as a multiple of sgemm", network * speed / NOMINAL, 3, 1.6, "x")
-    table.row("granules in, GeoTIFFs out, as a multiple of the network", whole / network, 1.5, 1.15, "x")
-    table.row("memory of all processes, at most", max(prepared.memory, run.memory), 1.5, 1.0, "GiB")
-    table.row("bicubic with conservation", bicubic(scene), 8, 3, "s")
-    table.row("srdanet --help", help_text(), 0.2, 0.12, "s")
-    if table.missed:
-        sys.exit(f"missed: {', '.join(table.missed)}")
+    with contextlib.ExitStack() as stack:
+        folder = options.keep or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="srdanet-bench-")))
+        folder.mkdir(parents=True, exist_ok=True)
+        about = {**results.machine(), "model": options.model}
+        rows = measure(options, folder)
+    print("\n".join([results.HEAD, *(row.line() for row in rows)]))
+    if options.cells == Level.KM1.cells:
+        results.save("bench", {"tile": rows}, about)
+    if found := results.missed(rows):
+        sys.exit(f"missed: {', '.join(found)}")
 
 
 if __name__ == "__main__":

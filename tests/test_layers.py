@@ -19,6 +19,7 @@ ORDER = (
     "errors",
     "units",
     "flags",
+    "threads",
     "arrays",
     "statements",
     "atomic",

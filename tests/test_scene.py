@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import sys
 from pathlib import Path
 
 import h5py
@@ -328,7 +329,7 @@ def test_a_zarr_folder_that_lost_a_block_or_its_mark_is_refused(tmp_path: Path) 
 
 
 def test_without_zarr_the_error_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setitem(sys.modules, "zarr", None)
     with pytest.raises(MissingExtraError, match="zarr is not installed"):
         full_scene().save(tmp_path / "scene.zarr")
     assert list(tmp_path.iterdir()) == []

@@ -1,8 +1,9 @@
-"""What every room shares about arrays, times and progress: types, and the conversions needed everywhere."""
+"""Types and conversions for arrays, times and progress that the whole package shares."""
 
 from __future__ import annotations
 
 import datetime as dt
+import mmap
 import re
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -21,12 +22,66 @@ Mask = NDArray[np.bool_]
 Progress = Callable[[str, int, int], None]
 """Called with what is being done, parts done and parts in all."""
 
+
+def silent(what: str, done: int, total: int) -> None:
+    """A `Progress` that tells nobody."""
+
+
 _T = TypeVar("_T", bound=np.generic)
 
 
 def repeat(values: NDArray[_T], factor: int) -> NDArray[_T]:
     """Each cell of the last two axes `factor` x `factor` times: (..., y, x) -> (..., y * factor, x * factor)."""
     return values.repeat(factor, axis=-2).repeat(factor, axis=-1)
+
+
+_STRIP = 1 << 17
+"""Cells that are worked on at a time: what they need in between fits into a processor's cache."""
+
+
+def in_strips(
+    function: Callable[..., NDArray[_T]], *arrays: NDArray[Any], dtype: np.dtype[_T] | type[_T]
+) -> NDArray[_T]:
+    """A function of each cell by itself, applied to some rows at a time.
+
+    Over a whole tile each intermediate array would be asked of the system anew, which costs more than the arithmetic.
+
+    Args:
+        function: Of as many arrays; the result has their shape.
+        arrays: All of one shape.
+        dtype: Of the result.
+    """
+    first = arrays[0]
+    if first.ndim == 0 or first.size <= _STRIP:
+        return np.asarray(function(*arrays), dtype)
+    out = np.empty(first.shape, dtype)
+    rows = max(1, _STRIP * len(first) // first.size)
+    for top in range(0, len(first), rows):
+        out[top : top + rows] = function(*(array[top : top + rows] for array in arrays))
+    return out
+
+
+def count_finite(values: NDArray[Any]) -> int:
+    """How many values are neither NaN nor infinite."""
+    return int(np.count_nonzero(in_strips(np.isfinite, values, dtype=np.bool_)))
+
+
+def pad_to(values: NDArray[_T], multiple: int) -> NDArray[_T]:
+    """With missing cells (NaN) below and to the right, (..., y, x), up to a multiple of cells along both axes."""
+    beyond = [(0, 0)] * (values.ndim - 2) + [(0, -n % multiple) for n in values.shape[-2:]]
+    return np.pad(values, beyond, constant_values=np.nan) if np.any(beyond) else values
+
+
+def let_go(*arrays: NDArray[Any] | None) -> None:
+    """Hand the pages of mapped arrays back to the system, which keeps what they hold in its cache or in their files."""
+    for array in arrays:
+        mapped: Any = array
+        while mapped is not None and not isinstance(mapped, np.memmap):
+            mapped = getattr(mapped, "base", None)
+        # Private pages ("c") would be lost.
+        if mapped is not None and mapped.mode in ("r", "r+", "w+") and hasattr(mmap, "MADV_DONTNEED"):
+            pages: Any = mapped
+            pages._mmap.madvise(mmap.MADV_DONTNEED)
 
 
 def parse_utc(time: object) -> np.datetime64:

@@ -4,7 +4,7 @@ A writer killed half-way leaves files that open and are wrong. So everything is 
 final place (same file system), checked there, and only then moved. The move is a transaction:
 
 1. the folder is locked for other writers, and the hidden folder notes what will be moved (its journal);
-2. old files of the set are moved aside into the hidden folder, the last one first, since it vouches for the others;
+2. old files of the set are moved aside into the hidden folder, the last one first, since it marks the set as complete;
 3. the new ones take their places, never on top of anything, the last one last;
 4. the journal is deleted: from here on the new set is the valid one.
 
@@ -87,7 +87,7 @@ def hidden_folder(directory: Path, stem: str) -> Iterator[Path]:
         try:
             _discard(folder)
         finally:
-            os.close(lock)  # interrupted here again: the next writer finds the lock free, and sweeps
+            os.close(lock)  # if interrupted here too, the next writer finds the lock free and cleans up
 
 
 @contextmanager
@@ -144,7 +144,8 @@ def publish(folder: Path, names: Sequence[str], *, overwrite: bool, obsolete: Se
     """
     directory = folder.parent
     for name in names:
-        _fsync_all(folder / name)
+        for path in (*(folder / name).rglob("*"), folder / name):
+            _fsync(path)
     with _locked(directory):
         refuse_existing([directory / name for name in names], overwrite=overwrite)
         _note(folder, names, obsolete)
@@ -198,22 +199,17 @@ def write_errors(place: Path) -> Iterator[None]:
 def _note(folder: Path, names: Sequence[str], obsolete: Sequence[str]) -> None:
     """Write the journal of a move: what goes aside, and by which marks the new files are known again."""
     (folder / _ASIDE).mkdir()
-    new = [_doors(folder.parent, name) for name in names]
+    above = {part for name in names for part in Path(name).parents if part != Path()}
     journal = {
         "names": [*obsolete, *names],
         "marks": [None] * len(obsolete) + [_mark(folder / name) for name in names],
-        "folders": sorted({str(door) for doors in new for door in doors}, reverse=True),
+        "folders": sorted((str(part) for part in above if not (folder.parent / part).exists()), reverse=True),
     }
     draft = folder / f"{_JOURNAL}.draft"
     draft.write_text(json.dumps(journal), encoding="utf-8")
     _fsync(draft)
     os.rename(draft, folder / _JOURNAL)
     _fsync(folder)
-
-
-def _doors(directory: Path, name: str) -> list[Path]:
-    """Folders between the two that the move will make, relative."""
-    return [part for part in Path(name).parents if part != Path() and not (directory / part).exists()]
 
 
 def _undo(folder: Path) -> None:
@@ -310,16 +306,11 @@ def _locked_folder(directory: Path, stem: str) -> tuple[Path, int]:
         try:
             lock = os.open(folder, os.O_RDONLY)
         except FileNotFoundError:
-            continue  # another writer swept it before it was locked
+            continue  # another writer removed it before it was locked
         _flock(lock, fcntl.LOCK_EX)
         if folder.exists():
             return folder, lock
         os.close(lock)
-
-
-def _fsync_all(path: Path) -> None:
-    for inner in [*path.rglob("*"), path] if path.is_dir() else [path]:
-        _fsync(inner)
 
 
 def _fsync(path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Where kelvin meets energy: degrading a fine temperature and closing it on a coarse one.
+"""Temperature and emitted energy: degrading a fine temperature, and making it agree with a coarse one.
 
 Temperatures do not average; the energy they emit does. A coarse cell's temperature is that of its mean exitance,
 `(mean(e T^4) / mean(e))^(1/4)` over its valid cells, with `e` the emissivity (taken as even where it is not given).
@@ -8,14 +8,17 @@ own input and output.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter
+from scipy.ndimage import gaussian_filter, maximum_filter, minimum_filter
 
+from srdanet import threads
 from srdanet.arrays import Float64, Floats, Mask, repeat
 from srdanet.errors import ArgumentError, GridError
 from srdanet.grid import Window, windows
@@ -134,19 +137,51 @@ def conserve(lst: Floats, coarse: Floats, *, emissivity: Floats | None = None, m
         raise GridError(f"{lst.shape} fine cells do not nest in {coarse.shape} coarse ones", where="conserve")
     emissivity = None if emissivity is None else np.broadcast_to(emissivity, lst.shape)
     out = np.empty_like(lst)
-    for window in _strips(coarse.shape, factor, CONSERVE_REACH):
+
+    def close(window: Window) -> None:
         fine = window.scaled(factor)
         weight, exitance = _energy(lst, emissivity, fine.outer)
         target = coarse[window.outer].astype(np.float64) ** 4
-        closed = _closed(weight, exitance, target, factor, min_valid)[fine.crop]
+        closed = _add_residual(weight, exitance, target, factor, min_valid)[fine.crop]
         kept = lst[fine.inner]
         out[fine.inner] = np.where(weight[fine.crop] > 0, np.sqrt(np.sqrt(closed)), kept)
         absent = repeat(np.isnan(coarse[window.inner]), factor)
         out[fine.inner][absent] = kept[absent]
+
+    with ThreadPoolExecutor(threads.allowed()) as pool:
+        deque(pool.map(close, _strips(coarse.shape, factor, CONSERVE_REACH)), maxlen=0)
     return out
 
 
-def _closed(weight: Float64, exitance: Float64, target: Float64, factor: int, min_valid: float) -> Float64:
+def surroundings(coarse: Floats) -> tuple[Floats, Floats]:
+    """Lowest and highest of the known cells among each 3 x 3; infinite, the lowest above the highest, without any.
+
+    Args:
+        coarse: (y, x) K, NaN = missing.
+    """
+    known = np.isfinite(coarse)
+    low = minimum_filter(np.where(known, coarse, np.inf), 3, mode="nearest")
+    high = maximum_filter(np.where(known, coarse, -np.inf), 3, mode="nearest")
+    return low, high
+
+
+def excess(fine: Floats, coarse: Floats) -> Floats:
+    """How far (K) each fine cell lies outside the range of the 3 x 3 coarse cells around it.
+
+    Args:
+        fine: (y * factor, x * factor) K, NaN = missing.
+        coarse: (y, x) K, NaN = missing.
+
+    Returns:
+        0 within the range; NaN where the cell is missing, or all of the coarse cells around it are.
+    """
+    low, high = surroundings(coarse)
+    factor, unknown = fine.shape[0] // coarse.shape[0], low > high
+    low, high = (repeat(np.where(unknown, np.nan, bound).astype(coarse.dtype), factor) for bound in (low, high))
+    return np.maximum(np.maximum(fine - high, low - fine), np.zeros((), fine.dtype))
+
+
+def _add_residual(weight: Float64, exitance: Float64, target: Float64, factor: int, min_valid: float) -> Float64:
     """Exitance with a continuous field added so that its weighted cell means are `target`."""
     total = _box_sum(weight, factor)
     known = np.isfinite(target) & _enough(_box_sum(weight > 0, factor) / factor**2, min_valid)

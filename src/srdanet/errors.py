@@ -1,4 +1,4 @@
-"""Errors for people: what went wrong, where, and what to do next.
+"""Errors that say what went wrong, where, and what to do next.
 
 One base class, so that a caller can catch everything this package raises on
 purpose, and one class per cause, so that a caller can tell causes apart.
@@ -6,7 +6,8 @@ purpose, and one class per cause, so that a caller can tell causes apart.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from contextvars import ContextVar
 from difflib import get_close_matches
 
@@ -29,6 +30,16 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     """The known word that is nearest to a misspelt one, as a question with a blank after it; empty without one."""
     near = get_close_matches(word.lower(), {name.lower(): name for name in known}, 1, 0.6)
     return f"Did you mean {near[0]!r}? " if near else ""
+
+
+def some(names: Sequence[str], most: int = 4, between: str = ", ") -> str:
+    """The first of many names, and how many more there are."""
+    return between.join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
+
+
+def first_line(error: BaseException, most: int = 200) -> str:
+    """What an error of a library says in its first line, cut short; its type where it says nothing."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:most]
 
 
 class SrdanetError(Exception):
@@ -95,6 +106,25 @@ class OutputError(SrdanetError):
 
 class MissingExtraError(SrdanetError):
     """Raise when an optional part of the package (such as training) is not installed."""
+
+
+@contextmanager
+def extra(package: str, name: str, instead: str = "") -> Iterator[None]:
+    """Around the import of a package that comes with an extra of this one.
+
+    Args:
+        package: Its name.
+        name: The extra's.
+        instead: What can be done without it, as a sentence.
+
+    Raises:
+        MissingExtraError: when it is not installed.
+    """
+    try:
+        yield
+    except ImportError as error:
+        todo = f"Install it: pip install 'srdanet[{name}]'. {instead}".rstrip()
+        raise MissingExtraError(f"{package} is not installed", todo=todo) from error
 
 
 class DownloadError(SrdanetError):

@@ -1,4 +1,4 @@
-"""Where things are: the MODIS sinusoidal grid, exact nesting, windows with a halo.
+"""Grids: the MODIS sinusoidal grid, exact nesting, windows with a halo.
 
 One immutable value, `odc.geo.geobox.GeoBox` (shape, affine, CRS), answers every "where is this cell" question in this
 package. Rows run north to south, columns west to east. Source of the constants: MODIS Land sinusoidal grid, as in the
@@ -175,8 +175,7 @@ def cell_size(geobox: GeoBox) -> float:
 
 def ground_cell(geobox: GeoBox) -> float:
     """Side of a cell in metres; of a grid in degrees, along a meridian."""
-    degrees = geobox.crs is not None and geobox.crs.geographic
-    return cell_size(geobox) * (METRES_PER_DEGREE if degrees else 1.0)
+    return cell_size(geobox) * metres_per_unit(geobox.crs)
 
 
 def ground_scale(geobox: GeoBox) -> float:
@@ -254,6 +253,20 @@ def nesting(coarse: GeoBox, fine: GeoBox) -> Nesting:
     return Nesting(factor, round(row), round(col))
 
 
+def part_over(coarse: GeoBox, fine: GeoBox) -> tuple[slice, slice]:
+    """Rows and columns of `fine` that lie over `coarse`; all of them where it does not nest, or lies elsewhere."""
+    whole = slice(0, fine.shape[0]), slice(0, fine.shape[1])
+    try:
+        at = nesting(coarse, fine)
+    except GridError:
+        return whole
+    rows, cols = (
+        slice(max(0, start), min(size, start + cells * at.factor))
+        for start, cells, size in zip((at.row, at.col), coarse.shape, fine.shape, strict=True)
+    )
+    return whole if rows.stop <= rows.start or cols.stop <= cols.start else (rows, cols)
+
+
 @dataclass(frozen=True)
 class Window:
     """A block of cells to produce (`inner`) and the cells needed for it (`outer`), as slices.
@@ -312,13 +325,14 @@ def geobox_of(data: xr.DataArray | xr.Dataset, *, name: str = "lst", degrees: bo
     if not (degrees or crs.projected):
         raise GridError("the CRS is in degrees, not in metres", where=name, todo="Reproject it first.")
     y, x = data["y"], data["x"]
-    geobox, _ = placed(y.values, x.values, crs, (y.attrs.get("units", ""), x.attrs.get("units", "")), name=name)
+    units = (y.attrs.get("units", ""), x.attrs.get("units", ""))
+    geobox, _ = grid_of_centres(y.values, x.values, crs, units, name=name)
     if geobox.affine.e > 0 or geobox.affine.a < 0:
         raise GridError("rows do not run north to south or columns west to east", where=name, todo="Sort them first.")
     return geobox
 
 
-def placed(
+def grid_of_centres(
     y: NDArray[Any], x: NDArray[Any], crs: CRS, units: tuple[object, object] = ("", ""), *, name: object = "grid"
 ) -> tuple[GeoBox, list[str]]:
     """The grid of cell centres, in metres or degrees, and what was assumed to get there.
@@ -338,7 +352,7 @@ def placed(
         GridError: when the centres are uneven or too few, or a stated unit is unknown or contradicts the CRS.
     """
     own = "degree" if crs.geographic else "m"
-    crs, metres, notes = metric(crs)
+    crs, metres, notes = in_metres(crs)
     scales = []
     for axis, stated in zip(("y", "x"), units, strict=True):
         scale = metres
@@ -366,7 +380,7 @@ def placed(
     return GeoBox((y.size, x.size), affine, crs), list(dict.fromkeys(notes))
 
 
-def metric(crs: CRS) -> tuple[CRS, float, list[str]]:
+def in_metres(crs: CRS) -> tuple[CRS, float, list[str]]:
     """The same CRS counted in metres, the metres in its own unit, and a note where that is not one.
 
     A CRS in degrees stays as it is.
@@ -482,6 +496,18 @@ def coordinates(geobox: GeoBox) -> dict[str, xr.Variable]:
 def _cf_of(crs: CRS) -> dict[str, object]:
     """CF's names of a projection; hundreds of scenes share one."""
     return dict(crs.proj.to_cf())
+
+
+def centre(geobox: GeoBox) -> tuple[float, float]:
+    """Longitude and latitude (degrees) of the cell in the middle; not finite off the globe."""
+    row, col = (n // 2 for n in geobox.shape)
+    lon, lat = lonlat(geobox[row : row + 1, col : col + 1])
+    return float(lon[0, 0]), float(lat[0, 0])
+
+
+def metres_per_unit(crs: CRS | None) -> float:
+    """Metres in a unit of a CRS in metres or degrees, those at the equator."""
+    return METRES_PER_DEGREE if crs is not None and crs.geographic else 1.0
 
 
 def lonlat(geobox: GeoBox) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -6,20 +6,26 @@ cubic convolution (Keys 1981) with a = -0.75, edges replicated, no antialiasing.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Literal
 
 import numpy as np
 
+from srdanet import threads
 from srdanet.arrays import Float64, Floats, Mask, repeat
 from srdanet.errors import ArgumentError
+from srdanet.grid import Window, windows
 
 Kind = Literal["nearest", "bilinear", "bicubic"]
 
 _KEYS_A = -0.75
 """Keys's parameter; -0.75 is torch's and OpenCV's choice, -0.5 GDAL's."""
 _REACH = 2
-"""Cells beyond its own from which a fine cell may draw."""
+"""Cells beyond its own from which a fine cell may draw; gaps are filled from as far."""
+_STRIP = 1 << 19
+"""About how many fine cells are worked on at a time."""
 
 
 def interpolate(values: Floats, factor: int, kind: Kind = "bicubic") -> Floats:
@@ -46,15 +52,38 @@ def interpolate(values: Floats, factor: int, kind: Kind = "bicubic") -> Floats:
     dtype = np.float64 if values.dtype == np.float64 else np.float32
     if kind == "nearest":
         return repeat(values.astype(dtype), factor)
+    *outer, height, width = values.shape
+    out = np.empty((*outer, height * factor, width * factor), dtype)
+
+    def strip(rows: Window) -> None:
+        fine = rows.scaled(factor)
+        part = _interpolated(values[..., rows.outer[0], :], factor, _KERNELS[kind])
+        out[..., fine.inner[0], :] = part[..., fine.crop[0], :]
+
+    # Strips of rows stay in the cache; what a cell is made of lies within the halo.
+    many = max(1, _STRIP // max(1, out.size // max(1, height)))
+    with ThreadPoolExecutor(threads.allowed()) as pool:
+        deque(pool.map(strip, windows((height, 1), many, 2 * _REACH)), maxlen=0)
+    return out
+
+
+def _interpolated(values: Floats, factor: int, kernel: Callable[[Float64], Float64]) -> Float64:
     valid = np.isfinite(values)
     fine: Float64 = values.astype(np.float64)
     if not valid.all():
         fine = _fill(fine, valid)
     for axis in (-2, -1):
-        fine = _along(fine, factor, axis, _KERNELS[kind])
+        fine = _along(fine, factor, axis, kernel)
     if not valid.all():
         fine[~repeat(valid, factor)] = np.nan
-    return fine.astype(dtype)
+    return fine
+
+
+def interpolate_rows(values: Floats, factor: int, rows: slice, kind: Kind = "bicubic") -> Floats:
+    """The part of `interpolate` that belongs to some of the coarse rows, in the memory that these need."""
+    first = max(0, rows.start - 2 * _REACH)
+    part = interpolate(values[first : rows.stop + 2 * _REACH], factor, kind)
+    return part[(rows.start - first) * factor : (rows.stop - first) * factor]
 
 
 def _linear(distance: Float64) -> Float64:

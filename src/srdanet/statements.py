@@ -1,7 +1,7 @@
-"""One rule for what is said of an image: by the user, by the file, by its name, by the table of products.
+"""One rule for statements about an image: by the user, the file, its name and the table of products.
 
-Agreement is used. Contradiction is refused, with both who said what. What nobody says is asked for by the caller of
-this module, or assumed, and then said in the image's `attrs["assumed"]` and kept in the record.
+Statements that agree are used. A contradiction is refused, and the message names both. What nobody states, the caller
+of this module asks for or assumes; assumptions go into the image's `attrs["assumed"]` and the record.
 """
 
 from __future__ import annotations
@@ -125,7 +125,7 @@ def settle_time(
     fits = settle("the time of the image", statements, merge, where=where, todo=todo)
     if len(fits) > 1:
         for day in (s.values[0] for s in statements if len(s.values) == 1 and not _is_moment(s.values[0])):
-            # At a date's edge the day of UTC goes before that of local solar time.
+            # Around midnight the day of UTC takes precedence over that of local solar time.
             fits = tuple(f for f in fits if f.astype("datetime64[D]") == day) or fits
     asked = next((s.values[0] for s in statements if len(s.values) == 1 and _is_moment(s.values[0])), None)
     if len(fits) > 1 and asked is not None:

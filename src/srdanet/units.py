@@ -59,6 +59,9 @@ _SPELLINGS: Mapping[Unit, str] = {
     Unit("W m-2"): "w_m-2 w/m2 w/m^2 w/m**2 w_m**-2 w_m^-2 wm-2 w.m-2 watt_m-2 watts_per_square_meter "
     "watts_per_square_metre",
     Unit("W m-2", 1e3): "kw_m-2 kw/m2 kw/m^2 kw_m**-2",
+    Unit("J m-2"): "j_m-2 j_m**-2 j_m^-2 j/m2 j/m^2 w*s/m^2 w_s_m**-2",
+    Unit("J m-2", 1e3): "kj_m-2 kj_m**-2 kj/m2 kj/m^2",
+    Unit("J m-2", 1e6): "mj_m-2 mj_m**-2 mj/m2 mj/m^2",
     Unit("m3 m-3"): "m3_m-3 m3/m3 m^3/m^3 m**3_m**-3 m^3_m^-3 m3.m-3 1 fraction volumetric_fraction",
     Unit("m3 m-3", 0.01): "% percent vol% vol.%",
 }  # fmt: skip

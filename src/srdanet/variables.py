@@ -115,6 +115,17 @@ LST_LIMITS: Mapping[str, tuple[float, float]] = {
 }
 """What they may hold, in their units. MODIS looks up to 65 degrees to each side."""
 
+
+def limits_of(name: str) -> tuple[float, float]:
+    """Lowest and highest value that a variable of a scene may hold, in its unit."""
+    return (BY_NAME[name].low, BY_NAME[name].high) if name in BY_NAME else LST_LIMITS[name]
+
+
+def unit_of(name: str) -> str:
+    """The unit in which a scene holds a variable."""
+    return BY_NAME[name].unit if name in BY_NAME else LST_VARIABLES[name][0]
+
+
 Platform = Literal["terra", "aqua", "npp", "noaa20"]
 
 VIEW_HOURS: Mapping[tuple[Platform, bool], float] = {

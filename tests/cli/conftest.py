@@ -8,11 +8,13 @@ from stand_ins import BICUBIC, Bicubic, small_scene
 
 from srdanet.cli import options
 from srdanet.downscaling import run
+from srdanet.network import bundle
 
 
 @pytest.fixture
 def bicubic(monkeypatch: pytest.MonkeyPatch) -> Bicubic:
-    monkeypatch.setattr(run, "load_model", lambda model: BICUBIC)
+    for module in (bundle, run):
+        monkeypatch.setattr(module, "load_model", lambda model, device="cpu": BICUBIC)
     return BICUBIC
 
 

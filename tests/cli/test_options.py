@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -245,3 +247,92 @@ def test_dates_are_read_in_both_forms() -> None:
     option = click.Option(["--date"])
     for text in ("2020-07-15", "2020197"):
         assert options.read_date(context, option, text) == dt.date(2020, 7, 15)
+
+
+def test_users_verbs_come_first_and_every_summary_is_whole(runner: CliRunner) -> None:
+    told = runner.invoke(cli, ["--help"]).stdout
+    titles = [told.index(f"{title}:\n") for title in cli.sections]
+    assert titles == sorted(titles)
+    assert told.index("  extract ") < told.index("  train ") < told.index("  simulate ")
+    assert sorted(name for names in cli.sections.values() for name in names) == sorted(cli.commands)
+    listed = told[titles[0] :].splitlines()
+    for name, command in cli.commands.items():
+        (line,) = [line for line in listed if line.startswith(f"  {name} ")]
+        assert line.split(maxsplit=1)[1] == command.short_help, "one line, not cut off"
+        assert command.short_help[0].isupper()
+        assert command.short_help.endswith(".")
+
+
+def _verbs(group: click.Group, *before: str) -> list[tuple[str, ...]]:
+    found: list[tuple[str, ...]] = []
+    for name, command in group.commands.items():
+        found += _verbs(command, *before, name) if isinstance(command, click.Group) else [(*before, name)]
+    return found
+
+
+@pytest.mark.parametrize("verb", _verbs(cli), ids=" ".join)
+def test_help_of_a_verb_is_its_own_help_and_every_verb_has_json(runner: CliRunner, verb: tuple[str, ...]) -> None:
+    told = runner.invoke(cli, ["help", *verb]).stdout
+    assert told == runner.invoke(cli, [*verb, "--help"]).stdout
+    assert "--json" in told
+    known = json.loads(runner.invoke(cli, ["help", *verb, "--json"]).stdout)
+    assert known["name"] == verb[-1]
+
+
+def test_help_of_what_is_no_verb(runner: CliRunner) -> None:
+    told = runner.invoke(cli, ["help", "extrakt"])
+    assert (told.exit_code, "Did you mean 'extract'?" in told.stderr) == (2, True)
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_a_shell_completes_verbs_and_options(runner: CliRunner, shell: str) -> None:
+    script = runner.invoke(cli, ["completion", shell]).stdout
+    assert f"_SRDANET_COMPLETE={shell}_complete" in script
+    for words, wanted in (("srdanet extr", "extract"), ("srdanet run --reg", "--region")):
+        count = len(words.split()) - 1
+        last = words.split()[-1]
+        place = last if shell == "fish" else str(count)
+        variables = {"COMP_WORDS": words, "COMP_CWORD": place, "_SRDANET_COMPLETE": f"{shell}_complete"}
+        code = "from srdanet.__main__ import main; main()"
+        done = subprocess.run(
+            [sys.executable, "-c", code], env={**os.environ, **variables}, capture_output=True, text=True, check=False
+        )
+        assert wanted in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "about"),
+    [
+        (["info", "absent.tif"], 1, {"class": "GranuleError", "where": "absent.tif"}),
+        (["info", "--nonsense"], 2, {"class": "UsageError", "todo": None}),
+        (["nonsense"], 2, {"class": "UsageError"}),
+        (["downscale", "scene.nc"], 2, {"class": "UsageError"}),
+        (["run", "absent", "-o", "out"], 2, {"class": "ArgumentError", "where": "absent"}),
+    ],
+)
+def test_an_error_is_json_too_where_that_is_asked_for(
+    runner: CliRunner,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    words: list[str],
+    code: int,
+    about: dict[str, str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = runner.invoke(cli, [*words, "--json"])
+    found = json.loads(result.stdout)
+    assert (result.exit_code, found["exit_code"]) == (code, code)
+    assert found["error"].items() >= about.items()
+    assert found["error"]["what"].split()[0] in result.stderr, "people are told as before"
+    assert runner.invoke(cli, words).stdout == ""
+
+
+def test_an_error_after_the_result_does_not_make_two_results_of_it(
+    runner: CliRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(**_: object) -> None:
+        options.emit("", {"there": True}, as_json=True)
+        raise GranuleError("is cut short")
+
+    monkeypatch.setattr(cli.commands["info"], "callback", fail)
+    assert json.loads(runner.invoke(cli, ["info", "--json"]).stdout) == {"there": True}

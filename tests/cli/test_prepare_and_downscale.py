@@ -172,14 +172,14 @@ def test_interrupted_in_the_middle(scene_file: Path, number: int, name: str) -> 
 import sys, time
 sys.path.insert(0, {str(Path(__file__).parent)!r})
 import stand_ins
-from srdanet.downscaling import run
+from srdanet.network import bundle
 
 class Slow(stand_ins.Bicubic):
     def step(self, lst, channels, context):
         print("ready", flush=True)
         time.sleep(600)
 
-run.load_model = lambda model: Slow()
+bundle.load_model = lambda model, device: Slow()
 sys.argv = ["srdanet", "downscale", {str(scene_file)!r}, "-o", {str(out)!r}]
 from srdanet.cli import main
 main()

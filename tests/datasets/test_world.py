@@ -10,6 +10,7 @@ import pytest
 from small_sets import write_places
 from srdanet.datasets import world
 from srdanet.datasets.places import PLACES
+from srdanet.datasets.sources import MODIS_BLUR, as_seen
 from srdanet.energy import degrade
 from srdanet.errors import ArgumentError
 from srdanet.grid import geobox_of, nesting
@@ -49,14 +50,14 @@ def test_at_factor_two_the_truth_is_the_finest_cells(root: Path, given: Given) -
 def test_blur_spreads_more_along_the_rows_and_keeps_gaps() -> None:
     spot = np.full((36, 36), 300, np.float32)
     spot[16:20, 16:20] = 330
-    seen = world.as_seen(spot, 4, world.MODIS_BLUR)
-    exact = world.as_seen(spot, 4)
+    seen = as_seen(spot, 4, MODIS_BLUR)
+    exact = as_seen(spot, 4)
     assert exact[4, 4] == pytest.approx(330, abs=1e-3)
     assert exact[4, 5] == pytest.approx(300, abs=1e-3)
     assert 300.5 < seen[3, 4] < seen[4, 3] < seen[4, 4] < 325
     assert seen[4, 3] == pytest.approx(seen[4, 5], abs=1e-3)
     spot[0:4, 0:2] = np.nan
-    assert np.isnan(world.as_seen(spot, 4, 0.35)).sum() == 1
+    assert np.isnan(as_seen(spot, 4, MODIS_BLUR, min_valid=0.75)).sum() == 1
 
 
 def test_noise_is_drawn_by_seed(root: Path, given: Given) -> None:

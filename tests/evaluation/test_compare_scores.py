@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 from collections.abc import Callable
 from dataclasses import replace
 from functools import reduce
@@ -19,14 +20,15 @@ from scipy.stats import wilcoxon
 
 from srdanet.baselines import BASELINES
 from srdanet.datasets import aster, imt
-from srdanet.errors import ArgumentError
+from srdanet.errors import ArgumentError, RunError
 from srdanet.evaluation import tables as text
 from srdanet.evaluation.bootstrap import holm, paired
 from srdanet.evaluation.comparison import Scores, compare, tables
-from srdanet.evaluation.methods import ABOUT, FUSIONS, Fusing, find_chooser, listed
+from srdanet.evaluation.methods import ABOUT, FUSIONS, Fusing, find_chooser, known_methods
 from srdanet.evaluation.metrics import Overshoot, Structure
 from srdanet.evaluation.scoring import score_methods
 from srdanet.interpolation import interpolate
+from srdanet.production.execute import Limits, Processes, Serial
 from srdanet.scene import LabelledScene, Scene
 
 NAMES = ("nearest", "bilinear", "tsharp")
@@ -62,6 +64,37 @@ def test_any_order_and_any_grouping_give_the_same_scores(
     total = reduce(add, groups, Scores())
     assert total == whole
     assert total + Scores() == Scores() + total == total
+
+
+def test_processes_give_the_same_scores_in_the_same_order(patches: list[LabelledScene], parts: list[Scores]) -> None:
+    executor = Processes(2, Limits(threads=1))
+    try:
+        found = list(compare(dict(find_chooser(name) for name in NAMES), patches, executor=executor))
+    finally:
+        executor.close()
+    assert found == parts
+    written = (json.dumps(reduce(add, all_of, Scores()).as_dict()) for all_of in (found, parts))
+    assert next(written) == next(written), "byte for byte, as sums.json holds it"
+
+
+def test_a_scene_that_cannot_be_scored_elsewhere_is_named(patches: list[LabelledScene]) -> None:
+    def refusing(scene: Scene, factor: int) -> xr.Dataset:
+        raise ArgumentError("holds no such band", where="my_method")
+
+    with pytest.raises(RunError, match=rf"{patches[0].group}[\s\S]*my_method: holds no such band"):
+        list(compare({"mine": lambda labelled, others: refusing}, patches[:2], executor=Serial()))
+
+
+def test_methods_cross_to_other_processes_by_name(tmp_path: Path, patches: list[LabelledScene]) -> None:
+    own = tmp_path / "own.py"
+    own.write_text(
+        "def twice(scene, factor):\n    return scene.lst['lst'].values.repeat(factor, 0).repeat(factor, 1)\n"
+    )
+    for name in ("default", "default-conserving", f"{own}:twice"):
+        choose = find_chooser(name)[1]
+        method = pickle.loads(pickle.dumps(choose(patches[0], [])))
+        assert callable(method)
+    assert method(patches[0].scene, 2).shape == tuple(2 * n for n in patches[0].scene.geobox.shape)
 
 
 def test_tables_do_not_depend_on_the_order(parts: list[Scores], whole: Scores) -> None:
@@ -156,7 +189,7 @@ def test_a_method_that_cannot_serve_a_scene_is_left_out_of_it(patches: list[Labe
 
 def test_every_method_is_listed_with_a_reference() -> None:
     assert [*BASELINES, *FUSIONS] == list(ABOUT)[: len(BASELINES) + len(FUSIONS)]
-    assert all(about.reference and about.needs for about in listed())
+    assert all(about.reference and about.needs for about in known_methods())
 
 
 def test_the_paired_test_is_wilcoxons() -> None:
@@ -181,7 +214,7 @@ def test_overshoot_is_what_leaves_the_range_around() -> None:
     result[1, 3] = 304
     result[7, 9] = 303
     result[6, 9] = 299
-    found = Overshoot.of(result, truth, coarse)
+    found = Overshoot.of(result, coarse, truth)
     assert found.metrics() == {"overshoot_share": 2 / 80, "overshoot": 2.0}
 
 

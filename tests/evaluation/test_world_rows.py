@@ -13,7 +13,8 @@ from small_sets import write_places
 from srdanet.cli import cli
 from srdanet.datasets import world
 from srdanet.energy import aggregate
-from srdanet.evaluation.world import EACH, MODEL, TRUTH, USUAL, Lattice, Overshoot, WorldReport, choose, run_world
+from srdanet.evaluation.metrics import Overshoot
+from srdanet.evaluation.world import EACH, MODEL, TRUTH, USUAL, Lattice, WorldReport, choose, run_world
 from srdanet.predictors import indices
 
 
@@ -36,7 +37,7 @@ def test_overshoot_is_counted_beyond_the_neighbouring_coarse_cells() -> None:
     image[0, 0] = 304.0  # three above the greatest, 301
     image[5, 0] = 296.0  # four below the least
     found = Overshoot.of(image, coarse)
-    assert (found.n, found.outside, found.squared) == (32, 2, 9 + 16)
+    assert (found.n, found.beyond, found.squared) == (32, 2, 9 + 16)
     assert found.rms == pytest.approx((25 / 32) ** 0.5)
     assert np.isnan(Overshoot().rms)
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -59,8 +61,9 @@ def test_a_killed_writer_leaves_no_final_name_and_the_next_one_sweeps(tmp_path: 
     assert not list(tmp_path.glob(".*"))
 
 
-def test_a_writer_killed_at_any_moment(tmp_path: Path) -> None:
-    for number, delay in enumerate((0.9, 1.3, 1.7)):
+@pytest.mark.parametrize("moments", [(0.9, 1.3, 1.7), pytest.param(np.linspace(0.5, 4.3, 20), marks=pytest.mark.trial)])
+def test_a_writer_killed_at_any_moment(tmp_path: Path, moments: Sequence[float]) -> None:
+    for number, delay in enumerate(moments):
         folder = tmp_path / str(number)
         writer = _writer("from srdanet.product import Origin, write_product", folder)
         time.sleep(delay)
@@ -110,6 +113,20 @@ def test_an_error_at_any_step_leaves_nothing(tmp_path: Path, monkeypatch: pytest
     assert calls
     assert "free space" in str(caught.value)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("step", ["write_cog", "write_quicklook", "validate_cog"])
+def test_a_folder_removed_meanwhile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str) -> None:
+    folder, real = tmp_path / "out", getattr(product, step)
+
+    def remove(*args: object, **kwargs: object) -> None:
+        shutil.rmtree(folder)
+        real(*args, **kwargs)
+
+    monkeypatch.setattr(product, step, remove)
+    with pytest.raises(OutputError):
+        write_product(level(250, 8, 8), folder, "x", origin=Origin())
+    assert not folder.exists() or not list(folder.glob("[!.]*"))
 
 
 def test_impossible_values_are_refused(tmp_path: Path) -> None:

@@ -199,9 +199,9 @@ def test_a_record_names_no_file_elsewhere(copy: Path, name: str) -> None:
     record = json.loads(note.read_text())
     record["levels"]["250"]["files"] = {name: {"sha256": "ab" * 32, "variable": "lst"}}
     note.write_text(json.dumps(record))
-    with pytest.raises(GranuleError, match="not the name of a file beside it"):
+    with pytest.raises(GranuleError, match="outside its folder"):
         write_collection(copy)
-    assert any("not the name of a file" in fault.what for fault in inspect_product(copy)[1])
+    assert any("outside its folder" in fault.what for fault in inspect_product(copy)[1])
 
 
 def _break(path: Path, old: str, new: str) -> None:

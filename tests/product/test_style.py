@@ -82,6 +82,7 @@ def _write(path: Path, old: str, new: str) -> None:
     ("end", "old", "new", "words"),
     [
         ("", "</qgis>", "", "it is not a QGIS style ("),
+        ("", "<qgis", "<!ENTITY a 'b'><qgis", "it declares entities"),
         ("", "rasterrenderer", "vectorrenderer", "it is not a QGIS style of a raster"),
         ("", ' value="2', ' value="-2', "ramp"),
         ("_quality", 'paletteEntry value="32"', 'paletteEntry value="33"', "it has no colour for the values [32]"),

@@ -24,11 +24,13 @@ def cluster() -> Iterator[LocalCluster]:
 
 
 def test_poisoned_units_cost_no_other_on_a_cluster(cluster: LocalCluster, start: Start, production: Production) -> None:
-    for number, kind in enumerate(("file", "killed", "exit", "killed once")):
+    for number, kind in enumerate(("file", "killed", "exit", "killed once", "crash", "memory")):
         (production.directory.parent / f"u{number}.fault").write_text(kind)
-    totals, entries = start(Dask(cluster.scheduler_address, 0, Limits()), poisoned, units(6))
-    assert str(totals) == "3 done, 3 failed, 0 to do"
+    totals, entries = start(Dask(cluster.scheduler_address, 0, Limits()), poisoned, units(8))
+    assert str(totals) == "3 done, 5 failed, 0 to do"
     assert entries["u1"].cause == "its process was killed (SIGKILL), by hand or for want of memory"
+    assert entries["u4"].cause == "its process crashed (SIGSEGV)"
+    assert entries["u5"].cause == "out of memory"
     assert len(cluster.scheduler.workers) == 2
 
 

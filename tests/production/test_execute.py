@@ -220,9 +220,10 @@ def test_a_unit_that_takes_its_own_process_down_comes_last_and_is_given_up(produ
         assert entry.cause == "the run died 3 times while it worked on this"
 
 
-def test_open_files_and_memory_stay_flat() -> None:
+@pytest.mark.parametrize("count", [300, pytest.param(1000, marks=pytest.mark.trial)])
+def test_open_files_and_memory_stay_flat(count: int) -> None:
     executor = Processes(2, Limits())
-    names = [str(n) for n in range(300)]
+    names = [str(n) for n in range(count)]
     before = len(os.listdir("/proc/self/fd"))
     found = [outcome.result for _, outcome in execute(names, arithmetic, str, executor)]
     own = len(os.listdir("/proc/self/fd"))

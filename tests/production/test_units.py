@@ -9,17 +9,21 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import rasterio
 from click.testing import CliRunner, Result
+from odc.geo.geom import box
 from small_archive import FIRST, TILES, write_archive, write_lst
 
 from srdanet.cli import cli
 from srdanet.errors import ArgumentError
+from srdanet.grid import SINUSOIDAL
 from srdanet.prepare import choose, survey
 from srdanet.prepare.survey import InputFile
 from srdanet.production.ledger import Ledger
 from srdanet.production.run import Production
 from srdanet.production.static import FOLDER
 from srdanet.production.units import Options, Unit, units_of
+from srdanet.readers.places import region_of_bounds
 
 
 @pytest.fixture(scope="module")
@@ -100,6 +104,50 @@ def test_a_key_changes_with_inputs_model_and_options_alone(archive: Path, tmp_pa
     assert {name for name in before if after[name] != before[name]} == {
         "lst_h19v04_2020198_day", "lst_h19v04_2020198_night",
     }  # fmt: skip
+
+
+def field(rows: slice, cols: slice, folder: Path) -> Path:
+    """A field that covers some 1 km cells of the first tile of the archive."""
+    bounds = TILES[0].geobox(1000)[rows, cols].boundingbox
+    inside = box(bounds.left + 200, bounds.bottom + 200, bounds.right - 200, bounds.top - 200, SINUSOIDAL)
+    path = folder / "field.geojson"
+    shape = inside.to_crs("EPSG:4326", resolution=500)
+    path.write_text(json.dumps({"type": "Feature", "properties": {}, "geometry": shape.json}))
+    return path
+
+
+def test_a_region_makes_units_of_its_own_where_it_lies(archive: Path, tmp_path: Path) -> None:
+    ground = field(slice(303, 308), slice(404, 411), tmp_path)
+    line = ["run", str(archive), "-o", f"{tmp_path}/out", "--to", "500", "--overpass", "day", "--workers", "0"]
+    done = CliRunner().invoke(cli, [*line, "--region", str(ground), "--json"], catch_exceptions=False)
+    *entries, total = map(json.loads, done.stdout.splitlines())
+    assert total["done"] == 2, "the other tile is not touched"
+    assert {entry["name"] for entry in entries} == {
+        "lst_h18v04-r303c404-5x7_2020197_day", "lst_h18v04-r303c404-5x7_2020198_day",
+    }  # fmt: skip
+    record = tmp_path / "out" / entries[0]["record"]
+    (raster,) = record.parent.glob("*r303c404-5x7_2020197_day_500m.tif")
+    single = ["downscale", str(archive), "--tile", "h18v04", "--date", "2020-07-15", "--region", str(ground)]
+    CliRunner().invoke(cli, [*single, "--to", "500", "-o", f"{tmp_path}/one"], catch_exceptions=False)
+    with rasterio.open(raster) as ours, rasterio.open(tmp_path / "one" / raster.name) as one:
+        assert ours.shape == (10, 14)
+        assert ours.transform == one.transform
+        np.testing.assert_array_equal(ours.read(1), one.read(1))
+    table = tmp_path / "series.csv"
+    series = ["extract", f"{tmp_path}/out", "--region", str(ground), "-o", str(table)]
+    CliRunner().invoke(cli, series, catch_exceptions=False)
+    assert len(table.read_text().splitlines()) == 3, "a header and both dates, from the folders of the run"
+    elsewhere = CliRunner().invoke(cli, [*line, "--bounds", "20,0,21,1"])
+    assert (elsewhere.exit_code, "touches none of the tiles" in elsewhere.output) == (2, True)
+
+
+def test_a_region_is_part_of_what_a_product_depends_on(archive: Path, tmp_path: Path) -> None:
+    files = {file.path: file for file in survey([archive])}
+    shapes = [None, *(region_of_bounds((8, 46.0 + n, 30, 48)).shape for n in (0, 0.5))]
+    said = [Options(model="m", identity="m", region=s and json.dumps(s.json)) for s in shapes]
+    found = [set(keys(Production(tmp_path, options, files)).values()) for options in said]
+    assert not found[0] & found[1]
+    assert not found[1] & found[2]
 
 
 @pytest.fixture

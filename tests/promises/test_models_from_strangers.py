@@ -7,7 +7,7 @@ import json
 import os
 import pickle
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from click.testing import CliRunner
 from srdanet import load_model
 from srdanet.cli import cli
 from srdanet.errors import ModelError, OutputError
+from srdanet.network.bundle import FILES, SEAL, seal
 from srdanet.predictors.stack import CHANNELS, CONTEXT
 from srdanet.training import publication, publish
 from srdanet.training.export import read_checkpoint
@@ -158,6 +159,7 @@ def _network(folder: Path, content: bytes) -> None:
     (folder / "step.onnx").write_bytes(content)
     about = json.loads((folder / "bundle.json").read_text())
     about["sha256"]["step.onnx"] = hashlib.sha256(content).hexdigest()
+    about[SEAL] = seal(about)
     (folder / "bundle.json").write_text(json.dumps(about))
 
 
@@ -194,7 +196,91 @@ def test_the_shipped_model_still_runs(bundle: Path) -> None:
     _run(bundle)
     before = load_model(bundle).bundle_sha256
     about = json.loads((bundle / "bundle.json").read_text())
-    (bundle / "bundle.json").write_text(json.dumps(about | {"halo": about["halo"] - 1}))
+    about["halo"] -= 1
+    (bundle / "bundle.json").write_text(json.dumps(about | {SEAL: seal(about)}))
     load_model.cache_clear()
     assert load_model(bundle).sha256 == load_model(SHIPPED).sha256
     assert load_model(bundle).bundle_sha256 != before
+
+
+EDITED: dict[str, Callable[[dict[str, Any]], Any]] = {
+    "a smaller halo": lambda about: {"halo": about["halo"] - 1},
+    "no halo": lambda about: {"halo": 0},
+    "predictors in another order": lambda about: {"channels": about["channels"][::-1]},
+    "two predictors exchanged": lambda about: {"channels": [*about["channels"][1::-1], *about["channels"][2:]]},
+    "a predictor less": lambda about: {"channels": about["channels"][:-1]},
+    "context in another order": lambda about: {"context": about["context"][::-1]},
+    "other statistics": lambda about: {"statistics": about["statistics"] | {"channel_mean": [0.0] * 19}},
+    "a wider uncertainty": lambda about: {"widen": [value + 1 for value in about["widen"]]},
+    "another version": lambda about: {"version": "99"},
+}
+
+
+@pytest.mark.parametrize("kind", EDITED)
+@pytest.mark.parametrize("shipped", ["default", "world"])
+def test_an_edited_description_is_refused(tmp_path: Path, shipped: str, kind: str) -> None:
+    folder = Path(shutil.copytree(SHIPPED.parent / shipped, tmp_path / "model"))
+    about = json.loads((folder / "bundle.json").read_text())
+    (folder / "bundle.json").write_text(json.dumps(about | EDITED[kind](about), indent=1))
+    with pytest.raises(ModelError, match=r"bundle\.json is damaged or was edited"):
+        load_model(folder)
+
+
+def test_a_newer_format_is_refused(bundle: Path) -> None:
+    about = json.loads((bundle / "bundle.json").read_text())
+    about |= {"format": about["format"] + 1}
+    (bundle / "bundle.json").write_text(json.dumps(about | {SEAL: seal(about)}))
+    with pytest.raises(ModelError, match="newer srdanet"):
+        load_model(bundle)
+
+
+def _flipped(bundle: Path, name: str, places: Iterable[int]) -> int:
+    """How many of the copies with one bit turned are refused; those that are not say the same as before."""
+    path = bundle / name
+    raw, refused = path.read_bytes(), 0
+    said = json.loads((bundle / "bundle.json").read_text())
+    for at in places:
+        data = bytearray(raw)
+        data[at] ^= 1 << (at % 8)
+        path.write_bytes(data)
+        load_model.cache_clear()
+        try:
+            found = load_model(bundle)
+        except ModelError:
+            refused += 1
+            continue
+        assert name == "bundle.json"
+        assert {k: v for k, v in found.config.items() if k in said and k != SEAL} == {
+            k: v for k, v in said.items() if k in found.config and k != SEAL
+        }
+        assert set(said) - set(found.config) <= {SEAL}
+    path.write_bytes(raw)
+    load_model.cache_clear()
+    assert load_model(bundle).config == said
+    return refused
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_turned_bit_is_found(bundle: Path, name: str) -> None:
+    size = (bundle / name).stat().st_size
+    places = np.random.default_rng(2).integers(0, size, 25)
+    assert _flipped(bundle, name, map(int, places)) > (12 if name == "bundle.json" else 24)
+
+
+@pytest.mark.trial
+@pytest.mark.parametrize("name", FILES)
+def test_bits_turned_all_over_are_found(bundle: Path, name: str) -> None:
+    """Each byte of the texts, and every thousandth of the weights."""
+    size = (bundle / name).stat().st_size
+    step = 7 if name == "bundle.json" else max(1, size // 1000)
+    assert _flipped(bundle, name, range(0, size, step)) > 0.6 * size / step
+
+
+@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("share", [0.0, 0.2, 0.5, 0.999])
+def test_a_cut_bundle_is_refused(bundle: Path, name: str, share: float) -> None:
+    path = bundle / name
+    raw = path.read_bytes()
+    path.write_bytes(raw[: int(len(raw) * share)])
+    with pytest.raises(ModelError, match=name.replace(".", r"\.")):
+        load_model(bundle)

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import resource
-import socket
-import threading
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -30,30 +27,6 @@ WMS = """<GDAL_WMS><Service name="TMS"><ServerUrl>{source}/${{z}}/${{x}}/${{y}}<
 <UpperLeftX>500000</UpperLeftX><UpperLeftY>4900000</UpperLeftY><LowerRightX>500600</LowerRightX>
 <LowerRightY>4899400</LowerRightY><SizeX>20</SizeX><SizeY>20</SizeY></DataWindow><Projection>EPSG:32631</Projection>
 <BandsCount>1</BandsCount></GDAL_WMS>"""
-
-
-@pytest.fixture
-def server() -> Iterator[tuple[str, list[bytes]]]:
-    """A server on this machine that notes who calls."""
-    calls: list[bytes] = []
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        listening.settimeout(0.2)
-        done = threading.Event()
-
-        def answer() -> None:
-            while not done.is_set():
-                try:
-                    connection, _ = listening.accept()
-                except TimeoutError:
-                    continue
-                calls.append(connection.recv(1000))
-                connection.close()
-
-        thread = threading.Thread(target=answer)
-        thread.start()
-        yield f"http://127.0.0.1:{listening.getsockname()[1]}", calls
-        done.set()
-        thread.join()
 
 
 def image(path: Path, shape: tuple[int, int] = (20, 20), cell: float = 30, **profile: object) -> Path:

@@ -378,3 +378,12 @@ def test_the_met_beside_a_granule_must_be_its_own(tmp_path: Path) -> None:
     met.write_text(text.replace("h26v05", "h25v05"))
     with pytest.raises(GranuleError, match=r"the \.met beside it says h25v05"):
         open_granule(path, ["lst_day"])
+
+
+def test_a_part_has_the_values_and_coordinates_of_the_whole(granule: Path) -> None:
+    over = Tile(26, 5).geobox(6000)[31:52, 7:110]
+    whole, part = open_granule(granule), open_granule(granule, over=over)
+    for name, layer in part.layers.items():
+        xr.testing.assert_identical(layer, whole.layers[name][31:52, 7:110])
+    beyond = open_granule(granule, ["lst_day"], over=Tile(2, 9).geobox(6000))
+    xr.testing.assert_identical(beyond.layers["lst_day"], whole.layers["lst_day"])

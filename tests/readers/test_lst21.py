@@ -10,6 +10,7 @@ import h5py
 import numpy as np
 import pytest
 import rasterio
+import xarray as xr
 from odc.geo.geom import Geometry, box
 
 from granules import write_granule
@@ -188,3 +189,12 @@ def box_of(scene: Scene) -> Geometry:
     row, col = (n // 2 for n in scene.geobox.shape)
     x, y = float(lon[row, col]), float(lat[row, col])
     return box(x - 0.04, y - 0.03, x + 0.04, y + 0.03, "EPSG:4326")
+
+
+def test_a_part_of_an_hdf5_granule_is_read(tmp_path: Path) -> None:
+    path = write(tmp_path, "VNP21A1D")
+    whole = open_granule(path)
+    box = TILE.geobox(1000)[ROWS.start + 3 : ROWS.start + 7, COLS.start + 2 : COLS.start + 9]
+    part = open_granule(path, over=box)
+    for name, layer in part.layers.items():
+        xr.testing.assert_identical(layer, whole.layers[name][3:7, 2:9])

@@ -15,9 +15,9 @@ from pyproj import CRS
 
 from srdanet.errors import ArgumentError, GranuleError, GridError
 from srdanet.grid import SINUSOIDAL, SPHERE_RADIUS, Level, Tile, geobox_of, same_crs
-from srdanet.readers.physical import to_kelvin
 from srdanet.readers.rasters import open_raster, suggest_grid, true_crs
 from srdanet.readers.resampling import to_grid
+from srdanet.units import Unit, unit_of
 
 DEGREES = Affine(0.01, 0, 5, 0, -0.01, 45)
 KELVIN = 280 + np.arange(56.0).reshape(7, 8) / 2
@@ -202,9 +202,8 @@ def test_units_of_other_quantities_are_checked(tmp_path: Path) -> None:
     assert open_raster(path, name="elevation").attrs["units"] == "m"
     with pytest.raises(ArgumentError, match="'fathom'"):
         open_raster(path, name="elevation", unit="fathom")
-    assert np.allclose(to_kelvin(np.array([1.5]), "°C"), 274.65)
-    with pytest.raises(ArgumentError, match="not a unit of temperature"):
-        to_kelvin(np.array([1.5]), "degRe")
+    assert unit_of("°C", "K") == Unit("K", 1, 273.15)
+    assert unit_of("degRe", "K") is None
 
 
 def test_bad_files_are_refused(tmp_path: Path) -> None:

@@ -22,8 +22,8 @@ def test_a_file_without_stages_is_one_run(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", ["rcan", "unet", "cbam"])
 def test_rivals_are_trained_as_the_network_is(kind: str) -> None:
-    """What differs from the short form is the network, the name and the folder."""
-    (ours,), (rival,) = read_config(CONFIGS / "short.toml"), read_config(CONFIGS / f"rival-{kind}.toml")
+    """What differs from SRDA-Net at the same length is the network, the name and the folder."""
+    (ours,), (rival,) = (read_config(CONFIGS / f"rival-{name}.toml") for name in ("srdanet", kind))
     assert (rival.name, rival.network.kind) == (kind, kind)
     same = rival.model_dump(exclude={"name", "output", "network"})
     assert same == ours.model_dump(exclude={"name", "output", "network"})

@@ -25,7 +25,7 @@ from srdanet.scene import LabelledScene, Scene
 from srdanet.scene.checks import on_grid
 from srdanet.training.config import TrainConfig
 from srdanet.training.loop import Trainer
-from srdanet.training.sources import as_sample, gather, levelled, one_level_up, seen_as_modis, without
+from srdanet.training.sources import as_sample, degrade_as_modis, gather, on_modis_level, one_level_up, without
 
 SIDE = 16
 BOX = Tile(18, 4).geobox(Level.KM1)[600 : 600 + SIDE, 300 : 300 + SIDE]
@@ -133,7 +133,7 @@ def test_predictors_can_be_taken_away() -> None:
 def test_a_pair_is_brought_to_the_level_of_modis() -> None:
     """Detail stays, the bias goes; only the truth changes."""
     pair = labelled(bias=2.0)
-    changed = levelled(pair)
+    changed = on_modis_level(pair)
     shift = changed.truth[4].values - pair.truth[4].values
     np.testing.assert_allclose(shift, 2.0, atol=0.02)
     assert changed.scene is pair.scene
@@ -143,7 +143,7 @@ def test_a_pair_is_brought_to_the_level_of_modis() -> None:
 def test_a_pair_as_modis_would_see_its_truth() -> None:
     """One sensor: smoother than the plain mean, on the same level."""
     pair = labelled(bias=2.0)
-    seen = seen_as_modis(pair)
+    seen = degrade_as_modis(pair)
     lst, plain = seen.scene.lst["lst"].values, degrade(pair.truth[4].values, 4)
     assert seen.same_sensor
     assert np.isfinite(lst).all()

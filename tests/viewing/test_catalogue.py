@@ -57,5 +57,5 @@ def test_a_record_cannot_name_files_elsewhere(products: Path, tmp_path: Path, na
     files = content["levels"]["250"]["files"]
     files[name] = files.pop("lst_h18v04_2020197_day_250m.tif")
     (tmp_path / note.name).write_text(json.dumps(content))
-    with pytest.raises(GranuleError, match="not the name of a file beside it"):
+    with pytest.raises(GranuleError, match="outside its folder"):
         Catalogue.of(tmp_path)

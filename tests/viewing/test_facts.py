@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from srdanet.energy import excess
 from srdanet.flags import GAP_NEAR
 from srdanet.interpolation import interpolate
 from srdanet.viewing import facts
@@ -25,7 +26,7 @@ def test_excess_is_measured_from_the_range_of_the_cells_around() -> None:
     fine[2, 2] = 13.5  # cell (1, 1): its surroundings reach from 0 to 10
     fine[5, 7] = 4.0  # cell (2, 3): from 6 to 11
     fine[0, 0] = np.nan
-    found = facts.excess(fine, coarse)
+    found = excess(fine, coarse)
     assert (found[2, 2], found[5, 7]) == (3.5, 2.0)
     assert np.isnan(found[0, 0])
     assert np.nansum(found) == 5.5

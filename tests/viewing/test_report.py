@@ -113,6 +113,6 @@ def test_the_verb_writes_a_page_in_which_names_are_text(products: Path, tmp_path
 
 def test_jinja2_is_asked_for_by_name(products: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "jinja2", None)
-    with pytest.raises(MissingExtraError, match=r"pip install srdanet\[report\]"):
+    with pytest.raises(MissingExtraError, match=r"pip install 'srdanet\[report\]'"):
         write_report(Catalogue.of(products).entries[0], tmp_path)
     assert list(tmp_path.iterdir()) == []

@@ -17,7 +17,7 @@ import rasterio
 import xarray as xr
 from odc.geo.geobox import GeoBox
 
-from srdanet.arrays import Progress
+from srdanet.arrays import Progress, silent
 from srdanet.atomic import refuse_existing
 from srdanet.downscaling.plan import ProductFiles, RunPlan, stem_of
 from srdanet.grid import coordinates, geobox_of, nesting, refine
@@ -68,7 +68,7 @@ def run_demo(
     model: str | Path = "default",
     overwrite: bool = False,
     command: Sequence[str] = ("srdanet", "demo"),
-    progress: Progress | None = None,
+    progress: Progress = silent,
 ) -> Demo:
     """Simulate, prepare, downscale, write, compare.
 

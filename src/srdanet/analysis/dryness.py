@@ -16,7 +16,7 @@ from srdanet.atomic import publish, refuse_existing, staged
 from srdanet.errors import SceneError
 from srdanet.grid import coordinates, ground_cell, nesting
 from srdanet.predictors.indices import Triangle, triangle
-from srdanet.predictors.stack import CHANNELS, Stack
+from srdanet.predictors.stack import CHANNELS
 from srdanet.product.cog import write_cog
 from srdanet.product.layers import Raster
 from srdanet.product.stored import StoredLevel
@@ -69,7 +69,7 @@ def dryness(scene: Scene, product: StoredLevel, *, crops_only: bool = False) -> 
         slice(-start // at.factor, -(start - size) // at.factor)
         for start, size in zip((at.row, at.col), product.geobox.shape, strict=True)
     )
-    fields = Stack(scene.geobox, scene.auxiliary, scene.overpass, scene.nestings).read(rows, cols, at.factor)
+    fields = scene.stack.read(rows, cols, at.factor)
     data = {name: np.asarray(fields.channels[CHANNELS.index(name)]) for name in _GREEN if name in CHANNELS}
     data = {name: values for name, values in data.items() if np.isfinite(values).any()}
     if "ndvi" not in data:

@@ -12,9 +12,10 @@ import numpy as np
 from srdanet.analysis.errors import CORRELATION, Correlation, error_of_sum
 from srdanet.arrays import has_hour
 from srdanet.atomic import replacing
-from srdanet.errors import ArgumentError, MissingExtraError
+from srdanet.errors import ArgumentError, extra
 from srdanet.flags import FLAGS
 from srdanet.grid import ground_cell
+from srdanet.predictors.overpass import part_of_day
 from srdanet.product.stored import StoredLevel
 from srdanet.readers.places import Place, cover
 
@@ -121,7 +122,7 @@ def _value(product: StoredLevel, place: Place, correlation: Correlation, least_v
     time = product.time
     when = None if time is None else str(time if has_hour(time) else time.astype("datetime64[D]"))
     return Value(
-        place=place.name, time=when, part={True: "day", False: "night", None: ""}[product.record.day],
+        place=place.name, time=when, part=part_of_day(product.record.day),
         lst=_to(mean, 3), uncertainty=_to(error, 3), spread=_to(spread, 3), low=_to(low, 3), high=_to(high, 3),
         valid_share=_to(share, 4), cells=_to(float(part.share[known].sum()), 2), quality=" ".join(flagged),
         level=product.level, product=product.stem,
@@ -161,11 +162,8 @@ def write_table(values: Sequence[Value], path: Path) -> None:
                     row = asdict(value)
                     writer.writerow(["" if cell is None or cell != cell else cell for cell in row.values()])
         else:
-            try:
+            with extra("pyarrow", "parquet", "Or use a name that ends in .csv."):
                 table(values).to_parquet(part, index=False)
-            except ImportError as error:
-                todo = "Install it (pip install srdanet[parquet]), or write .csv."
-                raise MissingExtraError("Parquet needs pyarrow", where=path, todo=todo) from error
 
 
 def draw_series(values: Sequence[Value], path: Path) -> None:

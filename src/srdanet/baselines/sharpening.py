@@ -20,7 +20,7 @@ from srdanet.arrays import Float32, Float64, Floats, Mask, repeat
 from srdanet.energy import aggregate
 from srdanet.errors import ArgumentError
 from srdanet.grid import coordinates, refine
-from srdanet.interpolation import interpolate
+from srdanet.interpolation import interpolate, interpolate_rows
 from srdanet.predictors.overpass import Overpass
 from srdanet.predictors.stack import CHANNELS, Stack
 from srdanet.scene import Scene
@@ -37,8 +37,6 @@ FEWEST_CELLS = 8
 _DEPENDENT = 1e-5
 """Singular values below this (relative) are float32 rounding: shares of land cover add up to 1 but for it."""
 _NDVI_FROM = ("ndvi", "red", "nir")
-_REACH = 4
-"""Coarse cells beyond its own that bicubic interpolation beside gaps depends on."""
 _STRIP = 1 << 20
 """About how many fine cells are worked on at a time."""
 
@@ -74,65 +72,12 @@ class Trend:
     """(y, x): the same of the coarse cells; what is missing to the LST is the residual."""
 
 
-Regression = Callable[[Floats, Predictors], Trend | None]
-"""From LST (y, x) K and predictors to a trend; None where the scene allows none."""
-
-
-def sharpen(
-    scene: Scene,
-    factor: int,
-    regression: Regression,
-    *,
-    method: str,
-    chosen: Chosen = "ndvi",
-    residual: Residual = "nearest",
-) -> xr.Dataset:
-    """A scene's LST by a regression and its residual correction.
+class Sharpener(ABC):
+    """A scene's LST by a regression and the correction of its residual.
 
     Where no trend is known (missing predictors, or too few cells for a regression) the result is bicubic
     interpolation.
-
-    Args:
-        scene: Any scene.
-        factor: Fine cells along a coarse one, 2 or more.
-        regression: Finds the trend.
-        method: The name for the result's attributes.
-        chosen: The predictors that the regression is given.
-        residual: How the coarse residual is brought to the fine cells.
-
-    Returns:
-        `lst` (y * factor, x * factor) K, missing exactly where the coarse cell is. Attributes: `method`; `predictors`
-        that were used, or `none`; `interpolated_cells`, how many fine cells are mere interpolation.
-
-    Raises:
-        ArgumentError: when `factor` is below 2.
     """
-    lst = np.asarray(scene.lst["lst"].values, np.float32)
-    predictors = read_predictors(scene, factor, chosen)
-    enough = predictors.names and predictors.valid_cells(lst).sum() >= FEWEST_CELLS
-    trend = regression(lst, predictors) if enough else None
-    names = predictors.names if trend else ()
-    if trend is None:
-        fine = np.full((lst.shape[0] * factor, lst.shape[1] * factor), np.nan, np.float32)
-    else:
-        rest = np.asarray(lst - trend.coarse, np.float32)
-        fine = np.asarray(trend.fine + downscale_residual(rest, factor, residual), np.float32)
-    del predictors, trend
-    missing = repeat(np.isnan(lst), factor)
-    fine[missing] = np.nan
-    unknown = np.isnan(fine) & ~missing
-    for rows in strips((lst.shape[0], lst.shape[1]), factor):
-        here = slice(rows.start * factor, rows.stop * factor)
-        if unknown[here].any():
-            first = max(0, rows.start - _REACH)
-            base = interpolate(lst[first : rows.stop + _REACH], factor)[(rows.start - first) * factor :]
-            fine[here][unknown[here]] = base[: here.stop - here.start][unknown[here]]
-    used = " ".join(names) or "none"
-    return as_dataset(scene, factor, fine, method, predictors=used, interpolated_cells=int(unknown.sum()))
-
-
-class Sharpener(ABC):
-    """A sharpener as a method: what it says of a scene is `_trend`; the rest is `sharpen`."""
 
     name: str
     residual: Residual = "nearest"
@@ -143,13 +88,40 @@ class Sharpener(ABC):
         """What the regression says of LST (y, x) K and predictors; None where the scene allows none."""
 
     def __call__(self, scene: Scene, factor: int) -> xr.Dataset:
-        """`lst` (y * factor, x * factor) K of a scene, as `sharpen` gives it.
+        """Sharpen a scene.
+
+        Args:
+            scene: Any scene.
+            factor: Fine cells along a coarse one, 2 or more.
+
+        Returns:
+            `lst` (y * factor, x * factor) K, missing exactly where the coarse cell is. Attributes: `method`;
+            `predictors` that were used, or `none`; `interpolated_cells`, how many fine cells are mere interpolation.
 
         Raises:
             ArgumentError: when `factor` is below 2.
             MissingExtraError: when the sharpener is made of trees and scikit-learn is not installed.
         """
-        return sharpen(scene, factor, self._trend, method=self.name, chosen=self.chosen, residual=self.residual)
+        lst = np.asarray(scene.lst["lst"].values, np.float32)
+        predictors = read_predictors(scene, factor, self.chosen)
+        enough = predictors.names and predictors.valid_cells(lst).sum() >= FEWEST_CELLS
+        trend = self._trend(lst, predictors) if enough else None
+        names = predictors.names if trend else ()
+        if trend is None:
+            fine = np.full((lst.shape[0] * factor, lst.shape[1] * factor), np.nan, np.float32)
+        else:
+            rest = np.asarray(lst - trend.coarse, np.float32)
+            fine = np.asarray(trend.fine + downscale_residual(rest, factor, self.residual), np.float32)
+        del predictors, trend
+        missing = repeat(np.isnan(lst), factor)
+        fine[missing] = np.nan
+        unknown = np.isnan(fine) & ~missing
+        for rows in strips((lst.shape[0], lst.shape[1]), factor):
+            here = slice(rows.start * factor, rows.stop * factor)
+            if unknown[here].any():
+                fine[here][unknown[here]] = interpolate_rows(lst, factor, rows)[unknown[here]]
+        used = " ".join(names) or "none"
+        return as_dataset(scene, factor, fine, self.name, predictors=used, interpolated_cells=int(unknown.sum()))
 
 
 def as_dataset(scene: Scene, factor: int, fine: Floats, method: str, **attributes: str | int) -> xr.Dataset:
@@ -194,18 +166,17 @@ def read_predictors(scene: Scene, factor: int, chosen: Chosen = "all") -> Predic
                 fine[name][rows.start * factor : rows.stop * factor] = part
     coarse = {name: np.asarray(aggregate(values, factor), np.float32) for name, values in fine.items()}
     have = np.isfinite(lst)
-    names = tuple(name for name, values in coarse.items() if _is_informative(values[have]))
+    names = []
+    for name, values in coarse.items():
+        known = values[have & np.isfinite(values)]
+        if known.size and 2 * known.size >= have.sum() and np.ptp(known) > 0:
+            names.append(name)
     if not names:
         empty = np.empty((0, height, width), np.float32)
         return Predictors((), np.empty((0, height * factor, width * factor), np.float32), empty)
     # A single predictor may be a whole tile at 250 m: no copy.
     whole = fine[names[0]][None] if len(names) == 1 else np.stack([fine.pop(name) for name in names])
-    return Predictors(names, whole, np.stack([coarse[name] for name in names]))
-
-
-def _is_informative(values: Float32) -> bool:
-    known = values[np.isfinite(values)]
-    return bool(known.size and 2 * known.size >= values.size and np.ptp(known) > 0)
+    return Predictors(tuple(names), whole, np.stack([coarse[name] for name in names]))
 
 
 def strips(shape: tuple[int, int], factor: int) -> Iterator[slice]:

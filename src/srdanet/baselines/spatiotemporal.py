@@ -1,7 +1,6 @@
 """Spatiotemporal fusion: the fine image of another date, carried over to the date wanted by coarse images of both.
 
-STARFM, ESTARFM and FSDAF were written for reflectance at 30 m from Landsat and MODIS; here they work on LST. Each is
-a frozen dataclass whose fields are its authors' settings, and whose `predict` is a function of arrays. `Fusion`
+STARFM, ESTARFM and FSDAF were written for reflectance at 30 m from Landsat and MODIS; here they work on LST. `Fusion`
 applies one of them to a scene.
 
 Two things are common to the three. A cell is similar to another when their fine values differ by no more than two
@@ -13,6 +12,7 @@ coarse cells wide, and at the ratios of 2 and 4 between LST products as many fin
 from __future__ import annotations
 
 import functools
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, NamedTuple
@@ -23,29 +23,21 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 from scipy.cluster.vq import kmeans2
 from scipy.interpolate import RBFInterpolator
-from scipy.ndimage import correlate, distance_transform_edt, uniform_filter
+from scipy.ndimage import correlate, uniform_filter
 from scipy.optimize import lsq_linear
 from scipy.special import fdtri
 
 from srdanet.arrays import Float32, Float64, Floats, Mask, repeat
+from srdanet.baselines.sharpening import as_dataset, fill_nearest
 from srdanet.energy import aggregate
 from srdanet.errors import ArgumentError, GridError
-from srdanet.grid import Nesting, coordinates, geobox_of, nesting, refine
+from srdanet.grid import Nesting, geobox_of, nesting, refine
 from srdanet.interpolation import Kind, interpolate
 from srdanet.scene import Scene
 from srdanet.variables import LST_RANGE
 
 _CACHE = 1 << 17
 """About how many window cells are worked on at a time, so that they stay in a processor's cache."""
-
-
-class Arrays(NamedTuple):
-    """A coarse and a fine image of one date, as arrays."""
-
-    coarse: Floats
-    """(y, x) K, NaN = missing."""
-    fine: Floats
-    """(y * factor, x * factor) K, NaN = missing."""
 
 
 class Pair(NamedTuple):
@@ -57,8 +49,30 @@ class Pair(NamedTuple):
     """(y * factor, x * factor) K, NaN = missing, on the grid wanted."""
 
 
+class Algorithm(ABC):
+    """A fusion algorithm; its fields are its authors' settings."""
+
+    name: ClassVar[str]
+
+    @abstractmethod
+    def predict(self, pairs: Sequence[tuple[Floats, Floats]], coarse: Floats) -> Float32:
+        """The fine image of the date of `coarse`.
+
+        Args:
+            pairs: Coarse (y, x) and fine image (y * factor, x * factor) of each other date, K, NaN = missing.
+            coarse: (y, x) K, NaN = missing.
+
+        Returns:
+            (y * factor, x * factor) K, NaN = missing.
+
+        Raises:
+            ArgumentError: when the algorithm does not work with that many pairs.
+            GridError: when shapes do not fit together.
+        """
+
+
 @dataclass(frozen=True)
-class Starfm:
+class Starfm(Algorithm):
     """Spatial and Temporal Adaptive Reflectance Fusion Model.
 
     A weighted mean, over the similar cells of a window, of the fine value plus the coarse change of each. As this
@@ -71,8 +85,6 @@ class Starfm:
     """
 
     name: ClassVar[str] = "starfm"
-    dates: ClassVar[int] = 2
-    """Other dates it is given where they are to be chosen; it works with one or more."""
 
     window: float = 3.0
     """Side of the window in coarse cells: Gao's 1500 m at cells of 500 m."""
@@ -88,20 +100,7 @@ class Starfm:
     """How coarse images are brought to fine cells, which the authors leave open."""
 
     def predict(self, pairs: Sequence[tuple[Floats, Floats]], coarse: Floats) -> Float32:
-        """The fine image of the date of `coarse`.
-
-        Args:
-            pairs: Coarse (y, x) and fine image (y * factor, x * factor) of each of one or more other dates, K,
-                NaN = missing.
-            coarse: (y, x) K, NaN = missing.
-
-        Returns:
-            (y * factor, x * factor) K; NaN where `coarse` or every pair is missing.
-
-        Raises:
-            ArgumentError: when there is no pair.
-            GridError: when shapes do not fit together.
-        """
+        """Same as `Algorithm.predict`, with one pair or more; missing where `coarse` or every pair is."""
         known, now = _on_fine_cells(pairs, coarse, self.kind)
         if not known:
             raise ArgumentError("there is no pair", where="Starfm", todo="Give the images of one other date or more.")
@@ -133,7 +132,7 @@ class Starfm:
 
 
 @dataclass(frozen=True)
-class Estarfm:
+class Estarfm(Algorithm):
     """Enhanced STARFM: the coarse change of similar cells, times a conversion coefficient, added to the fine image.
 
     The coefficient is the slope of the fine against the coarse values of the similar cells on both dates. What each
@@ -149,8 +148,6 @@ class Estarfm:
     """
 
     name: ClassVar[str] = "estarfm"
-    dates: ClassVar[int] = 2
-    """Other dates it works with."""
 
     window: float = 3.0
     """Side of the window in coarse cells: Zhu's 51 cells of 30 m at 500 m."""
@@ -164,20 +161,7 @@ class Estarfm:
     """How coarse images are brought to fine cells, which the authors leave open."""
 
     def predict(self, pairs: Sequence[tuple[Floats, Floats]], coarse: Floats) -> Float32:
-        """The fine image of the date of `coarse`.
-
-        Args:
-            pairs: Coarse (y, x) and fine image (y * factor, x * factor) of each of two other dates, best one before
-                and one after, K, NaN = missing.
-            coarse: (y, x) K, NaN = missing.
-
-        Returns:
-            (y * factor, x * factor) K; NaN where any image is missing.
-
-        Raises:
-            ArgumentError: when there are not two pairs.
-            GridError: when shapes do not fit together.
-        """
+        """Same as `Algorithm.predict`, with two pairs, best one before and one after; missing where any image is."""
         known, now = _on_fine_cells(pairs, coarse, self.kind)
         if len(known) != 2:
             todo = "Give the images of two other dates."
@@ -229,7 +213,7 @@ class Estarfm:
 
 
 @dataclass(frozen=True)
-class Fsdaf:
+class Fsdaf(Algorithm):
     """Flexible Spatiotemporal DAta Fusion: a change per class, a thin plate spline, and what both leave unexplained.
 
     The fine image is classified; the change of each class is unmixed from the coarse changes and added. What the
@@ -245,8 +229,6 @@ class Fsdaf:
     """
 
     name: ClassVar[str] = "fsdaf"
-    dates: ClassVar[int] = 1
-    """Other dates it works with."""
 
     window: float = 2.5
     """Side of the window in coarse cells: Zhu's 41 cells where the coarse cell is 16 times larger."""
@@ -258,19 +240,7 @@ class Fsdaf:
     """Coarse cells per class, those with the largest shares of it, from which its change is estimated."""
 
     def predict(self, pairs: Sequence[tuple[Floats, Floats]], coarse: Floats) -> Float32:
-        """The fine image of the date of `coarse`.
-
-        Args:
-            pairs: One pair: coarse (y, x) and fine image (y * factor, x * factor) of another date, K, NaN = missing.
-            coarse: (y, x) K, NaN = missing.
-
-        Returns:
-            (y * factor, x * factor) K; NaN where any image is missing.
-
-        Raises:
-            ArgumentError: when there is not one pair.
-            GridError: when shapes do not fit together.
-        """
+        """Same as `Algorithm.predict`, with one pair; missing where any image is."""
         if len(pairs) != 1:
             todo = "Give the images of one other date."
             raise ArgumentError(f"FSDAF works with one pair, not {len(pairs)}", where="Fsdaf", todo=todo)
@@ -308,9 +278,6 @@ class Fsdaf:
         return out
 
 
-Algorithm = Starfm | Estarfm | Fsdaf
-
-
 @dataclass(frozen=True, eq=False)
 class Fusion:
     """A fusion algorithm with the images of other dates that it needs: a method for whole scenes."""
@@ -340,10 +307,9 @@ class Fusion:
                 if nesting(scene.geobox, box) != Nesting(times, 0, 0) or box.shape != wanted.shape:
                     what = f"an image of another date is not on the grid {times} times finer than the scene"
                     raise GridError(what, where=self.name, todo="Crop or resample it to that grid first.")
-            arrays.append(Arrays(*(image.transpose("y", "x").values for image in (coarse, fine))))
+            arrays.append((coarse.transpose("y", "x").values, fine.transpose("y", "x").values))
         lst = self.algorithm.predict(arrays, scene.lst["lst"].values)
-        attrs = {"units": "K", "grid_mapping": "spatial_ref", "long_name": f"land surface temperature, {self.name}"}
-        return xr.Dataset({"lst": (("y", "x"), lst, attrs)}, coordinates(target))
+        return as_dataset(scene, factor, lst, self.name)
 
 
 def classify(values: Floats, classes: int) -> NDArray[np.int8]:
@@ -409,9 +375,7 @@ def thin_plate(coarse: Floats, factor: int, reach: int = 5) -> Float64:
     Returns:
         (y * factor, x * factor), without gaps.
     """
-    missing = ~np.isfinite(coarse)
-    nearest = distance_transform_edt(missing, return_distances=False, return_indices=True)
-    padded = np.pad(coarse[tuple(nearest)].astype(np.float64), reach, mode="reflect", reflect_type="odd")
+    padded = np.pad(fill_nearest(coarse).astype(np.float64), reach, mode="reflect", reflect_type="odd")
     side = np.arange(-reach, reach + 1.0)
     cells = np.stack(np.meshgrid(side, side, indexing="ij"), axis=-1).reshape(-1, 2)
     spline = RBFInterpolator(cells, np.eye(len(cells)), kernel="thin_plate_spline")

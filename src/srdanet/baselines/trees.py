@@ -20,7 +20,7 @@ from srdanet.baselines.sharpening import (
     predict,
 )
 from srdanet.energy import aggregate, degrade
-from srdanet.errors import MissingExtraError
+from srdanet.errors import extra
 from srdanet.grid import windows
 from srdanet.interpolation import interpolate
 
@@ -44,8 +44,10 @@ class RandomForest(Sharpener):
     chosen = "all"
 
     def _trend(self, lst: Floats, predictors: Predictors) -> Trend:
+        with extra("scikit-learn", "compare"):
+            from sklearn.ensemble import RandomForestRegressor
         samples, target = _training(lst, predictors.coarse, predictors.valid_cells(lst), self.cells, self.seed)
-        forest = _sklearn("ensemble").RandomForestRegressor(
+        forest = RandomForestRegressor(
             self.trees, min_samples_leaf=self.leaf, max_features=1 / 3, random_state=self.seed
         )
         forest.fit(samples, target)
@@ -109,12 +111,15 @@ def _linear_leaf_trees(
 
     A leaf's line says nothing beyond what the leaf has seen: its values stay within the leaf's own.
     """
-    tree_class = _sklearn("tree").DecisionTreeRegressor
+    with extra("scikit-learn", "compare"):
+        from sklearn.tree import DecisionTreeRegressor
     rng = np.random.default_rng(seed)
     grown: list[tuple[Any, Float64, Float64]] = []
     for number in range(trees):
         drawn = rng.choice(len(samples), max(1, round(share * len(samples))), replace=False)
-        tree = tree_class(min_samples_leaf=leaf, random_state=seed + number).fit(samples[drawn], target[drawn])
+        tree = DecisionTreeRegressor(min_samples_leaf=leaf, random_state=seed + number).fit(
+            samples[drawn], target[drawn]
+        )
         lines = np.zeros((tree.tree_.node_count, 1 + samples.shape[1]))
         bounds = np.zeros((tree.tree_.node_count, 2))
         leaves = tree.apply(samples[drawn])
@@ -154,18 +159,3 @@ def _training(lst: Floats, coarse: Float32, cells: Mask, most: int, seed: int) -
         drawn = np.random.default_rng(seed).choice(len(target), most, replace=False)
         samples, target = samples[drawn], target[drawn]
     return samples, target
-
-
-def _sklearn(part: str) -> Any:
-    """A module of scikit-learn.
-
-    Raises:
-        MissingExtraError: when it is not installed.
-    """
-    from importlib import import_module
-
-    try:
-        return import_module(f"sklearn.{part}")
-    except ModuleNotFoundError as error:
-        todo = "Install it: pip install srdanet[compare]."
-        raise MissingExtraError("scikit-learn is not installed", todo=todo) from error

@@ -18,6 +18,7 @@ from srdanet.cli.downscale import downscale
 from srdanet.cli.evaluate import evaluate
 from srdanet.cli.extract import extract
 from srdanet.cli.fetch import fetch
+from srdanet.cli.help import completion, show_help
 from srdanet.cli.indices import indices
 from srdanet.cli.info import info
 from srdanet.cli.options import Verbs, verbose
@@ -41,11 +42,12 @@ def cli() -> None:
     """MODIS land surface temperature from 1 km to 500 m and 250 m with SRDA-Net."""
 
 
-for _verb in (
-    fetch, prepare, downscale, run, status, extract, indices, cube, catalogue, validate, report, view, compare, info,
-    demo, evaluate, train, publish, simulate,
-):  # fmt: skip
-    cli.add_command(_verb)
+cli.add_section(
+    "Products", fetch, prepare, downscale, run, status, extract, indices, cube, catalogue, report, view, validate,
+    compare, info,
+)  # fmt: skip
+cli.add_section("First steps", demo, show_help, completion)
+cli.add_section("Models and simulated data", evaluate, train, publish, simulate)
 
 
 def main() -> None:

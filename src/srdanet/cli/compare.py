@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from srdanet.errors import ArgumentError
 if TYPE_CHECKING:
     from srdanet.evaluation.comparison import Scores, Table
     from srdanet.evaluation.methods import Chooser
+    from srdanet.production.execute import Executor
 
 
 class _Compare(click.Command):
@@ -31,7 +33,7 @@ class _Compare(click.Command):
         return super().parse_args(ctx, given)
 
 
-@click.command(cls=_Compare)
+@click.command(cls=_Compare, short_help="Compare methods on images whose finer truth is known.")
 @click.argument("coarse", nargs=-1, metavar="[COARSE...]")
 @click.option("--truth", multiple=True, metavar="FINE...", help="The finer LST of each COARSE, in the same order.")
 @click.option(
@@ -45,6 +47,15 @@ class _Compare(click.Command):
 @click.option("--same-sensor", is_flag=True, help="COARSE and FINE are of one sensor, or one was made of the other.")
 @click.option("--factor", type=click.IntRange(2), help="How many times finer FINE is taken.  [default: 4, else 2]")
 @click.option("--sums", type=options.FILE, multiple=True, help="Add what another comparison counted (its sums.json).")
+@click.option(
+    "--workers",
+    type=click.IntRange(0),
+    default=0,
+    show_default=True,
+    metavar="N",
+    help="Processes that share the scenes; 0: this one alone.",
+)
+@options.scheduler
 @click.option(
     "--with-external", "external", type=options.FILE, metavar="PYTHON",
     help="Run python_dms too, with the Python of its own environment.",
@@ -66,6 +77,8 @@ def compare(
     same_sensor: bool,
     factor: int | None,
     sums: tuple[Path, ...],
+    workers: int,
+    scheduler: str | None,
     external: Path | None,
     figures: bool,
     list_methods: bool,
@@ -81,7 +94,7 @@ def compare(
     was counted, to be added to by --sums) and figures.
     """
     from srdanet.evaluation import tables as text
-    from srdanet.evaluation.methods import listed
+    from srdanet.evaluation.methods import known_methods
 
     if list_methods:
         _list(as_json=as_json)
@@ -89,8 +102,11 @@ def compare(
     if bool(coarse) != bool(truth) or not (coarse or sets or sums):
         raise click.UsageError("Give COARSE... --truth FINE..., or --set NAME, or --list.")
     paths = _outputs(out, figures=figures, overwrite=overwrite)
-    names = methods or tuple(about.name for about in listed() if about.installed)
-    found = _count(_choosers(names, external), coarse, truth, sets, data, scenes, same_sensor, factor, choice, sums)
+    names = methods or tuple(about.name for about in known_methods() if about.installed)
+    with _executor(workers, scheduler) as executor:
+        found = _count(
+            _choosers(names, external), coarse, truth, sets, data, scenes, same_sensor, factor, choice, sums, executor
+        )
     made = _tables(found)
     plain = text.as_dict(made, list(dict.fromkeys(name for scores in found.values() for name in scores.methods)))
     if paths:
@@ -104,9 +120,9 @@ def compare(
 
 
 def _list(*, as_json: bool) -> None:
-    from srdanet.evaluation.methods import listed
+    from srdanet.evaluation.methods import known_methods
 
-    every = listed()
+    every = known_methods()
     wide, long = (max(len(getattr(about, part)) for about in every) for part in ("name", "reference"))
     lines = [f"{a.name:{wide}}  {a.reference:{long}}  needs {a.needs}{_absent(a.installed)}" for a in every]
     plain = {a.name: {"reference": a.reference, "needs": a.needs, "installed": a.installed} for a in every}
@@ -142,6 +158,7 @@ def _count(
     factor: int | None,
     choice: dict[str, Any],
     sums: tuple[Path, ...],
+    executor: Executor | None,
 ) -> dict[str, Scores]:
     """What was counted on each set, and what earlier comparisons counted added to it."""
     from srdanet.evaluation.comparison import Scores, compare
@@ -156,18 +173,33 @@ def _count(
         def gather(name: str, parts: Iterable[Scores]) -> None:
             for number, part in enumerate(parts, start=1):
                 found[name] = found.get(name, Scores()) + part
-                if show is not None:
-                    show(f"{name}, scenes", number, max(number, 2))
+                show(f"{name}, scenes", number, max(number, 2))
 
         for name, chosen in jobs:
-            gather(name, compare(choosers, chosen.read(data, scenes), series=chosen.series))
+            gather(name, compare(choosers, chosen.read(data, scenes), series=chosen.series, executor=executor))
         if coarse:
             pairs = read_pairs(coarse, truth, same_sensor=same_sensor, factor=factor, **choice)
-            gather("own", compare(choosers, pairs, series=len(truth) > 1))
+            gather("own", compare(choosers, pairs, series=len(truth) > 1, executor=executor))
     for path in sums:
         for name, part in _read_sums(path).items():
             found[name] = found.get(name, Scores()) + part
     return found
+
+
+@contextmanager
+def _executor(workers: int, scheduler: str | None) -> Iterator[Executor | None]:
+    """Where scenes are scored; None for this process."""
+    if not workers and scheduler is None:
+        yield None
+        return
+    from srdanet.production.execute import Limits
+
+    count = options.count_workers(workers or None, scheduler)
+    executor = options.executor(count, scheduler, Limits(threads=options.threads_of(count)))
+    try:
+        yield executor
+    finally:
+        executor.close()
 
 
 def _read_sums(path: Path) -> dict[str, Scores]:
@@ -175,7 +207,7 @@ def _read_sums(path: Path) -> dict[str, Scores]:
 
     try:
         return {name: Scores.from_dict(part) for name, part in json.loads(path.read_text(encoding="utf-8")).items()}
-    except (ValueError, AttributeError) as error:
+    except (ValueError, AttributeError, TypeError, KeyError, RecursionError) as error:
         what = f"is not what a comparison counted ({error})"
         raise ArgumentError(what, where=path, todo="Give a file sums.json of `srdanet compare`.") from error
 

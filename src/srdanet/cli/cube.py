@@ -11,7 +11,7 @@ from srdanet.cli import options
 PATH = click.Path(exists=True, path_type=Path)
 
 
-@click.command()
+@click.command(short_help="Put products over time into one NetCDF file or Zarr store.")
 @click.argument(
     "products", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path), metavar="PRODUCTS..."
 )

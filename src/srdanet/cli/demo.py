@@ -10,7 +10,7 @@ from srdanet.cli import options
 from srdanet.cli.simulate import simulator_installed
 
 
-@click.command(short_help="Run the whole processing chain on a synthetic scene.")
+@click.command(short_help="Run the whole chain on a synthetic scene.")
 @options.out("FOLDER", default=Path("demo"), show_default=True)
 @click.option("--seed", type=int, default=3, show_default=True, help="Random seed of the synthetic scene.")
 @click.option("--size", type=click.IntRange(16), default=64, show_default=True, help="1 km cells on a side.")

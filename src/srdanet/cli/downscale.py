@@ -17,16 +17,18 @@ if TYPE_CHECKING:
     from odc.geo.geom import Geometry
 
     from srdanet.downscaling import ProductFiles
+    from srdanet.network.bundle import Device
     from srdanet.product import Layout, Product
 
 
-@click.command()
+@click.command(short_help="Downscale a scene, or the files of one, to 500 m and 250 m.")
 @click.argument("inputs", nargs=-1, required=True, metavar="SCENE|FILES...")
 @click.option("--to", type=click.Choice(["500", "250"]), default="250", show_default=True, help="Cell size (m).")
 @options.place_and_day
 @options.ground
 @options.layout
 @options.model
+@options.device
 @click.option("--noise", type=float, metavar="K", help="Error of the coarse LST (K); 0: the mean of a finer field.")
 @options.conserve
 @click.option("--block", default=400, show_default=True, help="Cells along a window; bounds memory, not the result.")
@@ -42,6 +44,7 @@ def downscale(
     region: Geometry | None,
     layout: Layout,
     model: str,
+    device: Device,
     noise: float | None,
     conserve: bool,
     block: int,
@@ -60,6 +63,7 @@ def downscale(
     times larger or more are means.
     """
     from srdanet.downscaling.plan import RunPlan, stem_of
+    from srdanet.network.bundle import load_model
     from srdanet.prepare import plan, root_grid
     from srdanet.prepare.extent import over_region, without_margin
     from srdanet.product import check_outputs
@@ -97,7 +101,7 @@ def downscale(
         stated = scene if noise is None else replace(scene, noise=noise)
         with options.progress() as show:
             product = produce(
-                stated, out, int(to), model=model, conserve=conserve, block=block, layout=layout,
+                stated, out, int(to), model=load_model(model, device), conserve=conserve, block=block, layout=layout,
                 command=options.command_line(), progress=show, overwrite=overwrite,
             )  # fmt: skip
     data = {"files": [str(path) for path in product.files], **product.record.model_dump(mode="json")}

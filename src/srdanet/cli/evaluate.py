@@ -29,7 +29,7 @@ def _by(*kinds: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
     return click.option("--by", type=click.Choice(kinds), help="Add a row for each of these classes of cells.")
 
 
-@click.group()
+@click.group(short_help="Evaluate a model against real or simulated data.")
 def evaluate() -> None:
     """Evaluate a model on real data, with bicubic interpolation as the baseline."""
 

@@ -12,7 +12,7 @@ from srdanet.cli import options
 PATH = click.Path(exists=True, path_type=Path)
 
 
-@click.command()
+@click.command(short_help="Write time series at points and over regions.")
 @click.argument("products", nargs=-1, required=True, type=PATH, metavar="PRODUCTS...")
 @click.option("--at", "points", type=options.FILE, metavar="POINTS.csv", help="Table with columns name, lon, lat.")
 @click.option("--region", "regions", type=options.FILE, metavar="FIELDS.geojson", help="Polygons; one region each.")

@@ -36,7 +36,7 @@ def _read_dates(context: click.Context, param: click.Parameter, values: tuple[st
     return options.read_dates(context, param, [value.replace("/", "..") for value in values])
 
 
-@click.command()
+@click.command(short_help="Download the inputs for a place and dates.")
 @click.option("--tile", "tiles", multiple=True, metavar="hXXvYY", help="A MODIS tile; may be repeated.")
 @click.option("--bounds", callback=_read_bounds, metavar="W,S,E,N", help="An extent in degrees.")
 @click.option("--region", type=options.FILE, help="A GeoJSON file in longitude and latitude.")

@@ -12,7 +12,7 @@ import click
 from srdanet.cli import options
 
 
-@click.command()
+@click.command(short_help="Make vegetation, water and dryness indices of a product.")
 @click.argument("scene", type=click.Path(exists=True, path_type=Path), metavar="SCENE")
 @click.argument("product", type=click.Path(exists=True, path_type=Path), metavar="PRODUCT")
 @click.option(

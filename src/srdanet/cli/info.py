@@ -16,7 +16,7 @@ Answer = tuple[list[str], dict[str, Any]]
 """Lines for people, and plain data."""
 
 
-@click.command(short_help="Say what a granule, scene, product or model is.")
+@click.command(short_help="Describe a granule, scene, product or model.")
 @click.argument("what", required=False, metavar="[FILE|MODEL]")
 @options.as_json
 @options.verbose
@@ -73,11 +73,12 @@ def _record(path: Path) -> Answer:
     """What a product was made from, and of what quality it is."""
     from srdanet.cli.prepare import assumed
     from srdanet.cli.tables import report_table
+    from srdanet.predictors.overpass import part_of_day
     from srdanet.prepare import report_rows
     from srdanet.product import read_record
 
     record = read_record(path)
-    part = {True: "day", False: "night", None: "day or night unknown"}[record.day]
+    part = part_of_day(record.day) or "day or night unknown"
     model = f"{record.model.name} {record.model.version or ''}".strip() if record.model else "unknown"
     lines = [
         f"product {record.tile or 'of no tile'} {record.time or 'time unknown'} {part}, model {model}",

@@ -29,9 +29,11 @@ if TYPE_CHECKING:
 
     from srdanet.arrays import Progress
     from srdanet.grid import Tile
+    from srdanet.production.execute import Executor, Limits
 
 _INTERRUPTED = "interrupted; no unfinished file was left behind"
 _VERBOSITY = "srdanet.verbosity"
+_JSON, _EMITTED = "srdanet.json", "srdanet.emitted"
 _LEVELS = (logging.WARNING, logging.INFO, logging.DEBUG)
 
 _FLAGS = {"variable": "the variable as NAME=FILE:VARIABLE", "day": "--night"}
@@ -49,36 +51,84 @@ def interrupt(number: int, frame: FrameType | None) -> None:
 
 
 class Verbs(click.Group):
-    """A group whose verbs end in one or two lines when they fail."""
+    """A group whose help lists verbs in sections, and whose verbs end in one or two lines when they fail.
+
+    With --json the error is also on stdout, as an object `error` with `class`, `where`, `what` and `todo`.
+    """
+
+    def __init__(self, *arguments: Any, **more: Any) -> None:
+        super().__init__(*arguments, **more)
+        self.sections: dict[str, tuple[str, ...]] = {}
+
+    def add_section(self, title: str, *verbs: click.Command) -> None:
+        """Add verbs under a title, in the order in which the help lists them."""
+        for verb in verbs:
+            self.add_command(verb)
+        self.sections[title] = tuple(str(verb.name) for verb in verbs)
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Names of the verbs, section by section."""
+        return [name for names in self.sections.values() for name in names]
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write each section, all with one width of names."""
+        wide = max(map(len, self.list_commands(ctx)))
+        for title, names in self.sections.items():
+            rows = [(name.ljust(wide), self.commands[name].get_short_help_str(100)) for name in names]
+            with formatter.section(title):
+                formatter.write_dl(rows)
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Keep in mind whether JSON is wanted, before anything can fail."""
+        ctx.meta[_JSON] = "--json" in args
+        return super().parse_args(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the verb; errors become a message for people and an exit code."""
         spelling = FLAGS.set(_FLAGS)
         try:
             return super().invoke(ctx)
-        except (click.ClickException, click.exceptions.Exit):
+        except click.ClickException as error:
+            _as_json(ctx, error, error.format_message(), error.exit_code)
             raise
-        except (KeyboardInterrupt, click.Abort):
-            _fail(ctx, _INTERRUPTED, 130)
+        except click.exceptions.Exit:
+            raise
+        except (KeyboardInterrupt, click.Abort) as error:
+            _fail(ctx, error, _INTERRUPTED, 130)
         except SrdanetError as error:
-            _fail(ctx, str(error), 2 if isinstance(error, ArgumentError | ConfigError) else 1)
-        except MemoryError:
-            _fail(ctx, "out of memory\n  A smaller --block needs less.", 1)
+            _fail(ctx, error, str(error), 2 if isinstance(error, ArgumentError | ConfigError) else 1)
+        except MemoryError as error:
+            _fail(ctx, error, "out of memory\n  A smaller --block needs less.", 1)
         except OSError as error:
             if error.errno == errno.EPIPE:
                 raise  # the reader of our output has left: click ends quietly
-            _fail(ctx, f"{error.filename or 'system'}: {error.strerror or error}", 1)
+            _fail(ctx, error, f"{error.filename or 'system'}: {error.strerror or error}", 1)
         except Exception as error:
             if _interrupted:
-                _fail(ctx, _INTERRUPTED, 130)
+                _fail(ctx, error, _INTERRUPTED, 130)
             message = f"unexpected {type(error).__name__}: {error}\n  This is a fault in srdanet; -vv shows where."
-            _fail(ctx, message, 1)
+            _fail(ctx, error, message, 1)
         finally:
             FLAGS.reset(spelling)
 
 
-def _fail(ctx: click.Context, message: str, code: int) -> NoReturn:
+def _as_json(ctx: click.Context, error: BaseException, message: str, code: int) -> None:
+    """Where JSON is wanted and no result has been printed, print the error as the result."""
+    if not ctx.meta.get(_JSON) or ctx.meta.get(_EMITTED):
+        return
+    where = getattr(error, "where", None) or getattr(error, "filename", None)
+    about = {
+        "class": "UsageError" if isinstance(error, click.UsageError) else type(error).__name__,
+        "where": None if where is None else str(where),
+        "what": getattr(error, "what", message),
+        "todo": getattr(error, "todo", None),
+    }
+    click.echo(json.dumps({"error": about, "exit_code": code}, ensure_ascii=False))
+
+
+def _fail(ctx: click.Context, error: BaseException, message: str, code: int) -> NoReturn:
     """Say it on stderr and leave; with -vv the traceback comes first."""
+    _as_json(ctx, error, message, code)
     if ctx.meta.get(_VERBOSITY, 0) >= 2:
         import traceback
 
@@ -94,7 +144,7 @@ def _set_verbosity(ctx: click.Context, _: click.Parameter, count: int) -> None:
     logging.basicConfig(stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s", force=True)
     logging.getLogger().setLevel(logging.WARNING)
     logging.getLogger("srdanet").setLevel(_LEVELS[min(level, 2)])
-    # GDAL remarks on every unusual tag of every file; what matters of it comes back as an error.
+    # GDAL warns about every unusual tag of every file; what matters comes back as an error.
     logging.getLogger("rasterio").setLevel(logging.WARNING if level else logging.ERROR)
 
 
@@ -109,10 +159,17 @@ model = click.option(
     "--model", default="default", show_default=True, metavar="NAME|FOLDER",
     help="A shipped model, or the folder of a bundle.",
 )  # fmt: skip
+device = click.option(
+    "--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True,
+    help="Where the network is computed; cuda: an NVIDIA GPU.",
+)  # fmt: skip
 conserve = click.option(
     "--conserve/--no-conserve", default=False, show_default=True,
     help="Residual correction: reproduce the coarse LST exactly.",
 )  # fmt: skip
+scheduler = click.option(
+    "--scheduler", metavar="ADDRESS", help="Dask: tcp://HOST:PORT, or `local` for --workers on this machine."
+)
 FILES = (".nc", ".zarr", ".tif", ".tiff", ".png", ".json", ".csv", ".hdf", ".txt")
 """Endings that no folder for results has."""
 FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
@@ -122,6 +179,39 @@ scenes = click.option(
     help="Scene with the 1 km LST, where it does not lie beside the products; may be repeated.",
 )  # fmt: skip
 data = click.option("--data", type=FOLDER, required=True, help="Folder of the data sets.")
+
+
+def count_workers(workers: int | None, scheduler: str | None) -> int:
+    """How many processes are asked for: one per core where nothing is said."""
+    from srdanet.production.execute import cores
+
+    if scheduler not in (None, "local") and workers is not None:
+        todo = "Leave it out, or give --scheduler local."
+        raise ArgumentError("a cluster has its own workers", where="--workers", todo=todo)
+    return cores() if workers is None else workers
+
+
+def threads_of(workers: int) -> int | None:
+    """Threads of each process, so that together they use the cores once."""
+    from srdanet.production.execute import cores
+
+    return max(1, cores() // workers) if workers else None
+
+
+def executor(workers: int, scheduler: str | None, limits: Limits) -> Executor:
+    """Where pieces of work are done: a Dask cluster, processes of this machine, or this process."""
+    from srdanet.production.execute import Dask, Processes, Serial
+
+    if scheduler is not None:
+        dask = Dask(None if scheduler == "local" else scheduler, max(1, workers), limits)
+        click.echo(f"Dask dashboard: {dask.dashboard}", err=True)
+        return dask
+    if workers:
+        return Processes(workers, limits)
+    if limits.seconds is not None or limits.memory is not None:
+        todo = "Give --workers 1 or more."
+        raise ArgumentError("limits need a process of their own", where="--workers 0", todo=todo)
+    return Serial()
 
 
 def read_tile(_: click.Context, param: click.Parameter, value: str | None) -> Tile | None:
@@ -262,6 +352,7 @@ def command_line() -> list[str]:
 
 def emit(text: str, data: Mapping[str, Any], *, as_json: bool) -> None:
     """Print a result on stdout: for people, or for programs."""
+    click.get_current_context().meta[_EMITTED] = True
     click.echo(json.dumps(data, indent=2, ensure_ascii=False) if as_json else text)
 
 

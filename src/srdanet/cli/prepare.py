@@ -21,7 +21,7 @@ SCENES = (".nc", ".zarr")
 _MOST_LEFT_OUT = 8
 
 
-@click.command()
+@click.command(short_help="Make a scene from granules and other files.")
 @click.argument("files", nargs=-1, required=True, metavar="FILES...")
 @options.place_and_day
 @options.ground
@@ -69,17 +69,18 @@ def build(plan: Plan, region: Geometry | None = None) -> Scene:
     from srdanet.prepare import prepare as run
 
     with options.progress() as show:
-        return run(plan, progress=show.under("reading"))
+        return run(plan, region=region, progress=show.under("reading"))
 
 
 def describe(scene: Scene, *, table: bool = False) -> list[str]:
     """A scene in a few lines; with `table` the input report follows."""
     from srdanet.cli.tables import report_table
+    from srdanet.predictors.overpass import part_of_day
     from srdanet.prepare import scene_report
 
     known, rows = facts(scene), scene_report(scene) if table else ()
     height, width = known["cells"]
-    part = {True: "day", False: "night", None: "day or night unknown"}[scene.day]
+    part = part_of_day(scene.day) or "day or night unknown"
     return [
         f"{known['tile'] or 'no tile'} {known['time'] or 'time unknown'} {part}, "
         f"{height} x {width} cells, {known['valid_share']:.1%} valid",

@@ -9,7 +9,7 @@ import click
 from srdanet.cli import options
 
 
-@click.command(short_help="Publish a checkpoint as a model with its card; needs the extra [train].")
+@click.command(short_help="Publish a checkpoint as a model with its card.")
 @click.argument("checkpoint", type=options.FILE)
 @options.data
 @click.option("--version", required=True, help="The model's version.")

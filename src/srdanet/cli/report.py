@@ -9,7 +9,7 @@ import click
 from srdanet.cli import options
 
 
-@click.command(short_help="Write a report of each product as a self-contained page.")
+@click.command(short_help="Write a self-contained HTML report of each product.")
 @click.argument("folder", type=options.FOLDER, metavar="DIR")
 @options.scenes
 @options.out("FOLDER")
@@ -32,6 +32,5 @@ def report(folder: Path, scenes: tuple[Path, ...], out: Path | None, as_json: bo
         pages = []
         for number, entry in enumerate(entries):
             pages.append(str(write_report(entry, out, overwrite=overwrite)))
-            if show:
-                show("reports", number + 1, len(entries))
+            show("reports", number + 1, len(entries))
     options.emit("\n".join(pages), {"reports": pages}, as_json=as_json)

@@ -15,12 +15,13 @@ from typing import TYPE_CHECKING
 import click
 
 from srdanet.cli import options
-from srdanet.errors import ArgumentError
 
 if TYPE_CHECKING:
+    from odc.geo.geom import Geometry
+
     from srdanet.grid import Tile
+    from srdanet.network.bundle import Device
     from srdanet.product import Layout
-    from srdanet.production.execute import Executor, Limits
     from srdanet.production.ledger import Entry, Totals
     from srdanet.production.run import Production
     from srdanet.production.units import Unit
@@ -51,9 +52,10 @@ def read_span(context: click.Context, param: click.Parameter, value: str | None)
     return first, last
 
 
-@click.command()
+@click.command(short_help="Downscale all tiles and dates of a folder of files.")
 @click.argument("files", nargs=-1, required=True, metavar="FILES|FOLDERS...")
 @click.option("--tiles", "--tile", multiple=True, callback=read_tiles, metavar="hXXvYY,…", help="Only these tiles.")
+@options.ground
 @click.option("--dates", "--date", callback=read_span, metavar="FIRST/LAST", help="Only these days, both included.")
 @click.option(
     "--overpass", type=click.Choice(["day", "night", "both"]), default="both", show_default=True, help="Which LST."
@@ -65,10 +67,11 @@ def read_span(context: click.Context, param: click.Parameter, value: str | None)
     "--model", default="default", show_default=True, metavar="NAME|FOLDER",
     help="A shipped model, the folder of a bundle, or bicubic-conserving.",
 )  # fmt: skip
+@options.device
 @options.conserve
 @options.layout
 @click.option("--workers", type=click.IntRange(0), metavar="N", help="Processes; 0: this one alone. One per core.")
-@click.option("--scheduler", metavar="ADDRESS", help="Dask: tcp://HOST:PORT, or `local` for --workers on this machine.")
+@options.scheduler
 @click.option(
     "--time-limit", type=click.FloatRange(0, min_open=True), metavar="SECONDS", help="Ends a unit that hangs."
 )
@@ -81,12 +84,14 @@ def read_span(context: click.Context, param: click.Parameter, value: str | None)
 def run(
     files: tuple[str, ...],
     tiles: tuple[Tile, ...],
+    region: Geometry | None,
     dates: Dates,
     overpass: str,
     platform: str,
     time: str | None,
     to: str,
     model: str,
+    device: Device,
     conserve: bool,
     layout: Layout,
     workers: int | None,
@@ -110,15 +115,17 @@ def run(
     from srdanet.production.ledger import Ledger
     from srdanet.production.run import Production, carry_out, clear
 
-    production = Production.of(files, out, model=model, to=int(to), conserve=conserve, layout=layout)
+    production = Production.of(
+        files, out, model=model, device=device, to=int(to), conserve=conserve, region=region, layout=layout
+    )
     platforms = ("terra", "aqua") if platform == "both" else (platform,)
     days = {"both": (True, False), "day": (True,), "night": (False,)}[overpass]
     units = production.units(tiles=tiles, dates=dates, days=days, platforms=platforms, time=time)
-    count = _workers(workers, scheduler)
+    count = options.count_workers(workers, scheduler)
     if dry_run:
         _announce(production, list(units), count, as_json=as_json)
         return
-    limits = Limits(time_limit, None if memory is None else int(memory * 1e9), _threads(count))
+    limits = Limits(time_limit, None if memory is None else int(memory * 1e9), options.threads_of(count))
     with Ledger(out) as ledger:
         clear(out, ledger.recover())
         ledger.register(production.keyed(units), retry=retry)
@@ -127,7 +134,7 @@ def run(
             click.echo(f"{before.units} units: {before}")
         with _two_interrupts() as interrupted, _report(before, as_json=as_json) as report:
             if before.waiting:
-                executor = _executor(count, scheduler, limits)
+                executor = options.executor(count, scheduler, limits)
                 after = carry_out(production, ledger, executor, ended=report, stopping=interrupted)
             else:
                 after = before
@@ -136,37 +143,6 @@ def run(
         raise KeyboardInterrupt
     if after.failed:
         click.get_current_context().exit(1)
-
-
-def _workers(workers: int | None, scheduler: str | None) -> int:
-    from srdanet.production.execute import cores
-
-    if scheduler not in (None, "local") and workers is not None:
-        todo = "Leave it out, or give --scheduler local."
-        raise ArgumentError("a cluster has its own workers", where="--workers", todo=todo)
-    return cores() if workers is None else workers
-
-
-def _threads(workers: int) -> int | None:
-    """Threads of each process, so that together they use the cores once."""
-    from srdanet.production.execute import cores
-
-    return max(1, cores() // workers) if workers else None
-
-
-def _executor(workers: int, scheduler: str | None, limits: Limits) -> Executor:
-    from srdanet.production.execute import Dask, Processes, Serial
-
-    if scheduler is not None:
-        dask = Dask(None if scheduler == "local" else scheduler, max(1, workers), limits)
-        click.echo(f"Dask dashboard: {dask.dashboard}", err=True)
-        return dask
-    if workers:
-        return Processes(workers, limits)
-    if limits.seconds is not None or limits.memory is not None:
-        todo = "Give --workers 1 or more."
-        raise ArgumentError("limits need a process of their own", where="--workers 0", todo=todo)
-    return Serial()
 
 
 @contextmanager

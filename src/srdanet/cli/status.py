@@ -10,7 +10,7 @@ import click
 from srdanet.cli import options
 
 
-@click.command()
+@click.command(short_help="Show how far a run has come, and what failed.")
 @click.argument("folder", type=options.FOLDER)
 @click.option("--json", "as_json", is_flag=True, help="Print a line of JSON for each unit, then one for the run.")
 @options.verbose

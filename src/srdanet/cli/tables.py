@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from shutil import get_terminal_size
 from typing import TYPE_CHECKING
 
+from srdanet.errors import some
+
 if TYPE_CHECKING:
     from srdanet.prepare import ReportRow
 
@@ -31,10 +33,9 @@ def report_table(rows: Sequence[ReportRow]) -> list[str]:
     for row in rows:
         notes += [text for text in row.assumed if text not in notes]
         marks = " ".join(f"[{notes.index(text) + 1}]" for text in row.assumed)
-        more = f" and {len(row.file) - _MOST_FILES} more" if len(row.file) > _MOST_FILES else ""
         between = "-" if row.range is None else f"{row.range[0]:.4g} to {row.range[1]:.4g}"
         valid = "-" if row.valid is None else f"{row.valid:.1%}"
-        cells = (row.variable, ", ".join(row.file[:_MOST_FILES]) + more or "-", row.date or "-", row.unit)
+        cells = (row.variable, some(row.file, _MOST_FILES) or "-", row.date or "-", row.unit)
         # Brackets are text here, not rich's markup.
         table.add_row(*cells, between, valid, marks.replace("[", r"\["))
     width = get_terminal_size().columns if sys.stdout.isatty() else _WIDE

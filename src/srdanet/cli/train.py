@@ -9,7 +9,7 @@ import click
 from srdanet.cli import options
 
 
-@click.command(short_help="Train a model; needs the extra [train].")
+@click.command(short_help="Train a model from a configuration file.")
 @click.argument("config", type=options.FILE)
 @click.option("--resume", is_flag=True, help="Skip finished stages and resume the run from its last checkpoint.")
 @click.option("--hours", type=float, help="Stop after this time, at the next checkpoint.")

@@ -9,7 +9,7 @@ import click
 from srdanet.cli import options
 
 
-@click.command()
+@click.command(short_help="Check a product and say what is wrong with it.")
 @click.argument("what", type=click.Path(exists=True, path_type=Path), metavar="FILE|FOLDER")
 @options.as_json
 @options.verbose

@@ -14,8 +14,9 @@ from srdanet.cli import options
 @options.scenes
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="Port on 127.0.0.1; by default any free one.")
 @click.option("--browser/--no-browser", default=True, show_default=True, help="Open the page in the browser.")
+@click.option("--json", "as_json", is_flag=True, help="Print the address as JSON.")
 @options.verbose
-def view(folder: Path, scenes: tuple[Path, ...], port: int, browser: bool) -> None:
+def view(folder: Path, scenes: tuple[Path, ...], port: int, browser: bool, as_json: bool) -> None:
     """Look at the products in DIR on a map: pan, zoom, compare 1 km with 250 m, go through the dates.
 
     Prints the address of the page, which only this machine can reach, and serves it until Ctrl-C. Nothing is loaded
@@ -28,7 +29,7 @@ def view(folder: Path, scenes: tuple[Path, ...], port: int, browser: bool) -> No
     atlas = Atlas(Catalogue.of(folder, scenes))
     try:
         with ViewServer(atlas, port) as server:
-            click.echo(server.url)
+            options.emit(server.url, {"url": server.url}, as_json=as_json)
             click.echo("Stop with Ctrl-C.", err=True)
             if browser:
                 click.launch(server.url)

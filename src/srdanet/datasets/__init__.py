@@ -1,4 +1,4 @@
-"""Real data sets with a known finer temperature, each read as `LabelledScene`s, and what is kept apart of them.
+"""Real data sets with a known finer temperature, each read as `LabelledScene`s, and which of them are held out.
 
 A new set costs one file with a function `read(root)` and one line in `DATASETS`.
 """

@@ -20,6 +20,7 @@ from srdanet.datasets.sources import kelvin, load_arrays, overpass_time
 from srdanet.energy import degrade
 from srdanet.errors import ArgumentError, GranuleError
 from srdanet.grid import Level, Tile, coarsen, lonlat
+from srdanet.readers.guard import COG, open_image
 from srdanet.scene import LabelledScene, Scene
 from srdanet.scene.checks import on_grid
 
@@ -83,11 +84,9 @@ def read(root: Path | str, *, when: Sequence[When] = WHEN, coarse: int = 2) -> I
 
 def _elevation(path: Path) -> Float32:
     """Elevation (1200, 1200) m of the tile: means of 2 x 2 cells of 500 m."""
-    import rasterio
-
     if not path.is_file():
         raise GranuleError("no such file", where=path, todo="Give the folder that holds dem/ beside the set.")
-    with rasterio.open(path) as source:
+    with open_image(path, COG) as source:
         heights = source.read(1).astype(np.float32)
     if heights.shape != (2400, 2400):
         raise GranuleError(f"holds {heights.shape} cells, not the 2400 x 2400 of a tile at 500 m", where=path)

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from srdanet.errors import GranuleError
+from srdanet.datasets.sources import find_files
 from srdanet.grid import SINUSOIDAL, Level, geobox_of, refine
 from srdanet.readers.rasters import open_raster
 from srdanet.readers.resampling import to_grid
@@ -41,10 +41,7 @@ def read(root: Path | str) -> Iterator[LabelledScene]:
         GranuleError: when a file is missing or not what it should be.
     """
     folder = Path(root) / "wgast-orleans"
-    paths = sorted(folder.glob("MODIS_*.tif"))
-    if not paths:
-        raise GranuleError("holds no MODIS_<date>.tif", where=folder, todo="Give the folder that holds the data sets.")
-    for path in paths:
+    for path in find_files(folder, "MODIS_*.tif"):
         date = path.stem.removeprefix("MODIS_").replace("_", "-")
         landsat = folder / f"LC08_199027_{date.replace('-', '')}.tif"
         modis = open_raster(path, name="lst", crs=str(SINUSOIDAL), nodata=0, unit="degC")

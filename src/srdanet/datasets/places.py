@@ -30,9 +30,9 @@ from affine import Affine
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 
-from srdanet.arrays import Float32
-from srdanet.datasets.sources import kelvin, load_arrays, overpass_time
-from srdanet.errors import ArgumentError, GranuleError
+from srdanet.arrays import Float32, read_time
+from srdanet.datasets.sources import find_files, kelvin, load_arrays, overpass_time
+from srdanet.errors import ArgumentError
 from srdanet.grid import SINUSOIDAL, coordinates, geobox_of, refine
 from srdanet.readers.quality import Screening
 from srdanet.readers.rasters import open_raster, suggest_grid
@@ -157,7 +157,7 @@ def _in_degrees(pattern: str) -> Callable[[Path], Iterator[Field]]:
     """Undated images (degrees Celsius, longitude and latitude) of one place, named after their files."""
 
     def read(folder: Path) -> Iterator[Field]:
-        for path in _files(folder, pattern):
+        for path in find_files(folder, pattern):
             lst = open_raster(path, name="lst", unit="degC")
             box = suggest_grid(lst, kind="utm")
             yield Field(box, to_grid(lst, box, "nearest").values, name=path.stem.removesuffix("_30m_DERIVED"))
@@ -170,7 +170,7 @@ _MUENSTER_CLASSES: Mapping[int, int] = {1: 13, 2: 17, 3: 4, 4: 12}
 
 
 def _muenster(folder: Path) -> Iterator[Field]:
-    paths = _files(folder, "L*_ST_B10_dn.tif")
+    paths = find_files(folder, "L*_ST_B10_dn.tif")
     first = geobox_of(open_raster(paths[0], name="lst", nodata=0, scale=0.00341802, offset=149.0, unit="K"))
     cover = open_raster(folder / "Klassifikation.tif", name="cover")
     classes = _classes(to_grid(cover, first, "mode").values, _MUENSTER_CLASSES)
@@ -178,7 +178,7 @@ def _muenster(folder: Path) -> Iterator[Field]:
         lst = open_raster(path, name="lst", nodata=0, scale=0.00341802, offset=149.0, unit="K")
         values = np.where(lst.values < np.nanquantile(lst.values, 0.005), np.float32(np.nan), lst.values)
         date = path.name.split("_")[3]
-        time = np.datetime64(f"{date[:4]}-{date[4:6]}-{date[6:]}T10:30")
+        time = read_time(f"{date}T1030")
         yield Field(geobox_of(lst), values, {"land_cover": classes}, time, name=date)
 
 
@@ -196,7 +196,7 @@ _CDL_CLASSES: Mapping[int, int] = {
 
 def _sevilleta(folder: Path) -> Iterator[Field]:
     cover = open_raster(folder / "CDL_2020.tif", name="cover")
-    for path in _files(folder, "ECO2LSTE.001_SDS_LST_doy*.tif"):
+    for path in find_files(folder, "ECO2LSTE.001_SDS_LST_doy*.tif"):
         stamp = path.stem.split("doy")[1][:13]
         midnight = np.datetime64(f"{stamp[:4]}-01-01") + np.timedelta64(int(stamp[4:7]) - 1, "D")
         time = np.datetime64(f"{midnight}T{stamp[7:9]}:{stamp[9:11]}:{stamp[11:13]}")
@@ -252,13 +252,6 @@ def _texas(folder: Path) -> Iterator[Field]:
     box = suggest_grid(lst, kind="modis")
     time = overpass_time(np.datetime64("2016-08-04"), float(lon.mean()))
     yield Field(box, to_grid(lst, box, "nearest").values, time=time, platform="terra")
-
-
-def _files(folder: Path, pattern: str) -> list[Path]:
-    paths = sorted(folder.glob(pattern))
-    if not paths:
-        raise GranuleError(f"holds no {pattern}", where=folder, todo="Give the folder that holds the data sets.")
-    return paths
 
 
 def _classes(values: NDArray[Any], meaning: Mapping[int, int]) -> NDArray[np.uint8]:

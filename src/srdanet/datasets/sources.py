@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from importlib import import_module
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
@@ -13,11 +13,17 @@ from typing import Any
 from zipfile import BadZipFile
 
 import numpy as np
+import xarray as xr
 from numpy.typing import NDArray
+from odc.geo.geobox import GeoBox
+from scipy.ndimage import gaussian_filter
 
 from srdanet.arrays import Float32
+from srdanet.energy import degrade
 from srdanet.errors import ArgumentError, GranuleError, MissingExtraError
+from srdanet.grid import refine
 from srdanet.scene import LabelledScene
+from srdanet.scene.checks import on_grid
 from srdanet.variables import VIEW_HOURS, Platform
 
 
@@ -31,6 +37,63 @@ def overpass_time(
     minutes = round(60 * (VIEW_HOURS[platform, day] - longitude / 15))
     time: np.datetime64 = date.astype("datetime64[m]") + np.timedelta64(minutes, "m")
     return time
+
+
+MODIS_BLUR, MODIS_BLUR_ALONG = 0.35, 0.4
+"""Standard deviation of the Gaussian part of MODIS's point spread, and what is added to it along the scan, in coarse
+cells (fitted on ASTER)."""
+
+
+def as_seen(fine: Float32, factor: int, blur: float = 0.0, *, min_valid: float = 0.5) -> Float32:
+    """The coarse LST (K) of a fine one, exact or as MODIS would see it.
+
+    Args:
+        fine: (y, x) K, NaN = missing.
+        factor: Fine cells along a coarse cell.
+        blur: Standard deviation of a Gaussian point spread (coarse cells) before the mean over the cell; it is wider
+            along the rows, as that of MODIS is along its scans. `MODIS_BLUR` is that of MODIS.
+        min_valid: Share of a coarse cell's fine cells that must be known.
+    """
+    if blur:
+        along = factor * (MODIS_BLUR_ALONG * (blur / MODIS_BLUR))
+        fine = np.where(np.isnan(fine), np.float32(np.nan), smooth(fine, (0, along)))
+    return np.asarray(degrade(fine, factor, point_spread=blur, min_valid=min_valid), np.float32)
+
+
+def smooth(values: Float32, sigma: float | tuple[float, float]) -> Float32:
+    """Gaussian mean over the known cells; defined wherever one lies within reach."""
+    known = np.isfinite(values)
+    weight = gaussian_filter(known.astype(np.float64), sigma)
+    total = gaussian_filter(np.where(known, values, 0).astype(np.float64), sigma)
+    return np.asarray(total / np.maximum(weight, 1e-9), np.float32)
+
+
+def truths(fine: Float32, root: GeoBox, factors: Collection[int]) -> dict[int, xr.DataArray]:
+    """A temperature (K) of the finest cells as the truth of each level, the mean of what its cells emit.
+
+    Args:
+        fine: (y * finest, x * finest) K, NaN = unknown.
+        root: The coarse grid.
+        factors: Fine cells along a coarse one, of each level.
+    """
+    found = {}
+    for factor in factors:
+        times = max(factors) // factor
+        truth = fine if times == 1 else np.asarray(degrade(fine, times), np.float32)
+        found[factor] = on_grid({"lst": truth}, refine(root, factor))["lst"]
+    return found
+
+
+def find_files(folder: Path, pattern: str) -> list[Path]:
+    """The files of a set, by name.
+
+    Raises:
+        GranuleError: when there is none.
+    """
+    paths = sorted(folder.glob(pattern))
+    if not paths:
+        raise GranuleError(f"holds no {pattern}", where=folder, todo="Give the folder that holds the data sets.")
+    return paths
 
 
 def load_arrays(path: Path, *names: str) -> dict[str, NDArray[Any]]:

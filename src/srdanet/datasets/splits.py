@@ -1,4 +1,4 @@
-"""What is trained on and what is kept apart: by region and date, never by pixel.
+"""Which data are for training and which are held out: by region and date, never by pixel.
 
 The split is written in `splits.toml` beside this module; training and evaluation
 both read it from there.
@@ -15,10 +15,11 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
-from pydantic import BaseModel, ConfigDict, PositiveInt, ValidationError
+from pydantic import PositiveInt
 
 from srdanet.errors import ArgumentError, ConfigError, SceneError
 from srdanet.grid import GRID_LEFT, GRID_TOP, Level
+from srdanet.prepare.survey import Frozen
 from srdanet.scene import LabelledScene
 
 Role = Literal["train", "validation", "test"]
@@ -29,10 +30,8 @@ FILE = Path(__file__).with_name("splits.toml")
 """The split this package ships and reports."""
 
 
-class Claim(BaseModel):
+class Claim(Frozen):
     """Which patches a role claims: those in the columns, and those in the periods."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     columns: tuple[int, int]
     """First and last + 1 of the patches' first columns in the tile."""
@@ -40,10 +39,8 @@ class Claim(BaseModel):
     """First days of year of 16-day periods."""
 
 
-class ImtSplit(BaseModel):
+class ImtSplit(Frozen):
     """How the IMT patches are divided."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     roles: tuple[Literal["test", "validation"], ...]
     """In the order in which they claim patches."""
@@ -51,10 +48,8 @@ class ImtSplit(BaseModel):
     validation: Claim
 
 
-class AsterSplit(BaseModel):
+class AsterSplit(Frozen):
     """How the ASTER pairs are divided into folds."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     edges: tuple[int, ...]
     """Tile columns at which one fold ends and the next begins."""
@@ -69,10 +64,8 @@ class AsterSplit(BaseModel):
         return len(self.edges) + 1
 
 
-class Splits(BaseModel):
+class Splits(Frozen):
     """The whole split file."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     imt: ImtSplit
     aster: AsterSplit
@@ -87,7 +80,7 @@ def load_splits(path: Path | str = FILE) -> Splits:
     """
     try:
         return Splits.model_validate(tomllib.loads(Path(path).read_text(encoding="utf-8")))
-    except (OSError, tomllib.TOMLDecodeError, ValidationError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ConfigError(f"is not a split file: {error}", where=path, todo=f"Compare it with {FILE.name}.") from error
 
 

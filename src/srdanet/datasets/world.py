@@ -18,10 +18,9 @@ import xarray as xr
 from affine import Affine
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
-from scipy.ndimage import gaussian_filter1d
 
-from srdanet.arrays import Float32
 from srdanet.datasets.places import PLACES, Field, fields
+from srdanet.datasets.sources import MODIS_BLUR, as_seen, truths
 from srdanet.energy import degrade
 from srdanet.errors import ArgumentError
 from srdanet.grid import coarsen, geobox_of, refine
@@ -32,10 +31,6 @@ from srdanet.variables import NO_CLASS
 FACTOR = 4
 WITH_NDVI = ("zhangye", "imperial", "los-angeles", "talca")
 """Places that `read` gives: those that hold an NDVI of the sensor's time or season, at less than 1 km."""
-MODIS_BLUR = 0.35
-"""`blur` of a scene as MODIS would see it."""
-_ALONG = 0.4
-"""What is added to the point spread of `MODIS_BLUR` along the rows, in coarse cells; both fitted on ASTER."""
 _LEAST_VALID = 0.75
 """Share of a coarse cell's fine cells that must be known: at rims and shores half of a cell says little of it."""
 _LEAST_PIECE = 0.4
@@ -80,8 +75,7 @@ def scenes(
         cells: The sensor's cells along a cell of the finest truth, such as one of `Place.scales`; default: the first.
         factor: Finest cells along a coarse cell, 2 or 4.
         phase: Row and column (the sensor's cells) of the first coarse cell's corner.
-        blur: Standard deviation of a Gaussian point spread (coarse cells) before the mean over the cell. It is wider
-            along the rows, as that of MODIS is along its scans; see `MODIS_BLUR`.
+        blur: As in `sources.as_seen`; a coarse cell needs three quarters of its fine cells.
         noise: Standard deviation (K) of noise added to the coarse LST.
         seed: Of the noise.
 
@@ -121,11 +115,8 @@ def _labelled(
     root = coarsen(box, step)
     fine = image.lst[rows, cols]
     fine = fine if cells == 1 else np.asarray(degrade(fine, cells), np.float32)
-    truths = {
-        f: fine if f == factor else np.asarray(degrade(fine, factor // f), np.float32) for f in (2, 4)[: factor // 2]
-    }
-    exact = as_seen(fine, factor)
-    coarse = as_seen(fine, factor, blur) if blur else exact
+    exact = as_seen(fine, factor, min_valid=_LEAST_VALID)
+    coarse = as_seen(fine, factor, blur, min_valid=_LEAST_VALID) if blur else exact
     if noise:
         draw = np.random.default_rng([seed, zlib.crc32(f"{name} {image.name} {cells} {phase}".encode())])
         coarse = coarse + draw.normal(0, noise, coarse.shape).astype(np.float32)
@@ -139,27 +130,9 @@ def _labelled(
         noise=float(np.sqrt(np.nanmean((coarse - exact) ** 2))) if blur or noise else 0.0,
         boxes=(root,) if guides is None else (root, box),
     )
-    levels = {f: on_grid({"lst": values}, refine(root, f))["lst"] for f, values in truths.items()}
+    levels = truths(fine, root, (2, 4)[: factor // 2])
     about = {"blur": f"{blur:g}", "noise": f"{noise:g}"} | ({"image": image.name} if image.name else {})
     return LabelledScene(scene, levels, source="world", group=name, same_sensor=True, attributes=about)
-
-
-def as_seen(fine: Float32, factor: int, blur: float = 0.0) -> Float32:
-    """The coarse LST (K) of a fine one; NaN where less than three quarters of a cell are known.
-
-    Args:
-        fine: (y, x) K, NaN = missing.
-        factor: Fine cells along a coarse cell.
-        blur: As in `scenes`.
-    """
-    if blur:
-        known = np.isfinite(fine)
-        spread = factor * _ALONG * blur / MODIS_BLUR
-        weight, total = (
-            gaussian_filter1d(part.astype(np.float64), spread, axis=1) for part in (known, np.where(known, fine, 0))
-        )
-        fine = np.where(known, total / np.maximum(weight, 1e-9), np.nan).astype(np.float32)
-    return np.asarray(degrade(fine, factor, point_spread=blur, min_valid=_LEAST_VALID), np.float32)
 
 
 def with_guides(labelled: LabelledScene, names: Collection[str]) -> LabelledScene:
@@ -237,14 +210,10 @@ def _pieces(
         if whole is None or i != last:
             whole, last = _labelled(name, images[i], cells, FACTOR, phase, blur, 0.0, 0), i
         piece = cut(whole, row, col, side)
-        if np.isfinite(piece.scene.lst["lst"].values).mean() >= _LEAST_PIECE * min(1.0, _share(whole, side)):
+        height, width = whole.scene.geobox.shape
+        filled = min(height, side) * min(width, side) / side**2  # less than 1 where the image is smaller than a piece
+        if np.isfinite(piece.scene.lst["lst"].values).mean() >= _LEAST_PIECE * filled:
             yield piece
-
-
-def _share(labelled: LabelledScene, side: int) -> float:
-    """Share of a piece that a whole image can fill."""
-    height, width = labelled.scene.geobox.shape
-    return min(height, side) * min(width, side) / side**2
 
 
 def _starts(length: int, side: int) -> list[int]:

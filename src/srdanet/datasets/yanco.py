@@ -15,8 +15,8 @@ from affine import Affine
 from odc.geo.geobox import GeoBox
 from pyproj import Transformer
 
-from srdanet.datasets.sources import overpass_time
-from srdanet.errors import GranuleError
+from srdanet.arrays import read_time
+from srdanet.datasets.sources import find_files, overpass_time
 from srdanet.grid import GRID_LEFT, GRID_TOP, SINUSOIDAL, Level, cell_at, refine, tile_of
 from srdanet.readers.rasters import open_raster
 from srdanet.readers.resampling import to_grid
@@ -45,16 +45,12 @@ def read(root: Path | str) -> Iterator[LabelledScene]:
         GranuleError: when a file is missing or not what it should be.
     """
     folder = Path(root) / "ubestarfm-yanco"
-    tables, images = sorted(folder.glob("Yanco_insitu_lst_*.csv")), sorted(folder.glob("MOD11A1_LST_*.tif"))
-    if not tables or not images:
-        raise GranuleError("holds no station table and images", where=folder, todo="Give the folder of the data sets.")
-    station = open_longwave(tables[0])
+    station = open_longwave(find_files(folder, "Yanco_insitu_lst_*.csv")[0])
     box = around(station.longitude, station.latitude)
     fine = refine(box, FACTOR)
     cell = cell_at(fine, station.longitude, station.latitude)
-    for path in images:
-        day = path.stem.split("_")[-1]
-        date = np.datetime64(f"{day[:4]}-{day[4:6]}-{day[6:]}")
+    for path in find_files(folder, "MOD11A1_LST_*.tif"):
+        date = read_time(path.stem.split("_")[-1])
         time = overpass_time(date, station.longitude)
         image = open_raster(path, name="lst", unit="K")
         measured, published = np.full((2, *fine.shape), np.nan)

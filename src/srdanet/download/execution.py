@@ -14,13 +14,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from srdanet.arrays import Progress
+from srdanet.arrays import Progress, silent
 from srdanet.atomic import replacing, write_errors
 from srdanet.download.plan import FetchPlan, RemoteFile, megabytes
 from srdanet.download.tables import CLIMATE_STORE, EARTHDATA, Service
 from srdanet.download.transfer import Patience, transfer
-from srdanet.download.weather import INSTALL, WeatherRequest, check_key, request_weather
-from srdanet.errors import AccessError, DownloadError, GranuleError, MissingExtraError, OutputError
+from srdanet.download.weather import WeatherRequest, check_key, request_weather
+from srdanet.errors import AccessError, DownloadError, GranuleError, OutputError, extra
 from srdanet.readers.checksum import Expected
 
 _LOG = logging.getLogger(__name__)
@@ -53,7 +53,7 @@ def carry_out(
     archive: Service = EARTHDATA,
     store: Service = CLIMATE_STORE,
     patience: Patience | None = None,
-    progress: Progress | None = None,
+    progress: Progress = silent,
 ) -> Outcome:
     """Download the files of a plan.
 
@@ -121,9 +121,7 @@ def _is_good(path: Path, file: RemoteFile) -> bool:
     return True
 
 
-def _weather(
-    wanted: WeatherRequest, path: Path, store: Service, patience: Patience | None, progress: Progress | None
-) -> None:
+def _weather(wanted: WeatherRequest, path: Path, store: Service, patience: Patience | None, progress: Progress) -> None:
     import requests
 
     url, size = request_weather(wanted)
@@ -158,11 +156,9 @@ def _alone_in(folder: Path) -> Iterator[None]:
 
 def _login() -> Any:
     """A session with the user's credentials, which earthaccess finds or asks for."""
-    try:
+    with extra("earthaccess", "fetch"):
         import earthaccess
         from earthaccess.exceptions import LoginStrategyUnavailable
-    except ImportError as error:
-        raise MissingExtraError("a download needs earthaccess, which is not installed", todo=INSTALL) from error
     for strategy in ("environment", "netrc", *(("interactive",) if sys.stdin.isatty() else ())):
         try:
             if earthaccess.login(strategy=strategy, persist=False).authenticated:

@@ -21,8 +21,8 @@ _SPACING = 0.05
 """Degrees between the points that are looked at to find the tiles of an extent."""
 _MOST_POINTS = 2000
 """Along one side of it."""
-_HAIR = 0.01
-"""Cells of 6 km."""
+_INSET = 0.01
+"""Cells of 6 km by which a tile is shrunk, so that degree cells which only share its edge do not count."""
 HEIGHTS_MARGIN = 0.2
 """Degrees of heights beyond the bounds, for slopes and the horizon."""
 
@@ -80,7 +80,7 @@ def place_of_region(path: str | Path) -> Place:
         data = json.loads(Path(path).read_text(encoding="utf-8"))
         crs = json.dumps(data.get("crs", "")) if isinstance(data, dict) else ""
         points = np.array(list(_positions(data)), np.float64)
-    except (OSError, ValueError, TypeError, IndexError) as error:
+    except (OSError, ValueError, TypeError, IndexError, RecursionError) as error:
         raise ArgumentError("is not a readable GeoJSON file", where=path, todo=todo) from error
     if not points.size or not np.isfinite(points).all():
         raise ArgumentError("holds no coordinates", where=path, todo=todo)
@@ -99,9 +99,11 @@ def degree_cells(place: Place) -> frozenset[tuple[int, int]]:
     cells: set[tuple[int, int]] = set()
     for tile in place.tiles:
         grid = tile.geobox(Level.KM6)
-        # Corners of cells, not centres, since the edge of the tile counts; drawn in by a hair, lest the next cell does.
+        # Corners of cells, not centres, since the tile counts up to its edge.
         side = grid.shape[0]
-        inside = Affine.translation(_HAIR, _HAIR) * Affine.scale(1 - 2 * _HAIR / side) * Affine.translation(-0.5, -0.5)
+        inside = (
+            Affine.translation(_INSET, _INSET) * Affine.scale(1 - 2 * _INSET / side) * Affine.translation(-0.5, -0.5)
+        )
         frame = GeoBox((side + 1, side + 1), grid.affine * inside, grid.crs)
         lon, lat = lonlat(frame)
         on = np.isfinite(lon) & np.isfinite(lat)

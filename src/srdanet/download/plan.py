@@ -35,8 +35,8 @@ from srdanet.download.tables import (
     LstFamily,
     Service,
 )
-from srdanet.download.weather import INSTALL, WeatherRequest, weather_requests
-from srdanet.errors import ArgumentError, DownloadError, MissingExtraError
+from srdanet.download.weather import WeatherRequest, weather_requests
+from srdanet.errors import ArgumentError, DownloadError, extra, some
 from srdanet.grid import Level, Tile
 from srdanet.prepare.plan import ROLES
 from srdanet.prepare.survey import Bounds, Frozen, TileName, bounds_of
@@ -183,8 +183,7 @@ def _take(
     files += [file for day in days if (file := chosen[day]) is not None]
     gone = [str(day) for day in days if chosen[day] is None]
     if gone:
-        named = ", ".join(gone[:5]) + (f" and {len(gone) - 5} more" if len(gone) > 5 else "")
-        missing.append(f"no {product} of {tile} for {named}")
+        missing.append(f"no {product} of {tile} for {some(gone, 5)}")
 
 
 def _nearest(
@@ -322,10 +321,8 @@ def _untrusted(where: str, what: str) -> DownloadError:
 
 def _earthaccess(**parameters: Any) -> Sequence[Mapping[str, Any]]:
     """Ask the Common Metadata Repository, which needs no account."""
-    try:
+    with extra("earthaccess", "fetch"):
         import earthaccess
-    except ImportError as error:
-        raise MissingExtraError("a search needs earthaccess, which is not installed", todo=INSTALL) from error
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", FutureWarning)  # of names within the library

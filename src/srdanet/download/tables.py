@@ -41,7 +41,7 @@ DEGREE_CELL = re.compile(
 )
 """The name of an archive of heights of one degree cell."""
 SRTM_LIMITS = (-56, 60)
-"""Latitudes between which the Shuttle saw land."""
+"""Latitudes between which the Shuttle mapped land."""
 
 CHECKSUMS = {
     "MD5": "md5",

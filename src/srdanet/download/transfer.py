@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
-from srdanet.arrays import Progress
+from srdanet.arrays import Progress, silent
 from srdanet.atomic import replacing, settle, write_errors
 from srdanet.download.tables import Service
 from srdanet.errors import AccessError, DownloadError, GranuleError
@@ -87,7 +87,7 @@ def transfer(
     size: int | None = None,
     checksum: str = "",
     patience: Patience | None = None,
-    progress: Progress | None = None,
+    progress: Progress = silent,
 ) -> None:
     """Download a file, continuing what an earlier attempt left.
 
@@ -136,7 +136,7 @@ def transfer(
                 raise DownloadError(what, where=path.name, todo=todo) from None
             wait = trouble.wait
             if wait is None:
-                wait = limits.first_wait * 2 ** (failures - 1) * random.uniform(0.75, 1.25)
+                wait = limits.first_wait * 2 ** (failures - 1) * random.uniform(0.75, 1.25)  # noqa: S311 spreads the calls, hides nothing
             if wait > limits.longest_wait:
                 what = f"{service.name} asks to wait {wait:.0f} s ({trouble.reason})"
                 raise DownloadError(what, where=path.name, todo="Run the command again then.") from None
@@ -199,7 +199,7 @@ class _Attempt:
     url: str
     service: Service
     limits: Patience
-    progress: Progress | None
+    progress: Progress
 
     def run(self, part: _Part) -> None:
         """Ask for what is not there yet, and write it; the file is complete when this returns."""
@@ -299,8 +299,7 @@ class _Attempt:
                 if total is not None and done > total:
                     break
                 file.write(chunk)
-                if self.progress is not None:
-                    self.progress(part.path.name, done, total or done)
+                self.progress(part.path.name, done, total or done)
                 now = time.monotonic()
                 if now - since >= self.limits.slow_after:
                     if done - then < self.limits.slowest * (now - since):

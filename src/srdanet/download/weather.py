@@ -16,7 +16,7 @@ from itertools import groupby
 from typing import Any
 
 from srdanet.download.tables import CLIMATE_STORE, ERA5_DATASET, ERA5_STEP, ERA5_VARIABLES
-from srdanet.errors import AccessError, DownloadError, MissingExtraError
+from srdanet.errors import AccessError, DownloadError, extra
 from srdanet.grid import Level, Tile
 from srdanet.prepare.survey import Bounds, Frozen, bounds_of
 from srdanet.variables import VIEW_HOURS
@@ -29,9 +29,6 @@ _TRIES, _LONGEST_WAIT = 5, 30
 """How often the library asks again after a failure, and for how many seconds it waits between two questions."""
 _BYTES_PER_VALUE = 2.0
 """Of packed NetCDF; what comes may be half as much."""
-
-
-INSTALL = "Install it with: pip install 'srdanet[fetch]'"
 
 
 class WeatherRequest(Frozen):
@@ -103,10 +100,8 @@ def check_key() -> None:
         MissingExtraError: when cdsapi is not installed.
         AccessError: when there is no key.
     """
-    try:
+    with extra("cdsapi", "fetch"):
         from cdsapi.api import get_url_key_verify
-    except ImportError as error:
-        raise MissingExtraError("weather needs cdsapi, which is not installed", todo=INSTALL) from error
     try:
         get_url_key_verify(None, None, None)
     except Exception:

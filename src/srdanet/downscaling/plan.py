@@ -15,6 +15,7 @@ from odc.geo.geobox import GeoBox
 
 from srdanet.errors import ArgumentError
 from srdanet.grid import SINUSOIDAL, TILE_SIDE, Tile, Window, cell_size, same_crs, tile_of, windows
+from srdanet.predictors.overpass import part_of_day
 
 _TOLERANCE = 0.1
 """Share of a nominal cell size by which the true one may differ: 231.66 m is "250 m"."""
@@ -168,10 +169,9 @@ def stem_of(
         platform: `terra` or `aqua`.
     """
     date = None if time is None else np.datetime64(str(time), "D").item()
-    part = {True: "day", False: "night", None: ""}[day]
     origin = platform if platform in ("aqua", "npp", "noaa20") else ""
     where = name_of(place) if isinstance(place, GeoBox) else str(place or "")
-    parts = ("lst", where, date.strftime("%Y%j") if date else "", part, origin)
+    parts = ("lst", where, date.strftime("%Y%j") if date else "", part_of_day(day), origin)
     return "_".join(part for part in parts if part)
 
 

@@ -11,23 +11,22 @@ import logging
 import tempfile
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
-from scipy.ndimage import maximum_filter, minimum_filter
+from scipy.ndimage import minimum_filter
 
 from srdanet import flags
-from srdanet.arrays import Float32, Floats, Mask, Progress, repeat
+from srdanet.arrays import Float32, Floats, Mask, Progress, let_go, repeat, silent
 from srdanet.atomic import reserve
 from srdanet.downscaling.plan import RunPlan
 from srdanet.downscaling.rollout import Estimate, StepModel, advance, double, rollout
-from srdanet.energy import CONSERVE_REACH
+from srdanet.energy import CONSERVE_REACH, surroundings
 from srdanet.energy import conserve as conserve_exitance
 from srdanet.errors import ArgumentError
 from srdanet.grid import Window, coordinates, geobox_of, refine, windows
@@ -37,14 +36,15 @@ from srdanet.predictors.stack import Fields, Stack
 from srdanet.scene import Scene
 from srdanet.scene.checks import (
     Predictors,
+    arrays_by_name,
     check_ground,
     conform,
     finest_of_each,
     in_unit,
-    named,
     on_grid,
     time_of,
 )
+from srdanet.threads import one_ahead
 
 _LOG = logging.getLogger(__name__)
 
@@ -111,7 +111,7 @@ def downscale(
     root = geobox_of(image)
     check_ground(root, image)
     overpass = Overpass.of(time_of(lst, root, time), day)
-    predictors = Predictors.of(named(finest_of_each(auxiliary)), root)
+    predictors = Predictors.of(arrays_by_name(finest_of_each(auxiliary)), root)
     coarse = on_grid({"lst": kelvin(image)}, root)
     boxes = (root, *predictors.boxes)
     scene = Scene(coarse, predictors.datasets, overpass.time, overpass.day, noise=noise, boxes=boxes)
@@ -134,7 +134,7 @@ def downscale_scene(
     conserve: bool = False,
     block: int = 400,
     workdir: Path | None = None,
-    progress: Progress | None = None,
+    progress: Progress = silent,
 ) -> Iterator[tuple[int, xr.Dataset]]:
     """The results of each step for a scene: (nominal metres, Dataset as in `downscale`).
 
@@ -177,15 +177,13 @@ class Run:
         *,
         conserve: bool = False,
         workdir: Path | None = None,
-        progress: Progress | None = None,
+        progress: Progress = silent,
     ) -> Run:
         """Put together what a run needs; arguments as in `downscale_scene`."""
         lst = kelvin(scene.lst["lst"])
         error = scene.lst["lst_error"].values if "lst_error" in scene.lst else np.zeros(lst.shape)
-        stack = Stack(scene.geobox, scene.auxiliary, scene.overpass, scene.nestings, scene.noise)
         allocate = np.empty if workdir is None else _mapped(workdir)
-        progress = progress or (lambda what, done, total: None)
-        return cls(plan, lst, np.asarray(error > 1), stack, step_model(model), conserve, allocate, progress)
+        return cls(plan, lst, np.asarray(error > 1), scene.stack, step_model(model), conserve, allocate, progress)
 
     def __iter__(self) -> Iterator[tuple[int, xr.Dataset]]:
         estimates = rollout(self._advance, self.lst, self.plan.levels)
@@ -194,30 +192,20 @@ class Run:
 
     def _advance(self, before: Estimate, factor: int) -> Estimate:
         """One step of the whole image, window by window, from `factor / 2` cells per coarse cell to `factor`."""
-        half = factor // 2
         shape = (self.lst.shape[0] * factor, self.lst.shape[1] * factor)
         lst, quality = self.allocate(shape, np.float32), self.allocate(shape, np.uint8)
         uncertainty: Float32 | None = self.allocate(shape, np.float32)
         cuts = list(self.plan.windows(factor, self.model.halo))
-        for done, (window, read) in enumerate(_ahead(lambda window: self._read(window, factor), cuts)):
+        for done, (window, read) in enumerate(one_ahead(partial(self._read, factor=factor), cuts)):
             self.progress(f"{factor}x", done, len(cuts))
             inner, crop = window.scaled(factor).inner, window.scaled(factor).crop
-            if read is None:
-                lst[inner], quality[inner] = np.nan, flags.NO_INPUT.mask
-                if uncertainty is not None:
-                    uncertainty[inner] = np.nan
-                continue
-            fields, bits = read.fields, read.quality
-            low, high = (repeat(bound[window.outer], factor) for bound in self.bounds)
-            below = window.scaled(half).outer
-            known = None if before.uncertainty is None else before.uncertainty[below]
-            result = advance(self.model, Estimate(before.lst[below], known), fields)
-            bits[(result.lst < low) | (result.lst > high)] |= np.uint8(flags.OVERSHOOT.mask)
-            lst[inner], quality[inner] = np.clip(result.lst, low, high)[crop], bits[crop]
-            if result.uncertainty is None:
+            part = self._window(window, read(), before, factor)
+            lst[inner], quality[inner] = part.lst[crop], np.asarray(part.quality)[crop]
+            if part.uncertainty is None:
                 uncertainty = None
             elif uncertainty is not None:
-                uncertainty[inner] = np.where(np.isnan(result.lst), np.nan, result.uncertainty)[crop]
+                uncertainty[inner] = part.uncertainty[crop]
+            let_go(lst, quality, uncertainty, before.lst, before.uncertainty)
         if self.conserve:
             raw, lst = lst, self.allocate(shape, np.float32)
             for window in windows(before.lst.shape, self.plan.block, CONSERVE_REACH):
@@ -225,8 +213,25 @@ class Run:
                 closed = conserve_exitance(raw[fine.outer], before.lst[window.outer])[fine.crop]
                 lst[fine.inner], bits = self._limited(closed, fine.inner, factor)
                 quality[fine.inner] |= bits
+                let_go(raw, lst, quality, before.lst)
         self.progress(f"{factor}x", len(cuts), len(cuts))
         return Estimate(lst, uncertainty, quality=quality)
+
+    def _window(self, window: Window, read: _Read | None, before: Estimate, factor: int) -> Estimate:
+        """The outer part of a window of a step."""
+        shape = tuple((along.stop - along.start) * factor for along in window.outer)
+        if read is None:
+            nothing = np.broadcast_to(np.float32(np.nan), shape)
+            return Estimate(nothing, nothing, quality=np.broadcast_to(np.uint8(flags.NO_INPUT.mask), shape))
+        low, high = (repeat(bound[window.outer], factor) for bound in self.bounds)
+        below = window.scaled(factor // 2).outer
+        known = None if before.uncertainty is None else before.uncertainty[below]
+        result = advance(self.model, Estimate(before.lst[below], known), read.fields)
+        beyond = np.where((result.lst < low) | (result.lst > high), np.uint8(flags.OVERSHOOT.mask), np.uint8(0))
+        stated = result.uncertainty
+        if stated is not None:
+            stated = np.where(np.isnan(result.lst), np.nan, stated)
+        return Estimate(np.clip(result.lst, low, high), stated, quality=read.quality | beyond)
 
     def _read(self, window: Window, factor: int) -> _Read | None:
         """A window's predictors and quality; None where it has no LST, since many tiles are mostly sea or cloud."""
@@ -252,9 +257,9 @@ class Run:
     def bounds(self) -> tuple[Float32, Float32]:
         """Lowest and highest result (y, x) K that each coarse cell may have; NaN where it is missing."""
         known = np.isfinite(self.lst)
-        low = minimum_filter(np.where(known, self.lst, np.inf), 3, mode="nearest") - OVERSHOOT_MARGIN
-        high = maximum_filter(np.where(known, self.lst, -np.inf), 3, mode="nearest") + OVERSHOOT_MARGIN
-        return tuple(np.where(known, bound, np.nan).astype(np.float32) for bound in (low, high))  # type: ignore[return-value]
+        low, high = surroundings(self.lst)
+        bounds = (low - OVERSHOOT_MARGIN, high + OVERSHOOT_MARGIN)
+        return tuple(np.where(known, bound, np.nan).astype(np.float32) for bound in bounds)  # type: ignore[return-value]
 
     def _quality(self, window: Window, fields: Fields, factor: int) -> NDArray[np.uint8]:
         """Quality bits of a window's outer part."""
@@ -296,22 +301,6 @@ class _Read:
 
     fields: Fields
     quality: NDArray[np.uint8]
-
-
-def _ahead(read: Callable[[Window], _Read | None], cuts: Iterable[Window]) -> Iterator[tuple[Window, _Read | None]]:
-    """Each window with what was read of it; the next one is read in a thread meanwhile.
-
-    One thread, since HDF5 reads one thing at a time; one window ahead, since each takes memory.
-    """
-    with ThreadPoolExecutor(1) as reader:
-        reading: deque[tuple[Window, Future[_Read | None]]] = deque()
-        for cut in cuts:
-            reading.append((cut, reader.submit(read, cut)))
-            if len(reading) > 1:
-                window, one = reading.popleft()
-                yield window, one.result()
-        for window, one in reading:
-            yield window, one.result()
 
 
 def model_attributes(model: StepModel) -> dict[str, str]:

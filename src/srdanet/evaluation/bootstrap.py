@@ -1,4 +1,4 @@
-"""What chance alone may do: intervals by drawing whole groups anew, and a paired test of two methods.
+"""Statistical uncertainty: intervals from redrawing whole groups, and a paired test of two methods.
 
 Cells of one day share their weather and cells of one pair their view, so that the day, the pair or, within one scene,
 a block of it is the unit that may be counted, not the cell (Efron 1979, by blocks).

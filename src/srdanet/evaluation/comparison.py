@@ -1,4 +1,4 @@
-"""Many methods beside one another: what is counted scene by scene, and the tables and tests that follow from it.
+"""Comparison of many methods: sums counted scene by scene, and the tables and tests that follow from them.
 
 `Scores` holds what was counted of each scene under the scene's name. Two of them are joined by `+`, which only puts
 scenes together: so neither the order of scenes nor which worker counted them shows in any number. Sums are taken last,
@@ -17,14 +17,16 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 
 from srdanet.arrays import Float64
-from srdanet.errors import ArgumentError
+from srdanet.baselines import Method
+from srdanet.errors import ArgumentError, RunError
 from srdanet.evaluation import report, strata
-from srdanet.evaluation.bootstrap import NO_INTERVAL, Interval, bootstrap, holm, paired
+from srdanet.evaluation.bootstrap import NO_INTERVAL, Interval, holm, paired
 from srdanet.evaluation.methods import Chooser
 from srdanet.evaluation.metrics import Comparison, Coverage, Overshoot, Structure, Tally, Totals
 from srdanet.evaluation.report import Measure, Row, Subset, When
 from srdanet.evaluation.scoring import BICUBIC_NAME, Score, score_methods
 from srdanet.evaluation.strata import By
+from srdanet.production.execute import Executor, execute
 from srdanet.scene import LabelledScene
 
 FEWEST_GROUPS = 6
@@ -78,10 +80,7 @@ class Scores:
         Raises:
             ArgumentError: same as in `score_methods`.
         """
-        chosen = {name: choose(labelled, others) for name, choose in choosers.items()}
-        methods = {name: method for name, method in chosen.items() if method is not None}
-        kinds = strata.known(labelled) if by is None else [kind for kind in by if kind in strata.known(labelled)]
-        return cls({Key.of(labelled): score_methods(methods, labelled, kinds)})
+        return cls(_scored(_Job.of(choosers, labelled, others, by)).scenes)
 
     def __add__(self, other: Scores) -> Scores:
         """The scenes of both.
@@ -139,6 +138,7 @@ def compare(
     *,
     series: bool = False,
     by: Collection[By] | None = None,
+    executor: Executor | None = None,
 ) -> Iterator[Scores]:
     """The scores of one scene after the other, to be added up.
 
@@ -148,10 +148,63 @@ def compare(
         series: Whether scenes may show the same ground at other times: all are held in memory, for the methods that
             need images of other dates.
         by: As in `Scores.of`.
+        executor: Where scenes are scored, several at a time; None: here, one after the other. The scores are the same,
+            in the same order. It is not closed.
+
+    Raises:
+        RunError: when a scene cannot be scored where the executor does it.
     """
     others = list(scenes) if series else []
-    for labelled in others or scenes:
-        yield Scores.of(choosers, labelled, others, by)
+    jobs = (_Job.of(choosers, labelled, others, by) for labelled in others or scenes)
+    if executor is None:
+        for job in jobs:
+            yield _scored(job)
+        return
+    held: dict[str, _Job] = {}
+    ended: dict[int, Scores] = {}
+
+    def names() -> Iterator[str]:
+        for number, job in enumerate(jobs):
+            held[str(number)] = job
+            yield str(number)
+
+    due = 0
+    for name, outcome in execute(names(), _scored, held.__getitem__, executor):
+        job = held.pop(name)
+        if outcome.cause is not None:
+            key = Key.of(job.labelled)
+            todo = "Leave out the method that does it; with --workers 0 its own message is shown."
+            raise RunError(outcome.cause.what, where=f"{key.source} {key.group} ({key.name})", todo=todo)
+        ended[int(name)] = outcome.result
+        while due in ended:
+            yield ended.pop(due)
+            due += 1
+
+
+@dataclass(frozen=True)
+class _Job:
+    """A scene with the methods that serve it; crosses to another process."""
+
+    methods: Mapping[str, Method]
+    labelled: LabelledScene
+    kinds: Collection[By]
+
+    @classmethod
+    def of(
+        cls,
+        choosers: Mapping[str, Chooser],
+        labelled: LabelledScene,
+        others: Sequence[LabelledScene],
+        by: Collection[By] | None,
+    ) -> Self:
+        chosen = {name: choose(labelled, others) for name, choose in choosers.items()}
+        methods = {name: method for name, method in chosen.items() if method is not None}
+        kinds = strata.known(labelled) if by is None else [kind for kind in by if kind in strata.known(labelled)]
+        return cls(methods, labelled, kinds)
+
+
+def _scored(job: _Job) -> Scores:
+    return Scores({Key.of(job.labelled): score_methods(job.methods, job.labelled, job.kinds)})
 
 
 class Standing(NamedTuple):
@@ -295,15 +348,7 @@ def _rmse(sums: Float64) -> float:
 
 def _interval(mine: Float64, other: Float64) -> Interval:
     """95 % interval of the share of one RMSE in another, from squared error and cells of each group, (n, 2) both."""
-    if len(mine) < 2:
-        return NO_INTERVAL
-
-    def share(drawn: Float64) -> Float64:
-        squared, n, reference, m = np.moveaxis(drawn.sum(axis=1), -1, 0)
-        found: Float64 = np.sqrt(squared / n) / np.sqrt(np.where(reference > 0, reference, np.nan) / m)
-        return found
-
-    return bootstrap(np.concatenate([mine, other], axis=1), share)
+    return NO_INTERVAL if len(mine) < 2 else report.share_of_rmse(np.concatenate([mine, other], axis=1))
 
 
 def _tests(subset: Subset, columns: Mapping[str, _Column], *, same_sensor: bool) -> list[Test]:

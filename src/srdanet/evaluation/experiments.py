@@ -1,4 +1,4 @@
-"""The experiments: what goes into a method, what its result is compared with, what is counted.
+"""The experiments: the input of a method, the truth its result is compared with, and what is counted.
 
 Every method is called with a scene and a factor, as a user would call it; bicubic
 interpolation is called alike and stands beside it in every row.

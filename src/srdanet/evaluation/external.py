@@ -1,4 +1,4 @@
-"""A rival that runs as a process of its own, with the Python of its own environment, and is never imported here."""
+"""A method that runs in a process of its own, with the Python of its own environment; it is never imported here."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from srdanet.baselines import Method
 from srdanet.baselines.sharpening import as_dataset, fill_nearest, read_predictors
 from srdanet.errors import ArgumentError, OutputError
 from srdanet.grid import refine
+from srdanet.readers.guard import open_image
 from srdanet.scene import LabelledScene, Scene
 
 # The settings are those of the example that the package's authors give.
@@ -78,7 +79,7 @@ class PythonDms:
             self._run(job)
             if not Path(paths["out"]).is_file():
                 raise OutputError("wrote no result", where=self.name)
-            with rasterio.open(paths["out"]) as result:
+            with open_image(paths["out"]) as result:
                 fine = result.read(1).astype(np.float32)
         fine[repeat(np.isnan(lst), factor)] = np.nan
         return as_dataset(scene, factor, fine, self.name, predictors=" ".join(predictors.names))
@@ -86,7 +87,10 @@ class PythonDms:
     def _run(self, job: Path) -> None:
         command = [str(self.python), "-c", _SCRIPT, str(job)]
         try:
-            done = subprocess.run(command, capture_output=True, text=True, timeout=self.seconds, check=False)
+            # The interpreter is the one that the user named, the script our own; no shell reads either.
+            done = subprocess.run(  # noqa: S603
+                command, capture_output=True, text=True, timeout=self.seconds, check=False
+            )
         except (OSError, subprocess.TimeoutExpired) as error:
             raise ArgumentError(f"did not run ({error})", where=self.python, todo="Give another Python.") from error
         if done.returncode:

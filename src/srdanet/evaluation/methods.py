@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from importlib.resources import files
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import xarray as xr
 
@@ -21,9 +21,6 @@ from srdanet.errors import GridError
 from srdanet.grid import Nesting, nesting
 from srdanet.network.bundle import load_model
 from srdanet.scene import LabelledScene, Scene
-
-if TYPE_CHECKING:
-    pass
 
 Model = str | Path | Method | tuple[str, Method]
 """A shipped model's name, a bundle's folder, a name of `BASELINES`, `module:function`, or a method, with a name or not.
@@ -124,7 +121,7 @@ FUSIONS: Mapping[str, Fusing] = {
 }
 
 
-def listed() -> tuple[About, ...]:
+def known_methods() -> tuple[About, ...]:
     """Every method that has a name: those of the literature, and the models that this package ships."""
     shipped = sorted(path.parent.name for path in Path(str(files("srdanet") / "models")).glob("*/bundle.json"))
     more = (About(name, str(load_model(name).config.get("about", "a shipped model")), _LEARNED) for name in shipped)
@@ -143,7 +140,7 @@ def find_chooser(name: str) -> tuple[str, Chooser]:
         _, method = find_method("default", conserve=True)
         return name, _always(method)
     found, method = find_method(name)
-    return name if name in {about.name for about in listed()} else found, _always(method)
+    return name if name in {about.name for about in known_methods()} else found, _always(method)
 
 
 def _always(method: Method) -> Chooser:
@@ -172,13 +169,38 @@ def find_method(model: Model, *, conserve: bool = False) -> tuple[str, Method]:
     if isinstance(model, str) and model in BASELINES and not conserve:
         return model, BASELINES[model]()
     if isinstance(model, str) and ":" in model and not Path(model).exists():
-        own: Method = find_function(model, "my_module:my_function")
-        own = own() if isinstance(own, type) else own
-        return str(getattr(own, "name", model.rpartition(":")[2])), own
+        name = str(getattr(_own(model), "name", model.rpartition(":")[2]))
+        return name, _Own(model, name)
     bundle = load_model(model)
+    return f"{bundle.name}, conserving" if conserve else bundle.name, _Network(model, conserve)
 
-    def method(scene: Scene, factor: int) -> xr.Dataset:
-        run = Run.of(scene, RunPlan.of(scene.geobox, factor=factor), bundle, conserve=conserve)
+
+@dataclass(frozen=True)
+class _Network:
+    """A model as a method. It crosses to another process by its name, and is loaded there."""
+
+    model: str | Path
+    conserve: bool
+
+    def __call__(self, scene: Scene, factor: int) -> xr.Dataset:
+        plan = RunPlan.of(scene.geobox, factor=factor)
+        run = Run.of(scene, plan, load_model(self.model), conserve=self.conserve)
         return deque(run, maxlen=1).pop()[1]
 
-    return f"{bundle.name}, conserving" if conserve else bundle.name, method
+
+@dataclass(frozen=True)
+class _Own:
+    """A user's function as a method. It crosses to another process by its name, and is found there."""
+
+    reference: str
+    name: str
+
+    def __call__(self, scene: Scene, factor: int) -> xr.Dataset:
+        result: xr.Dataset = _own(self.reference)(scene, factor)
+        return result
+
+
+@cache
+def _own(reference: str) -> Method:
+    found: Method = find_function(reference, "my_module:my_function")
+    return found() if isinstance(found, type) else found

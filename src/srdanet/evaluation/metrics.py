@@ -11,10 +11,10 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Self
 
 import numpy as np
-from scipy.ndimage import gaussian_filter, maximum_filter, minimum_filter
+from scipy.ndimage import gaussian_filter
 
 from srdanet.arrays import Float64, Floats, repeat
-from srdanet.energy import aggregate
+from srdanet.energy import aggregate, surroundings
 from srdanet.errors import ArgumentError
 
 Z95 = 1.96
@@ -269,10 +269,7 @@ class Structure(Sums):
 
 @dataclass(frozen=True)
 class Overshoot(Sums):
-    """How far a result leaves the range of all that is known of its neighbourhood.
-
-    That is the range of the coarse LST and of the truth in the 3 x 3 coarse cells around.
-    """
+    """How far a result leaves the range of the coarse LST (and of the truth, if given) in the 3 x 3 cells around."""
 
     n: float = 0.0
     """Cells."""
@@ -280,31 +277,40 @@ class Overshoot(Sums):
     """Cells outside of the range."""
     excess: float = 0.0
     """Sum of their distances from it, K."""
+    squared: float = 0.0
+    """Sum of the squares of these, K2."""
 
     @classmethod
-    def of(cls, prediction: Floats, truth: Floats, coarse: Floats) -> Self:
+    def of(cls, prediction: Floats, coarse: Floats, truth: Floats | None = None) -> Self:
         """Sums of one image.
 
         Args:
             prediction: (y, x) K, NaN = missing.
-            truth: Same shape, K, NaN = missing.
             coarse: The LST that was downscaled; its shape divides that of the others. K, NaN = missing.
+            truth: Same shape as `prediction`, K, NaN = missing; widens the range, and only its cells count. None: the
+                range is that of the coarse LST, and only cells of known coarse ones count.
 
         Raises:
             ArgumentError: when the shapes do not fit.
         """
-        factor = truth.shape[0] // coarse.shape[0]
-        if prediction.shape != truth.shape or truth.shape != tuple(n * factor for n in coarse.shape):
-            raise ArgumentError(f"prediction is {prediction.shape}, truth {truth.shape}, coarse LST {coarse.shape}")
-        blocks = truth.reshape(coarse.shape[0], factor, coarse.shape[1], factor)
-        low = np.fmin(coarse, np.fmin.reduce(blocks, axis=(1, 3)))
-        high = np.fmax(coarse, np.fmax.reduce(blocks, axis=(1, 3)))
-        low = minimum_filter(np.where(np.isnan(low), np.inf, low), 3, mode="nearest")
-        high = maximum_filter(np.where(np.isnan(high), -np.inf, high), 3, mode="nearest")
-        known = np.isfinite(prediction) & np.isfinite(truth)
+        factor = prediction.shape[0] // coarse.shape[0]
+        known = repeat(np.isfinite(coarse), factor) if truth is None else np.isfinite(truth)
+        if not prediction.shape == known.shape == tuple(n * factor for n in coarse.shape):
+            raise ArgumentError(f"prediction is {prediction.shape}, truth {known.shape}, coarse LST {coarse.shape}")
+        low, high = coarse, coarse
+        if truth is not None:
+            blocks = truth.reshape(coarse.shape[0], factor, coarse.shape[1], factor)
+            low, high = np.fmin(low, np.fmin.reduce(blocks, (1, 3))), np.fmax(high, np.fmax.reduce(blocks, (1, 3)))
+        low, high = surroundings(low)[0], surroundings(high)[1]
+        known &= np.isfinite(prediction)
         excess = np.maximum(repeat(low, factor) - prediction, prediction - repeat(high, factor))[known]
         outside = excess[excess > 0].astype(np.float64)
-        return cls(float(known.sum()), float(outside.size), float(outside.sum()))
+        return cls(float(known.sum()), float(outside.size), float(outside.sum()), float(outside @ outside))
+
+    @property
+    def rms(self) -> float:
+        """Root mean square distance from the range, K, over all cells; NaN for none."""
+        return math.sqrt(_over(self.squared, self.n))
 
     def metrics(self) -> dict[str, float]:
         """Share of cells outside of the range, and their mean distance from it (K); {} for no cells."""
@@ -354,7 +360,7 @@ class Tally(Sums):
             GridError: when they are no multiple of `factor`.
         """
         error = Totals.of(prediction, truth, factor)
-        overshoot = Overshoot() if coarse is None else Overshoot.of(prediction, truth, coarse)
+        overshoot = Overshoot() if coarse is None else Overshoot.of(prediction, coarse, truth)
         structure = Structure.of(prediction, truth, factor)
         counted = cls(error, closure or Totals(), structure=structure, overshoot=overshoot)
         if sigma is None or not error.n:

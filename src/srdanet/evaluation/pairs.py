@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Unpack
 
 import numpy as np
 import xarray as xr
 
 from srdanet.errors import ArgumentError, GridError
-from srdanet.grid import METRES_PER_DEGREE, Nesting, cell_size, geobox_of, nesting, refine
+from srdanet.grid import Nesting, cell_size, geobox_of, metres_per_unit, nesting, refine
 from srdanet.prepare import RasterSpec, open_spec, plan, prepare
+from srdanet.prepare.plan import Choice
 from srdanet.readers.resampling import to_grid
 from srdanet.scene import LabelledScene, Scene, open_scene
 from srdanet.scene.checks import on_grid
@@ -30,7 +31,7 @@ def read_pairs(
     *,
     same_sensor: bool = False,
     factor: int | None = None,
-    **choice: Any,
+    **choice: Unpack[Choice],
 ) -> Iterator[LabelledScene]:
     """Labelled scenes of pairs of files.
 
@@ -83,8 +84,7 @@ def labelled(
         GridError: when the truth has no place, does not touch the scene, or is not fine enough.
     """
     box, place = scene.geobox, geobox_of(truth, degrees=True)
-    geographic = place.crs is not None and place.crs.geographic
-    ratio = cell_size(box) / (abs(place.affine.e) * (METRES_PER_DEGREE if geographic else 1))
+    ratio = cell_size(box) / (abs(place.affine.e) * metres_per_unit(place.crs))
     times = factor or next((f for f in FACTORS if ratio >= _NEARLY * f), None)
     if times is None or ratio < _NEARLY * times:
         todo = f"Give a finer truth, of at most {cell_size(box) / (times or FACTORS[-1]):.0f} m."
@@ -120,7 +120,7 @@ def _expand(given: Sequence[str]) -> Iterator[str]:
         yield from map(str, found)
 
 
-def _scene(files: tuple[str, ...], choice: dict[str, Any]) -> Scene:
+def _scene(files: tuple[str, ...], choice: Choice) -> Scene:
     """The scene of one file, or of several that belong together."""
     if len(files) == 1 and files[0].rstrip("/").endswith(SCENES) and not _named(files[0]):
         return open_scene(files[0])

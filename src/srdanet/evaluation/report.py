@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from srdanet.arrays import Float64
 from srdanet.evaluation.bootstrap import NO_INTERVAL, Interval, bootstrap
-from srdanet.evaluation.metrics import Comparison, Tally, Totals
+from srdanet.evaluation.metrics import Comparison, Tally
 
 
 class When(StrEnum):
@@ -133,12 +134,12 @@ class Row:
             "stratum": self.subset.stratum or None,
             "measure": self.measure.value,
             "counts": dict(self.counts),
-            "model": _plain(self.model),
-            "bicubic": _plain(self.bicubic),
-            "share": _plain(self.share),
-            "share_interval_95": [_plain(v) for v in self.interval],
-            "model_metrics": {k: _plain(v) for k, v in self.model_metrics.items()},
-            "bicubic_metrics": {k: _plain(v) for k, v in self.bicubic_metrics.items()},
+            "model": finite(self.model),
+            "bicubic": finite(self.bicubic),
+            "share": finite(self.share),
+            "share_interval_95": [finite(v) for v in self.interval],
+            "model_metrics": {k: finite(v) for k, v in self.model_metrics.items()},
+            "bicubic_metrics": {k: finite(v) for k, v in self.bicubic_metrics.items()},
         }
 
 
@@ -159,7 +160,8 @@ def pooled(
     sums = [sum(images, Comparison()) for images in groups]
     whole = sum(sums, Comparison())
     errors = (whole.model.error.rmse, whole.bicubic.error.rmse)
-    interval = share_of_rmse([(c.model.error, c.bicubic.error) for c in sums])
+    pairs = ((c.model.error, c.bicubic.error) for c in sums)
+    interval = share_of_rmse([(mine.squared, mine.n, other.squared, other.n) for mine, other in pairs])
     return Row(subset, measure, counts, *errors, interval, whole.model.metrics(), whole.bicubic.metrics())
 
 
@@ -199,9 +201,12 @@ def single(subset: Subset, image: Comparison) -> Row:
     return Row(subset, Measure.STD, counts, *errors, NO_INTERVAL, model.metrics(), bicubic.metrics())
 
 
-def share_of_rmse(groups: Sequence[tuple[Totals, Totals]]) -> Interval:
-    """95 % interval of one method's RMSE divided by another's on the same cells, from both totals of each group."""
-    sums = [(mine.squared, mine.n, other.squared, other.n) for mine, other in groups]
+def share_of_rmse(sums: ArrayLike) -> Interval:
+    """95 % interval of one method's RMSE divided by another's.
+
+    Args:
+        sums: (n, 4) squared error (K2) and cells of the one, then of the other, of each group.
+    """
 
     def share(drawn: Float64) -> Float64:
         squared, n, other, m = np.moveaxis(drawn.sum(axis=1), -1, 0)
@@ -238,10 +243,7 @@ class Report:
         """The report as a table for people: method / bicubic."""
         names = [LABELS.get(name, name.replace("_", " ")) for name in self.metrics]
         head = ["", "of", "measure", self.method, "bicubic", "share", "95 % interval", *names]
-        table = [head, *(self._cells(row) for row in self.rows)]
-        widths = [max(len(cell) for cell in column) for column in zip(*table, strict=True)]
-        lines = ("  ".join(c.ljust(w) for c, w in zip(cells, widths, strict=True)).rstrip() for cells in table)
-        return [f"{self.title}: {self.about}", "", *lines]
+        return [f"{self.title}: {self.about}", "", *as_columns([head, *(self._cells(row) for row in self.rows)])]
 
     def as_dict(self) -> dict[str, object]:
         """Plain data for JSON."""
@@ -263,5 +265,12 @@ def _beside(model: float, bicubic: float) -> str:
     return f"{model:.3f}" if math.isnan(bicubic) else f"{model:.3f} / {bicubic:.3f}"
 
 
-def _plain(value: float) -> float | None:
+def finite(value: float) -> float | None:
+    """A number as JSON can hold it: None for one that does not exist."""
     return float(value) if math.isfinite(value) else None
+
+
+def as_columns(rows: Sequence[Sequence[str]]) -> list[str]:
+    """A table as text, a line a row, its columns as wide as they need."""
+    widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
+    return ["  ".join(c.ljust(w) for c, w in zip(cells, widths, strict=True)).rstrip() for cells in rows]

@@ -149,15 +149,10 @@ def score(method: Method, labelled: LabelledScene, by: By | None = None) -> dict
 
 def score_all(method: Method, scenes: Iterable[LabelledScene], by: By | None = None) -> dict[Subset, Groups]:
     """`score` of each scene, gathered by subset, in the order of the rows, and by group."""
-    return gathered((labelled.group, score(method, labelled, by)) for labelled in scenes)
-
-
-def gathered(scores: Iterable[tuple[str, Mapping[Subset, Comparison]]]) -> dict[Subset, Groups]:
-    """Scores of scenes, each with its group, gathered as `score_all` does."""
     found: dict[Subset, Groups] = defaultdict(lambda: defaultdict(list))
-    for group, comparisons in scores:
-        for subset, comparison in comparisons.items():
-            found[subset][group].append(comparison)
+    for labelled in scenes:
+        for subset, comparison in score(method, labelled, by).items():
+            found[subset][labelled.group].append(comparison)
     return {subset: found[subset] for subset in sorted(found, key=lambda subset: subset.order)}
 
 

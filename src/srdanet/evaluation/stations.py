@@ -10,16 +10,13 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
-import rasterio
-from odc.geo.crs import CRS
-from odc.geo.geobox import GeoBox
 
-from srdanet.arrays import Floats, has_hour, parse_utc
+from srdanet.arrays import has_hour, parse_utc
 from srdanet.errors import GranuleError
 from srdanet.evaluation.report import Measure, Row, Subset, When
 from srdanet.grid import cell_at
 from srdanet.product.record import Record, read_record
-from srdanet.readers.guard import open_image
+from srdanet.product.stored import stored_levels
 from srdanet.readers.stations_longwave import Longwave, open_listed
 
 
@@ -93,23 +90,13 @@ def _rows(path: Path, record: Record, stations: Sequence[Longwave]) -> Iterator[
     time = None if record.time is None else parse_utc(record.time)
     if time is None or not has_hour(time):
         raise GranuleError("does not state the time of the overpass", where=path, todo="Leave this product out.")
-    for level, about in sorted(((int(name), about) for name, about in record.levels.items()), reverse=True):
-        lst, uncertainty = (about.file_of(variable) for variable in ("lst", "lst_uncertainty"))
-        if lst is None:
-            raise GranuleError(f"names no temperature of {level} m", where=path)
-        image, box = _read(path.with_name(lst))
-        sigma = None if uncertainty is None else _read(path.with_name(uncertainty))[0]
+    for level in sorted(map(int, record.levels), reverse=True):
+        (stored,) = stored_levels([path], level)
+        layers = {str(name): layer.values for name, layer in stored.read().items()}
+        image, sigma = layers["lst"], layers.get("lst_uncertainty")
         for station in stations:
-            measured, cell = station.at(time), cell_at(box, station.longitude, station.latitude)
+            measured, cell = station.at(time), cell_at(stored.geobox, station.longitude, station.latitude)
             if cell is None or math.isnan(measured) or math.isnan(image[cell]):
                 continue
             subset = subset_of(station.name, time, record.day, level)
             yield row(subset, measured, float(image[cell]), sigma=None if sigma is None else float(sigma[cell]))
-
-
-def _read(path: Path) -> tuple[Floats, GeoBox]:
-    try:
-        with open_image(path) as file:
-            return file.read(1), GeoBox(file.shape, file.transform, CRS(file.crs.to_wkt()))
-    except rasterio.errors.RasterioError as error:
-        raise GranuleError(f"cannot be read ({error})", where=path) from error

@@ -6,11 +6,13 @@ import csv
 import io
 import math
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from srdanet.errors import ArgumentError
 from srdanet.evaluation.comparison import Standing, Table
+from srdanet.evaluation.report import finite
 from srdanet.evaluation.scoring import BICUBIC_NAME
 from srdanet.evaluation.sets import SETS
 from srdanet.evaluation.strata import FARMLAND
@@ -52,12 +54,12 @@ def _table_as_dict(table: Table) -> dict[str, Any]:
             "label": test.subset.label,
             "first": test.first,
             "second": test.second,
-            "ratio": _plain(test.ratio),
-            "ratio_interval_95": [_plain(v) for v in test.interval],
+            "ratio": finite(test.ratio),
+            "ratio_interval_95": [finite(v) for v in test.interval],
             "drawn": test.drawn,
             "groups": test.groups,
-            "p": _plain(test.p),
-            "p_holm": _plain(test.p_holm),
+            "p": finite(test.p),
+            "p_holm": finite(test.p_holm),
         }
         for test in table.tests
     ]
@@ -132,8 +134,8 @@ def as_rich(table: Table, *, strata: bool = True) -> Iterator[RichTable]:
         best = min(s.row.model for s in standings)
         for standing in standings:
             row = standing.row
-            metrics = (_number(row.model_metrics.get(name, math.nan)) for name in names)
-            cells = (_number(row.model), _number(row.share), _interval(row.interval), str(row.counts["scenes"]))
+            metrics = (number(row.model_metrics.get(name, math.nan)) for name in names)
+            cells = (number(row.model), number(row.share), interval(row.interval), str(row.counts["scenes"]))
             shown.add_row(standing.method, *cells, *metrics, style="bold" if row.model == best else None)
         yield shown
 
@@ -155,31 +157,40 @@ def as_markdown(data: Mapping[str, Any], name: str) -> str:
             for row in rows:
                 few = row["counts"]["scenes"] < most
                 method = f"{row['method']} ({row['counts']['scenes']} scenes)" if few else row["method"]
-                numbers = [_number(row["model"]), _number(row["share"]), _interval(row["share_interval_95"])]
-                body.append([method, *numbers, *(_number(row["metrics"].get(m)) for m in names)])
-            parts += [title, _pipe(head, body)]
+                numbers = [number(row["model"]), number(row["share"]), interval(row["share_interval_95"])]
+                body.append([method, *numbers, *(number(row["metrics"].get(m)) for m in names)])
+            parts += [title, pipe(head, body)]
         if classes:
             parts += ["Ratio to bicubic by class of cells:", _by_class(classes)]
     return "\n\n".join(parts)
 
 
-def summary(data: Mapping[str, Any], names: Sequence[str], *, same_sensor: bool) -> str:
-    """Markdown: each method's ratio to bicubic on the finest cells of each set, in one table for one kind of truth."""
-    columns: dict[str, dict[str, float | None]] = {}
+SHORT = ("bicubic-conserving", "tsharp", "blend", "random-forest", "data-mining", "rcan", "unet", "cbam", "default")
+"""Methods of the short form of the summary."""
+
+
+def summary(
+    data: Mapping[str, Any], names: Sequence[str], *, same_sensor: bool, only: Collection[str] | None = None
+) -> str:
+    """Markdown: each method's ratio to bicubic on the finest cells of each set, in one table for one kind of truth.
+
+    Args:
+        data: What `as_dict` gives.
+        names: The sets.
+        same_sensor: Which kind of truth.
+        only: These methods; default: all.
+    """
+    columns: _Columns = defaultdict(dict)
     for table in data["tables"]:
         if table["same_sensor"] is not same_sensor or table["name"] not in names:
             continue
         rows = [row for row in table["rows"] if not row["stratum"]]
         finest = min(row["level"] for row in rows)
-        for row in (row for row in rows if row["level"] == finest):
-            night = ", night" if row["when"] == "night" else ""
-            column = f"{row['case'] or table['name']}{night}"
-            columns.setdefault(column, {})[row["method"]] = row["share"]
-    methods = [m for m in data["methods"] if m != BICUBIC_NAME and any(m in column for column in columns.values())]
-    if not columns:
-        return ""
-    body = [[method, *(_number(column.get(method)) for column in columns.values())] for method in methods]
-    return _pipe(["method", *columns], body)
+        for row in rows:
+            if row["level"] == finest and row["method"] != BICUBIC_NAME and (only is None or row["method"] in only):
+                night = ", night" if row["when"] == "night" else ""
+                columns[f"{row['case'] or table['name']}{night}"][row["method"]] = row
+    return _by_method(data, columns, {"share": ""})
 
 
 def experiments(data: Mapping[str, Any], wanted: Mapping[str, tuple[str, str, int]]) -> str:
@@ -189,41 +200,50 @@ def experiments(data: Mapping[str, Any], wanted: Mapping[str, tuple[str, str, in
         data: What `as_dict` gives.
         wanted: Heading to set, time of day and level (m).
     """
-    columns: dict[str, dict[str, Mapping[str, Any]]] = {}
+    columns: _Columns = defaultdict(dict)
     for heading, (name, when, level) in wanted.items():
         for row in (row for table in data["tables"] if table["name"] == name for row in table["rows"]):
             if (row["when"], row["level"], row["stratum"], row["case"]) == (when, level, None, None):
-                columns.setdefault(heading, {})[row["method"]] = row["metrics"]
-    methods = [m for m in data["methods"] if any(m in column for column in columns.values())]
-    head = ["method", *(f"{heading}: {name}" for heading in columns for name in ("MAE, K", "R²"))]
-    empty: Mapping[str, Any] = {}
-    body = [
-        [m, *(_number(column.get(m, empty).get(key)) for column in columns.values() for key in ("mae", "r2"))]
-        for m in methods
-    ]
-    return _pipe(head, body) if columns else ""
+                columns[heading][row["method"]] = row["metrics"]
+    return _by_method(data, columns, {"mae": ": MAE, K", "r2": ": R²"})
 
 
 def farmland(data: Mapping[str, Any], *, same_sensor: bool) -> str:
     """Markdown: RMSE (K) over farmland and its ratio to bicubic's on the finest cells of each set that knows it."""
-    columns: dict[str, dict[str, Mapping[str, Any]]] = {}
+    columns: _Columns = defaultdict(dict)
     for table in data["tables"]:
         for row in table["rows"]:
             if row["stratum"] == FARMLAND and row["case"] is None and table["same_sensor"] is same_sensor:
-                columns.setdefault(f"{table['name']}, {row['when']}", {})[row["method"]] = row
+                columns[f"{table['name']}, {row['when']}"][row["method"]] = row
+    return _by_method(data, columns, {"model": ": error, K", "share": ": ratio"})
+
+
+_Columns = dict[str, dict[str, Mapping[str, Any]]]
+"""Heading → method → its numbers by name."""
+
+
+def _by_method(data: Mapping[str, Any], columns: _Columns, numbers: Mapping[str, str]) -> str:
+    """A row for each method, and below each heading a column for each number; empty without columns.
+
+    Args:
+        data: With the methods in their order.
+        columns: What is shown.
+        numbers: Name to what follows the heading.
+    """
     methods = [m for m in data["methods"] if any(m in column for column in columns.values())]
-    head = ["method", *(f"{heading}: {name}" for heading in columns for name in ("error, K", "ratio"))]
+    head = ["method", *(f"{heading}{end}" for heading in columns for end in numbers.values())]
     empty: Mapping[str, Any] = {}
     body = [
-        [m, *(_number(column.get(m, empty).get(key)) for column in columns.values() for key in ("model", "share"))]
-        for m in methods
+        [m, *(number(column.get(m, empty).get(key)) for column in columns.values() for key in numbers)] for m in methods
     ]
-    return _pipe(head, body) if columns else ""
+    return pipe(head, body) if columns else ""
 
 
 BLOCKS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "summary, same sensor": lambda data: summary(data, list(SETS), same_sensor=True),
     "summary, cross-sensor": lambda data: summary(data, list(SETS), same_sensor=False),
+    "short, same sensor": lambda data: summary(data, list(SETS), same_sensor=True, only=SHORT),
+    "short, cross-sensor": lambda data: summary(data, list(SETS), same_sensor=False, only=SHORT),
     "experiments, same sensor": lambda data: experiments(
         data,
         {
@@ -264,9 +284,7 @@ def _by_class(rows: Sequence[Mapping[str, Any]]) -> str:
     methods = [m for m in dict.fromkeys(row["method"] for row in rows) if m != BICUBIC_NAME]
     shares = {(row["label"], row["method"]): row["share"] for row in rows}
     labels = dict.fromkeys(row["label"] for row in rows)
-    return _pipe(
-        ["class", *methods], [[label, *(_number(shares.get((label, m))) for m in methods)] for label in labels]
-    )
+    return pipe(["class", *methods], [[label, *(number(shares.get((label, m))) for m in methods)] for label in labels])
 
 
 def _by_subset(standings: Iterable[Standing]) -> Iterator[tuple[str, list[Standing]]]:
@@ -280,19 +298,18 @@ def _sensors(same: bool) -> str:
     return "same sensor" if same else "cross-sensor"
 
 
-def _pipe(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [head, ["---", *("--:" for _ in head[1:])], *rows]
+def pipe(head: Sequence[str], rows: Iterable[Sequence[str]], words: int = 1) -> str:
+    """A Markdown table, whose first columns hold words and all others numbers."""
+    lines = [head, ["---" if n < words else "--:" for n in range(len(head))], *rows]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
 
 
-def _number(value: float | None) -> str:
+def number(value: float | None) -> str:
+    """With three decimals; empty for one that does not exist."""
     return "" if value is None or math.isnan(value) else f"{value:.3f}"
 
 
-def _interval(interval: Sequence[float | None]) -> str:
-    low, high = interval
+def interval(bounds: Sequence[float | None]) -> str:
+    """`0.912 to 0.934`; empty for one that does not exist."""
+    low, high = bounds
     return "" if low is None or high is None or math.isnan(low) else f"{low:.3f} to {high:.3f}"
-
-
-def _plain(value: float) -> float | None:
-    return value if math.isfinite(value) else None

@@ -15,23 +15,24 @@ from pathlib import Path
 
 import numpy as np
 from odc.geo.geobox import GeoBox
-from scipy.ndimage import maximum_filter, minimum_filter
 
-from srdanet.arrays import Float64, Floats, repeat
+from srdanet.arrays import Float64, Floats
 from srdanet.baselines import BASELINES, Method
 from srdanet.datasets import world
 from srdanet.datasets.places import PLACES
 from srdanet.datasets.sources import find_scenes
 from srdanet.energy import degrade
 from srdanet.evaluation.methods import Model, find_method
-from srdanet.evaluation.metrics import Coverage, Sums, Totals
+from srdanet.evaluation.metrics import Coverage, Overshoot, Sums, Totals
+from srdanet.evaluation.report import as_columns, finite
+from srdanet.evaluation.scoring import estimate
 from srdanet.grid import geobox_of, refine
-from srdanet.predictors.stack import CHANNELS, Stack
+from srdanet.predictors.stack import CHANNELS
 from srdanet.scene import LabelledScene
 from srdanet.scene.checks import on_grid
-from srdanet.variables import BANDS
+from srdanet.variables import BANDS, STANDS_FOR
 
-INDICES = ("ndvi", "evi", "ndwi")
+INDICES = tuple(STANDS_FOR)
 SUBSETS: Mapping[str, tuple[str, ...] | None] = {
     "none": (),
     "ndvi": ("ndvi",),
@@ -50,34 +51,6 @@ _SIDE = 32
 """Fine cells along a line of which a spectrum is taken."""
 _BESIDE = {4: (5, 6, 10, 11), 2: (12, 13)}
 """Period (fine cells) → waves along a line that are its neighbours; at a period of 2 they lie on one side."""
-
-
-@dataclass(frozen=True)
-class Overshoot(Sums):
-    """How far an image leaves the range of the coarse cells around it."""
-
-    n: float = 0.0
-    """Cells."""
-    squared: float = 0.0
-    """Sum of (K beyond the range)^2."""
-    outside: float = 0.0
-    """Cells beyond it."""
-
-    @classmethod
-    def of(cls, image: Floats, coarse: Floats) -> Overshoot:
-        """Of one image (y * factor, x * factor) K and the coarse LST (y, x) K; NaN = missing."""
-        factor = image.shape[0] // coarse.shape[0]
-        known = np.isfinite(coarse)
-        low = minimum_filter(np.where(known, coarse, np.inf), 3, mode="nearest")
-        high = maximum_filter(np.where(known, coarse, -np.inf), 3, mode="nearest")
-        beyond = np.maximum(np.maximum(image - repeat(high, factor), repeat(low, factor) - image), 0)
-        beyond = beyond[repeat(known, factor) & np.isfinite(image)].astype(np.float64)
-        return cls(float(beyond.size), float(beyond @ beyond), float((beyond > 0).sum()))
-
-    @property
-    def rms(self) -> float:
-        """K, over all cells; NaN for none."""
-        return math.sqrt(self.squared / self.n) if self.n else math.nan
 
 
 @dataclass(frozen=True)
@@ -192,10 +165,7 @@ class PlaceRow:
             }
             for name, quality in self.methods.items()
         }
-        plain = {
-            name: {key: value if math.isfinite(value) else None for key, value in found.items()}
-            for name, found in methods.items()
-        }
+        plain = {name: {key: finite(value) for key, value in found.items()} for name, found in methods.items()}
         about = {"place": self.place, "guides": self.guides, "present": list(self.present), "images": self.images}
         return {**about, "methods": plain}
 
@@ -217,9 +187,7 @@ class WorldReport:
 
     def lines(self) -> list[str]:
         """The report as a table for people."""
-        table = [list(_HEAD), *map(_cells, self.rows)]
-        widths = [max(len(cell) for cell in column) for column in zip(*table, strict=True)]
-        lines = ("  ".join(c.ljust(w) for c, w in zip(cells, widths, strict=True)).rstrip() for cells in table)
+        lines = as_columns([_HEAD, *map(_cells, self.rows)])
         return [f"world: {self.about}", f"model: {self.method}, without / with conserve", "", *lines]
 
     def as_dict(self) -> dict[str, object]:
@@ -334,9 +302,7 @@ def _counted(labelled: LabelledScene, methods: Mapping[str, Method]) -> Iterator
     for name, method in methods.items():
         if name in (TSHARP, BLEND) and not {"ndvi"} <= set(labelled.scene.present) | _from_bands(labelled):
             continue
-        result = method(labelled.scene, labelled.finest)
-        sigma = result["lst_uncertainty"].values if "lst_uncertainty" in result else None
-        yield name, Quality.of(result["lst"].values, sigma, labelled)
+        yield name, Quality.of(*estimate(method, labelled.scene, labelled.finest), labelled)
 
 
 def _chosen(labelled: LabelledScene, subsets: Sequence[str]) -> Iterator[tuple[str, LabelledScene]]:
@@ -362,9 +328,8 @@ def choose(labelled: LabelledScene, names: Collection[str] | None) -> LabelledSc
     if not computed or set(BANDS) & set(names):
         return kept
     scene, factor = labelled.scene, labelled.finest
-    stack = Stack(scene.geobox, scene.auxiliary, scene.overpass, scene.nestings)
     rows, cols = (slice(0, n) for n in scene.geobox.shape)
-    channels = stack.read(rows, cols, factor).channels
+    channels = scene.stack.read(rows, cols, factor).channels
     box = refine(scene.geobox, factor)
     layers = on_grid({name: channels[CHANNELS.index(name)] for name in computed}, box)
     boxes = (*_boxes(kept), box)
@@ -373,8 +338,7 @@ def choose(labelled: LabelledScene, names: Collection[str] | None) -> LabelledSc
 
 def _from_bands(labelled: LabelledScene) -> set[str]:
     """Indices that the scene's bands allow to compute."""
-    needs = {"ndvi": {"red", "nir"}, "evi": {"red", "nir", "blue"}, "ndwi": {"nir", "nir2"}}
-    return {name for name, bands in needs.items() if bands <= set(labelled.scene.present)}
+    return {name for name, bands in STANDS_FOR.items() if set(bands) <= set(labelled.scene.present)}
 
 
 def _boxes(labelled: LabelledScene) -> tuple[GeoBox, ...]:

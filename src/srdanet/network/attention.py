@@ -66,7 +66,7 @@ def local_mean(x: Tensor, weight: Tensor, size: int) -> Tensor:
 
 
 class GCA(nn.Module):
-    """Attention of LST to learned guides: how many kelvin go with them here, read off the image itself.
+    """Attention of LST to learned guides: how many kelvin go with each of them here, inferred from the image itself.
 
     A guide is a function of the predictors of one fine cell, learned; several are formed at once. Their means over
     coarse cells are exact, since a guide is formed before it is averaged. In a box around each coarse cell the guide is

@@ -1,4 +1,4 @@
-"""The networks by name, each with the same `forward`: SRDA-Net, and the rivals trained and run as it is."""
+"""The networks by name, each with the same `forward`: SRDA-Net, and published networks trained and run as it is."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ import torch
 from safetensors.torch import load_file
 from torch.utils.flop_counter import FlopCounterMode
 
+from srdanet.errors import ModelError, first_line
 from srdanet.network.bundle import Bundle
-from srdanet.network.rivals import Cbam, GuidedUNet, Rcan
+from srdanet.network.published import Cbam, GuidedUNet, Rcan
 from srdanet.network.srdanet import Architecture, Kind, SRDANet, Statistics, StepNetwork
 
 NETWORKS: Mapping[Kind, type[StepNetwork]] = {"srdanet": SRDANet, "rcan": Rcan, "unet": GuidedUNet, "cbam": Cbam}
@@ -29,10 +30,19 @@ def build(statistics: Statistics, architecture: Architecture) -> StepNetwork:
 
 
 def load_network(bundle: Bundle) -> StepNetwork:
-    """The network of a bundle, with its weights: to train on."""
+    """The network of a bundle, with its weights: to train on.
+
+    Raises:
+        ModelError: when this version has no such network: ONNX Runtime still runs it, but it cannot be trained on.
+    """
     config = bundle.config
-    net = build(Statistics(**config["statistics"]), Architecture(**config["architecture"]))
-    net.load_state_dict(load_file(bundle.folder / "weights.safetensors"))
+    try:
+        net = build(Statistics(**config["statistics"]), Architecture(**config["architecture"]))
+        net.load_state_dict(load_file(bundle.folder / "weights.safetensors"))
+    except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
+        todo = "It can still be used. Train on a model of this version, or with the version it was published with."
+        what = f"holds another network than this version has ({first_line(error)})"
+        raise ModelError(what, where=bundle.folder, todo=todo) from error
     return net.eval()
 
 

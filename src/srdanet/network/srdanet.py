@@ -35,8 +35,8 @@ ENOUGH = 0.25
 UNKNOWN_NOISE = 0.5
 """Standard deviation (K) of the coarse image's error where nobody states it."""
 NOISE = CONTEXT.index("noise")
-HALO = 16
-"""Coarse cells of halo; what lies farther changes a result by well under 0.02 K (tests hold it)."""
+HALO = 24
+"""Coarse cells of halo; what lies farther changes a result by less than 1e-4 K (16 would leave 2.7 mK)."""
 
 
 Kind = Literal["srdanet", "rcan", "unet", "cbam"]
@@ -47,7 +47,7 @@ Kind = Literal["srdanet", "rcan", "unet", "cbam"]
 class Architecture:
     """Which network, and its size.
 
-    The rivals (`network.rivals`) read `channels`, `groups`, `blocks`, `gate_box` and `level_box` alone.
+    Networks of `network.published` read `channels`, `groups`, `blocks`, `gate_box` and `level_box` alone.
     """
 
     kind: Kind = "srdanet"
@@ -61,7 +61,7 @@ class Architecture:
     attention_boxes: tuple[int, ...] = (7, 21)
     """Cells along the boxes in which it does."""
     gate_box: int = 7
-    """Cells along the box from which MSCA's gates take their means, and the channel attention of rivals."""
+    """Cells along the box from which MSCA's gates take their means, and channel attention in `published`."""
     level_box: int = 11
     """The same for the local mean that is taken off LST, elevation and illumination."""
     gca: bool = True
@@ -165,7 +165,7 @@ class StepNetwork(nn.Module):
         if answer.trust is not None:
             noise = context[:, [NOISE]]
             noise = torch.where(torch.isnan(noise), UNKNOWN_NOISE, noise)
-            fine = closed(fine, lst + LEVEL, valid * torch.exp(-((noise / answer.trust) ** 2)))
+            fine = fit_to_coarse(fine, lst + LEVEL, valid * torch.exp(-((noise / answer.trust) ** 2)))
             sigma = torch.sqrt(sigma**2 + (self.carried_share() * noise) ** 2)
         return F.pixel_shuffle(fine, 2), F.pixel_shuffle(sigma, 2)
 
@@ -226,7 +226,7 @@ def _zeroed(layer: nn.Conv2d) -> nn.Conv2d:
     return layer
 
 
-def closed(fine: Tensor, lst: Tensor, trust: Tensor) -> Tensor:
+def fit_to_coarse(fine: Tensor, lst: Tensor, trust: Tensor) -> Tensor:
     """The four fine cells of each coarse one, brought towards its temperature.
 
     The correction is smooth as far as that goes; what it leaves is shared out evenly, so that where `trust` is 1 the

@@ -11,12 +11,13 @@ from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
+from affine import Affine
 from numpy.typing import ArrayLike
 from odc.geo.geobox import GeoBox
 
 from srdanet.arrays import Float32, Float64, has_hour, parse_utc
 from srdanet.errors import ArgumentError
-from srdanet.grid import lonlat
+from srdanet.grid import centre, lonlat
 from srdanet.predictors import solar
 from srdanet.variables import VIEW_HOURS
 
@@ -43,6 +44,32 @@ def is_terra(time: np.datetime64, longitude: float) -> bool:
     """Whether Terra rather than Aqua views a place (degrees east) at a time (UTC): before noon or midnight there."""
     hours = float((time - time.astype("datetime64[D]")) / np.timedelta64(3600, "s")) + longitude / 15
     return hours % 12 >= 6
+
+
+def part_of_day(day: bool | None) -> str:
+    """`day` or `night`; empty where it is unknown."""
+    return {True: "day", False: "night", None: ""}[day]
+
+
+_KNOT = 16
+"""Cells between places at which the sun is computed for a terrain: over 4 km its direction strays 1e-6 from a line."""
+
+
+def _knots(box: GeoBox) -> GeoBox:
+    """A grid whose cell centres are every `_KNOT`-th of a grid's, and one beyond its last."""
+    height, width = (-(-n // _KNOT) + 1 for n in box.shape)
+    shift = Affine.translation(0.5, 0.5) * Affine.scale(_KNOT) * Affine.translation(-0.5, -0.5)
+    return GeoBox((height, width), box.affine * shift, box.crs)
+
+
+def _between_knots(values: Float32, box: GeoBox) -> Float32:
+    """Values of all cells from those of `_knots`, linear along rows and columns."""
+    for axis, size in enumerate(box.shape):
+        low, beyond = np.divmod(np.arange(size), _KNOT)
+        share = np.expand_dims((beyond / _KNOT).astype(np.float32), 1 - axis)
+        start = values.take(low, axis)
+        values = start + share * (values.take(low + 1, axis) - start)
+    return values
 
 
 @dataclass(frozen=True)
@@ -79,18 +106,17 @@ class Overpass:
         """The overpass of a place: what follows from the hour at its centre.
 
         By day or night, as the sun stands there, where only the time is known; northward or southward, as Terra flies
-        before noon and midnight and Aqua after, where the hour is known, and as Terra does where it is not. Told once
-        for a whole scene, since its windows must not each tell it for themselves.
+        before noon and midnight and Aqua after, where the hour is known, and as Terra does where it is not. Decided
+        once for a whole scene, so that its windows agree.
         """
-        row, col = (n // 2 for n in box.shape)
-        centre = box[row : row + 1, col : col + 1]
+        lon, lat = centre(box)
         clock = self.time if has_hour(self.time) else None
         day = self.day
         if day is None and clock is not None:
-            day = bool(self.sun(centre)[0][0, 0] < 90)
+            day = bool(solar.sun_at(clock, lon, lat)[0] < 90)
         if day is None:
             return self
-        terra = clock is None or is_terra(clock, float(lonlat(centre)[0][0, 0]))
+        terra = clock is None or is_terra(clock, lon)
         return replace(self, day=day, ascending=day != terra)
 
     def sun(self, box: GeoBox) -> tuple[Float64, Float64]:
@@ -107,8 +133,11 @@ class Overpass:
         """Cosine of incidence (y, x) for a terrain gradient (dimensionless, (y, x)); None for a night view."""
         if self.day is False:
             return None
-        zenith, azimuth = self.sun(box)
-        return np.asarray(solar.illumination(east, north, zenith, azimuth), np.float32)
+        # Between knots the direction is linear, which an angle that jumps from 360 to 0 degrees is not.
+        knots = [np.asarray(part, np.float32) for part in solar.direction(*self.sun(_knots(box)))]
+        if not all(np.isfinite(part).all() for part in knots):  # where the globe ends
+            return np.asarray(solar.illumination(east, north, *self.sun(box)), np.float32)
+        return np.asarray(solar.facing(east, north, *(_between_knots(part, box) for part in knots)), np.float32)
 
     def context(self, box: GeoBox) -> dict[str, Float64 | float]:
         """Day, track, season and sun for the network, as numbers or (y, x) maps; unknown ones are left out."""

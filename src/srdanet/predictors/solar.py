@@ -127,11 +127,23 @@ def illumination(dz_de: ArrayLike, dz_dn: ArrayLike, zenith: ArrayLike, azimuth:
     """
     rise_e, rise_n = np.asarray(dz_de), np.asarray(dz_dn)
     kind = np.float32 if rise_e.dtype == rise_n.dtype == np.float32 else np.float64
+    return facing(rise_e, rise_n, *direction(zenith, azimuth)).astype(kind)
+
+
+def direction(zenith: ArrayLike, azimuth: ArrayLike) -> tuple[Float64, Float64, Float64]:
+    """The sun's direction as a vector of length 1, towards true east, true north and up; angles in degrees."""
     height, bearing = np.radians(np.asarray(zenith, float)), np.radians(np.asarray(azimuth, float))
-    facing = np.cos(height) - np.sin(height) * (rise_e * np.sin(bearing) + rise_n * np.cos(bearing))
-    cosine = facing / np.sqrt(1 + np.square(rise_e) + np.square(rise_n))
-    night = (np.asarray(zenith) > 90) & np.isfinite(cosine)
-    return np.where(night, 0.0, np.maximum(cosine, 0.0)).astype(kind)
+    return np.sin(height) * np.sin(bearing), np.sin(height) * np.cos(bearing), np.cos(height)
+
+
+def facing(
+    dz_de: NDArray[Any], dz_dn: NDArray[Any], east: NDArray[Any], north: NDArray[Any], up: NDArray[Any]
+) -> NDArray[Any]:
+    """`illumination`, the sun given by its `direction`."""
+    cosine = (up - (dz_de * east + dz_dn * north)) / np.sqrt(1 + np.square(dz_de) + np.square(dz_dn))
+    # NaN stays NaN by night too.
+    light: NDArray[Any] = np.where(up < 0, cosine * 0, np.maximum(cosine, 0))
+    return light
 
 
 def _ephemeris(time: ArrayLike) -> tuple[Float64, Float64]:

@@ -7,7 +7,7 @@ are whole, so nothing is ever resampled: finer data is averaged, coarser data is
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import gcd
 
@@ -21,7 +21,7 @@ from srdanet.errors import ArgumentError, GridError
 from srdanet.grid import Nesting, cell_size, geobox_of, nesting, refine
 from srdanet.predictors import indices, land_cover, terrain
 from srdanet.predictors.overpass import Overpass
-from srdanet.variables import BANDS, BY_NAME, WEATHER
+from srdanet.variables import BANDS, BY_NAME, STANDS_FOR, WEATHER
 
 CLASSES = tuple(f"land_cover_{group}" for group in land_cover.GROUPS)
 CHANNELS = (*BANDS, "ndvi", "evi", "ndwi", "albedo", "elevation", "slope", "illumination", *CLASSES)
@@ -64,13 +64,22 @@ class Fields:
     @property
     def some(self) -> Mask:
         """(y, x): at least one channel is known."""
-        return np.asarray(np.isfinite(self.channels).any(0))
+        return _fold(np.logical_or, self.channels)
 
     def whole(self, *, day: bool | None) -> Mask:
         """(y, x): all channels and the weather are known; illumination is not asked for at night."""
-        asked = [i for i, name in enumerate(CHANNELS) if day is not False or name != "illumination"]
-        weather = np.asarray(np.isfinite(self.context[[CONTEXT.index(name) for name in WEATHER]]).all(0))
-        return np.asarray(np.isfinite(self.channels[asked]).all(0) & repeat(weather, 2))
+        asked = [self.channels[i] for i, name in enumerate(CHANNELS) if day is not False or name != "illumination"]
+        weather = _fold(np.logical_and, [self.context[CONTEXT.index(name)] for name in WEATHER])
+        return _fold(np.logical_and, asked) & repeat(weather, 2)
+
+
+def _fold(join: np.ufunc, layers: Iterable[Float32]) -> Mask:
+    """Where any or all of some layers are known; one at a time, since together they take 100 MB."""
+    first, *others = layers
+    out: Mask = np.isfinite(first)
+    for layer in others:
+        join(out, np.isfinite(layer), out=out)
+    return out
 
 
 @dataclass(frozen=True)
@@ -163,22 +172,28 @@ class Stack:
     def read(self, rows: slice, cols: slice, factor: int) -> Fields:
         """The predictors of a window of root cells, for the step whose target has `factor` cells per root cell."""
         target = refine(self.root[rows, cols], factor)
-        layers = {
-            name: _on_target(source.read(rows, cols), source.factor, factor)
-            for name, source in self._sources.items()
-            if name in CHANNELS and name not in ("elevation", "slope")
-        }
-        layers |= self._land_cover(rows, cols, factor)
-        # An illumination given ready made goes before the computed one, as all that is given does.
-        layers = {**self._terrain(rows, cols, factor), **self._given_terrain(rows, cols, factor), **layers}
+        channels = np.full((len(CHANNELS), *target.shape), np.nan, np.float32)
         carried = np.zeros(target.shape, bool)
-        for layer in layers.values():
+        known: dict[str, Float32] = {}
+
+        # Each layer goes to its place at once: all of them twice would be another 100 MB.
+        def put(name: str, layer: _Layer) -> None:
+            if name in known:
+                return
+            known[name] = channels[CHANNELS.index(name)]
+            known[name][:] = layer.values
             if layer.carried:
-                carried |= np.isfinite(layer.values)
-        values = {name: layer.values for name, layer in layers.items()}
-        values |= _indices(values)
-        missing = np.full(target.shape, np.nan, np.float32)
-        channels = np.stack([values.get(name, missing) for name in CHANNELS])
+                np.logical_or(carried, np.isfinite(layer.values), out=carried)
+
+        for name, source in self._sources.items():
+            if name in CHANNELS and name not in ("elevation", "slope"):
+                put(name, _on_target(source.read(rows, cols), source.factor, factor))
+        # An illumination that the user gives takes precedence over the computed one, as every given predictor does.
+        for derive in (self._land_cover, self._given_terrain, self._terrain):
+            for name, layer in derive(rows, cols, factor).items():
+                put(name, layer)
+        for name, values in _indices(known).items():
+            channels[CHANNELS.index(name)] = values
         return Fields(channels, self._context(rows, cols, factor // 2), carried)
 
     def _land_cover(self, rows: slice, cols: slice, factor: int) -> dict[str, _Layer]:
@@ -254,13 +269,9 @@ def _on_target(values: Float32, have: int, want: int) -> _Layer:
 
 def _indices(known: Mapping[str, Float32]) -> dict[str, Float32]:
     """The indices that were not given but can be computed."""
-    formulas: Mapping[str, tuple[Callable[..., Floats], tuple[str, ...]]] = {
-        "ndvi": (indices.ndvi, ("red", "nir")),
-        "evi": (indices.evi, ("red", "nir", "blue")),
-        "ndwi": (indices.ndwi, ("nir", "nir2")),
-    }
+    formulas: Mapping[str, Callable[..., Floats]] = {"ndvi": indices.ndvi, "evi": indices.evi, "ndwi": indices.ndwi}
     return {
-        name: np.asarray(formula(*(known[band] for band in bands)), np.float32)
-        for name, (formula, bands) in formulas.items()
+        name: np.asarray(formulas[name](*(known[band] for band in bands)), np.float32)
+        for name, bands in STANDS_FOR.items()
         if name not in known and all(band in known for band in bands)
     }

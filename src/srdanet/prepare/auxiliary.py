@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -13,7 +12,7 @@ from odc.geo.geobox import GeoBox
 
 from srdanet.arrays import Mask
 from srdanet.errors import ArgumentError, GranuleError, GridError, ProductError, SceneError
-from srdanet.grid import METRES_PER_DEGREE, cell_size, geobox_of, ground_scale, nesting, refine, true_to_ground
+from srdanet.grid import cell_size, geobox_of, ground_scale, metres_per_unit, nesting, refine, true_to_ground
 from srdanet.prepare.plan import Plan, Source
 from srdanet.prepare.reading import LeftOut, Reading, Static, Steps, open_plain, record_of, screen
 from srdanet.prepare.survey import bounds_of, touch
@@ -24,6 +23,7 @@ from srdanet.readers.granule import Granule, open_granule
 from srdanet.readers.meteorology import at_overpass, open_stations
 from srdanet.readers.quality import Screening
 from srdanet.readers.resampling import to_grid
+from srdanet.threads import one_ahead
 from srdanet.variables import BANDS, LST_VARIABLES, NO_CLASS
 
 DIFFUSE = 0.2
@@ -33,6 +33,9 @@ FINEST = 4
 """Fine cells along a coarse cell: rasters finer than that are averaged (1 km to 250 m)."""
 _NEARLY = 0.75
 """A raster whose cells are at most 1 / 0.75 of a level's counts as that level."""
+
+_BY_DATE = ("reflectance_500m", "reflectance_250m", "albedo")
+"""Granules that change from date to date, in the order in which they are read."""
 
 Times = NDArray[np.datetime64]
 """UTC of every coarse cell (y, x)."""
@@ -54,45 +57,52 @@ def read_rasters(plan: Plan, box: GeoBox, cut: Cut, steps: Steps) -> Iterator[Re
 
 
 def read_granules(
-    plan: Plan, box: GeoBox, screening: Screening, diffuse: float, cut: Cut, static: Static, steps: Steps
+    plan: Plan, box: GeoBox, screening: Screening, diffuse: float, over: GeoBox | None, static: Static, steps: Steps
 ) -> tuple[list[Reading], LeftOut]:
     """Reflectance, albedo and land cover, each on a grid that nests in the LST's, and what cannot be read of them.
 
     Reflectance of 500 m (MOD09GA) and 250 m (MOD09GQ) is screened by the former's 1 km state: a word stands for all
-    cells within its own. It screens the 250 m bands only when both are of one platform, since clouds move.
+    cells within its own. It screens the 250 m bands only when both are of one platform, since clouds move. With
+    `over`, only what lies over that grid is read.
     """
     state: xr.DataArray | None = None
     coarse = plan.source("reflectance_500m")
     readings: list[Reading] = []
     left: LeftOut = []
-    for role in ("reflectance_500m", "reflectance_250m", "albedo", "land_cover"):
-        source = plan.source(role)
-        if source is None:
-            continue
+
+    def screened(source: Source, granule: Granule) -> Reading:
+        nonlocal state
+        if source.role == "albedo":
+            return _albedo(source, granule, screening, diffuse)
+        if source is coarse:
+            state = granule.layers["state"]
+        elif coarse is not None and source.product[:3] != coarse.product[:3]:
+            state = None
+        return _bands(source, granule, state, screening)
+
+    by_date = [source for role in _BY_DATE if (source := plan.source(role)) is not None]
+    for source, granule in one_ahead(partial(_open_over, over=over), by_date):
         with steps.reading(source):
             try:
-                if role == "land_cover":
-                    readings.append(static(source, box, partial(_read_land_cover, source, box, cut)))
-                    continue
-                granule = open_granule(source.paths[0], source.layers)
-                granule = replace(granule, layers={name: cut(layer) for name, layer in granule.layers.items()})
-                if role == "albedo":
-                    reading = _albedo(source, granule, screening, diffuse)
-                else:
-                    if source is coarse:
-                        state = granule.layers["state"]
-                    elif coarse is not None and source.product[:3] != coarse.product[:3]:
-                        state = None
-                    reading = _bands(source, granule, state, screening)
-                readings.append(_nested(reading, box))
+                readings.append(_nested(screened(source, granule()), box))
             except (GranuleError, GridError, ProductError) as error:
                 left.append((source.paths[0], error.what.rstrip(".")))
+    classes = plan.source("land_cover")
+    if classes is not None:
+        with steps.reading(classes):
+            try:
+                readings.append(static(classes, box, partial(_read_land_cover, classes, box, over)))
+            except (GranuleError, GridError, ProductError) as error:
+                left.append((classes.paths[0], error.what.rstrip(".")))
     return readings, left
 
 
-def _read_land_cover(source: Source, box: GeoBox, cut: Cut) -> Reading:
-    granule = open_granule(source.paths[0], source.layers)
-    granule = replace(granule, layers={name: cut(layer) for name, layer in granule.layers.items()})
+def _open_over(source: Source, over: GeoBox | None) -> Granule:
+    return open_granule(source.paths[0], source.layers, over=over)
+
+
+def _read_land_cover(source: Source, box: GeoBox, over: GeoBox | None) -> Reading:
+    granule = _open_over(source, over)
     return _nested(Reading(granule.layers, (record_of(source, granule.layers, granule, dropped={}),)), box)
 
 
@@ -126,7 +136,7 @@ def nest(image: xr.DataArray, coarse: GeoBox) -> tuple[xr.DataArray, str]:
     if image.dtype.kind in "iu":
         image = image.where(image != NO_CLASS)
     geographic = place.crs is not None and place.crs.geographic
-    metres = METRES_PER_DEGREE if geographic else 1.0 if true_to_ground(place) else ground_scale(place)
+    metres = metres_per_unit(place.crs) if geographic or true_to_ground(place) else ground_scale(place)
     ratio = cell_size(coarse) / (abs(place.affine.e) * metres)
     factor = next((f for f in (4, 2) if ratio >= _NEARLY * f), 1)
     target = refine(coarse, factor)

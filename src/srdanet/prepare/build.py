@@ -10,7 +10,7 @@ from dataclasses import asdict
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Unpack
 
 import numpy as np
 import xarray as xr
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 from odc.geo.geom import Geometry
 
-from srdanet.arrays import Progress
+from srdanet.arrays import Progress, silent
 from srdanet.errors import ArgumentError, GridError, NoLstError, SceneError, spelled
 from srdanet.grid import (
     SINUSOIDAL,
@@ -41,7 +41,7 @@ from srdanet.prepare.auxiliary import (
 )
 from srdanet.prepare.doubts import false_ndwi, hazy_bands
 from srdanet.prepare.extent import MARGIN, REGION_MARGIN, about_part, cut_to, region_part, valid_part
-from srdanet.prepare.plan import MetricGrid, Plan, Source
+from srdanet.prepare.plan import Choice, MetricGrid, Plan, Source
 from srdanet.prepare.plan import plan as make_plan
 from srdanet.prepare.reading import Reading, Static, Steps, measures, open_plain, read_anew, record_of, screen
 from srdanet.readers import quality
@@ -67,8 +67,8 @@ def prepare(
     diffuse: float = DIFFUSE,
     region: Geometry | None = None,
     static: Static = read_anew,
-    progress: Progress | None = None,
-    **choice: Any,
+    progress: Progress = silent,
+    **choice: Unpack[Choice],
 ) -> Scene:
     """Make a scene from files.
 
@@ -114,7 +114,8 @@ def prepare(
     # Heights take as long as all granules together, which another process decodes: they are read side by side.
     with ThreadPoolExecutor(1) as pool:
         heights = pool.submit(read_elevation, what, box, static, steps)
-        granules, granules_left = read_granules(what, box, screening, diffuse, cut, static, steps)
+        over = box if part else None
+        granules, granules_left = read_granules(what, box, screening, diffuse, over, static, steps)
         images = [*read_rasters(what, box, cut, steps), *granules]
         elevation, beside = heights.result()
     given = {name for image in (*images, *elevation) for name in image.arrays}
@@ -157,7 +158,7 @@ def root_grid(plan: Plan, region: Geometry | None = None) -> GeoBox:
     """
     if _lst_source(plan).spec is None and plan.whole and plan.tile is not None and region is None:
         return plan.tile.geobox(Level.KM1)
-    reading, part = _read_lst(plan, Screening(), Steps(None, 0), region)
+    reading, part = _read_lst(plan, Screening(), Steps(silent, 0), region)
     lst = reading.arrays["lst"]
     if part is not None and "covers" in part:
         rows, cols = (slice(*along) for along in part["covers"])
@@ -207,7 +208,7 @@ def _read_lst(
         if not np.isfinite(lst.values[inner]).any():
             what = f"no {'day' if plan.day else 'night'} LST is left in the region"
             todo = "Choose another date, or the other overpass."
-            raise SceneError(what, where=Path(source.paths[0]).name, todo=todo)
+            raise NoLstError(what, where=Path(source.paths[0]).name, todo=todo)
     arrays = {name: array.isel(y=outer[0], x=outer[1]) for name, array in reading.arrays.items()}
     records = tuple(
         record.model_copy(update=measures({name: arrays[name] for name in record.valid})) for record in reading.records
@@ -296,12 +297,12 @@ def _quality_words(values: NDArray[Any]) -> NDArray[np.uint8]:
 def _view_times(plan: Plan, coarse: xr.Dataset, box: GeoBox) -> Times | None:
     """UTC of every cell (y, x), the median where a cell does not say it; None where nothing says the hour."""
     if "view_time" in coarse and plan.date is not None:
-        lon, _ = lonlat(box)
+        lon, lat = lonlat(box)
         times: Times = solar_to_utc(np.datetime64(plan.date), coarse["view_time"].values, lon)
         known = ~np.isnat(times)
         seen = known & np.isfinite(coarse["lst"].values)
         if seen.any():
-            _check_view(plan, times[seen], coarse["view_time"].values[seen], lonlat(box)[1])
+            _check_view(plan, times[seen], coarse["view_time"].values[seen], lat)
             return np.where(known, times, _median(times[seen]))
     return None if plan.time is None else np.full(box.shape, plan.time)
 

@@ -1,4 +1,4 @@
-"""Predictors that their own values show to be something else than their names say."""
+"""Predictors whose values show that they are not what their names say."""
 
 from __future__ import annotations
 

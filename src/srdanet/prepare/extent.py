@@ -10,8 +10,8 @@ import xarray as xr
 from odc.geo.geobox import GeoBox
 from odc.geo.geom import Geometry
 
-from srdanet.errors import ArgumentError, GridError, SceneError
-from srdanet.grid import geobox_of, nesting
+from srdanet.errors import ArgumentError, NoLstError
+from srdanet.grid import geobox_of, part_over
 from srdanet.readers.places import Place, cover
 from srdanet.scene import Scene
 
@@ -85,11 +85,11 @@ def over_region(scene: Scene, region: Geometry) -> Scene:
 
     Raises:
         ArgumentError: when the region lies outside the scene.
-        SceneError: when no LST is left in it.
+        NoLstError: when no LST is left in it.
     """
     outer, inner = region_part(scene.geobox, region)
     if not np.isfinite(scene.lst["lst"][inner].values).any():
-        raise SceneError("no LST is left in the region", todo="Choose another date, or the other overpass.")
+        raise NoLstError("no LST is left in the region", todo="Choose another date, or the other overpass.")
     lst, box = scene.lst.isel(y=outer[0], x=outer[1]), scene.geobox[outer]
     auxiliary = []
     for dataset, at in zip(scene.auxiliary, scene.nestings, strict=True):
@@ -121,12 +121,5 @@ def without_margin(scene: Scene) -> Part:
 
 def cut_to(image: xr.DataArray, coarse: GeoBox) -> xr.DataArray:
     """The part of an image that lies over `coarse`; all of it where its grid does not nest, or it lies elsewhere."""
-    try:
-        at = nesting(coarse, geobox_of(image, name=str(image.name), degrees=True))
-    except GridError:
-        return image
-    rows, cols = (
-        slice(max(0, start), min(size, start + cells * at.factor))
-        for start, cells, size in zip((at.row, at.col), coarse.shape, image.shape, strict=True)
-    )
-    return image if rows.stop <= rows.start or cols.stop <= cols.start else image.isel(y=rows, x=cols)
+    rows, cols = part_over(coarse, geobox_of(image, name=str(image.name), degrees=True))
+    return image.isel(y=rows, x=cols)

@@ -3,7 +3,7 @@
 `choose` is a pure function of what a survey tells and of what is wanted. What a product is good for stands in
 `ROLES`; whether a file can serve follows from the file, the table and what is wanted, so that neither the choice nor
 the reasons given for the rest depend on the order of the files. Only within a role that joins several files
-(elevation, weather) does the order given stay, since there the first file goes before the others.
+(elevation, weather) does the order given stay, since there the first file takes precedence.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ import os
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypedDict, Unpack
 
 import numpy as np
 from pydantic import Field, computed_field
 
 from srdanet.arrays import has_hour, parse_utc, read_time
-from srdanet.errors import ArgumentError
-from srdanet.grid import Level, Tile, lonlat
+from srdanet.errors import ArgumentError, some
+from srdanet.grid import Level, Tile, centre
 from srdanet.predictors.solar import solar_to_utc
 from srdanet.prepare.survey import (
     RASTER_NAMES,
@@ -223,8 +223,7 @@ class Plan(Frozen):
         for s in self.sources:
             unit = "y" if s.role == "land_cover" else "d"
             date = f"{s.date or '-'}" + (f" ({s.distance:+d} {unit})" if s.distance else "")
-            files = ", ".join(Path(p).name for p in s.paths[:3])
-            files += f" and {len(s.paths) - 3} more" if len(s.paths) > 3 else ""
+            files = some([Path(p).name for p in s.paths], 3)
             files += f":{s.spec.band}" if s.spec and s.spec.band else ""
             files += f"  [{s.note}]" if s.note else ""
             rows.append((s.role, s.product, date, " ".join(s.layers) or "-", files))
@@ -238,38 +237,28 @@ class Plan(Frozen):
         ]
 
 
-def plan(
-    files: Iterable[str | os.PathLike[str]],
-    tile: Tile | str | None = None,
-    date: dt.date | str | None = None,
-    day: bool = True,
-    *,
-    platform: Platform | None = None,
-    time: np.datetime64 | str | None = None,
-    grid: MetricGrid | None = None,
-) -> Plan:
-    """Survey files and choose which of them serves what.
+class Choice(TypedDict, total=False):
+    """Which LST is wanted of the files, and on which grid: arguments of `choose`."""
 
-    LST and reflectance are of the day itself, albedo of the nearest day within 16, land cover of the nearest year;
-    weather must cover the overpass, elevation must touch the tile. Of two productions of one granule the newer is
-    taken, and a plain raster goes before a granule's layer.
+    tile: Tile | str | None
+    date: dt.date | str | None
+    day: bool
+    platform: Platform | None
+    time: np.datetime64 | str | None
+    grid: MetricGrid | None
+
+
+def plan(files: Iterable[str | os.PathLike[str]], **choice: Unpack[Choice]) -> Plan:
+    """Survey files and choose which of them serves what.
 
     Args:
         files: Files, folders, or `NAME=FILE[:BAND][,key=value]` for plain rasters; see `survey`.
-        tile: The tile; may be left out where the LST files are of one. Where it is given the scene covers all of it.
-        date: The day; may be left out where the LST files are of one. For a granule it is the UTC day in its name.
-        day: Whether the daytime LST is wanted, or the night's.
-        platform: `terra`, `aqua`, `npp` or `noaa20`; the first of these where several are there.
-        time: UTC of the overpass, where plain rasters do not say it; a date alone is a date.
-        grid: Grid of an LST given as a plain raster: `modis` or `utm`. None: its own, where that is in metres with
-            square cells, else UTM.
+        choice: See `choose`.
 
     Raises:
-        ArgumentError: when there is no LST, or several tiles or dates and none is named, when two rasters have one
-            name, or when an argument cannot be read.
-        SrdanetError: when a file that was named itself cannot be identified.
+        ArgumentError: as `survey` and `choose`.
     """
-    return choose(survey(files), tile, date, day, platform=platform, time=time, grid=grid)
+    return choose(survey(files), **choice)
 
 
 def choose(
@@ -282,7 +271,26 @@ def choose(
     time: np.datetime64 | str | None = None,
     grid: MetricGrid | None = None,
 ) -> Plan:
-    """Same as `plan`, from what a survey returns; opens nothing."""
+    """Choose which file serves what; opens nothing.
+
+    LST and reflectance are of the day itself, albedo of the nearest day within 16, land cover of the nearest year;
+    weather must cover the overpass, elevation must touch the tile. Of two productions of one granule the newer is
+    taken, and a plain raster takes precedence over a granule's layer.
+
+    Args:
+        files: What `survey` found.
+        tile: The tile; may be left out where the LST files are of one. Where it is given the scene covers all of it.
+        date: The day; may be left out where the LST files are of one. For a granule it is the UTC day in its name.
+        day: Whether the daytime LST is wanted, or the night's.
+        platform: `terra`, `aqua`, `npp` or `noaa20`; the first of these where several are there.
+        time: UTC of the overpass, where plain rasters do not say it; a date alone is a date.
+        grid: Grid of an LST given as a plain raster: `modis` or `utm`. None: its own, where that is in metres with
+            square cells, else UTM.
+
+    Raises:
+        ArgumentError: when there is no LST, or several tiles or dates and none is named, when two rasters have one
+            name, or when an argument cannot be read.
+    """
     whole = tile is not None
     tile = Tile.parse(tile) if isinstance(tile, str) else tile
     wished: dt.date | None = None if date is None else read_time(date).astype("datetime64[D]").item()
@@ -302,7 +310,7 @@ def choose(
     else:
         tile, wished, product = _view_of_granules(files, tile, wished, day, platform)
         platform = product.platform
-        longitude = lonlat(tile.geobox(Level.KM1)[600:601, 600:601])[0].item()
+        longitude = centre(tile.geobox(Level.KM1))[0]
         granule: Stated[np.datetime64] = Stated("the name of the granule", (np.datetime64(wished, "D"),))
         seen = settle_time([*asked, granule], where="LST", longitude=longitude)
     if wished is None and seen is not None:
@@ -311,7 +319,7 @@ def choose(
     overpass = when
     averaged = product is not None and product.days > 1  # a mean of days has no overpass
     if overpass is None and not averaged and tile is not None and wished is not None and platform is not None:
-        longitude = lonlat(tile.geobox(Level.KM1)[600:601, 600:601])[0].item()
+        longitude = centre(tile.geobox(Level.KM1))[0]
         overpass = parse_utc(solar_to_utc(np.datetime64(wished), VIEW_HOURS[platform, day], longitude))
     tiles = {file.tile for file in files if file.kind == "granule" and file.product not in ROLES[0].products}
     wanted = _Wanted(
@@ -408,9 +416,7 @@ def _view_of_granules(
         told = "; ".join(f"{name} is {PRODUCTS[name].title}" for name in others[:_MOST_TOLD] if name in PRODUCTS)
         what += f" ({told})" if told else ""
         left = [f"{Path(file.path).name} ({file.reason})" for file in files if file.kind == "other"]
-        if left:
-            more = f" and {len(left) - _MOST_TOLD} more" if len(left) > _MOST_TOLD else ""
-            what += f"; left out {'; '.join(left[:_MOST_TOLD])}{more}"
+        what += f"; left out {some(left, _MOST_TOLD, '; ')}" if left else ""
         raise ArgumentError(what, where=files[0].path if len(files) == 1 else f"{len(files)} files", todo=todo)
     known = {name: product_of(name) for _, _, name in views}
     fit = {

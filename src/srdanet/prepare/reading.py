@@ -13,7 +13,7 @@ import numpy as np
 import xarray as xr
 from odc.geo.geobox import GeoBox
 
-from srdanet.arrays import Mask, Progress
+from srdanet.arrays import Mask, Progress, count_finite, in_strips
 from srdanet.errors import ArgumentError
 from srdanet.prepare.plan import InputRecord, Plan, Source
 from srdanet.prepare.report import measure
@@ -65,7 +65,7 @@ def open_spec(spec: RasterSpec, date: dt.date | None = None, time: np.datetime64
     return open_raster(
         spec.path,
         name=spec.name,
-        band=int(spec.band) if spec.band and spec.band.isdigit() else spec.band,
+        band=spec.band,
         date=date,
         time=time,
         **spec.model_dump(include={"crs", "nodata", "scale", "offset", "unit"}),
@@ -75,8 +75,9 @@ def open_spec(spec: RasterSpec, date: dt.date | None = None, time: np.datetime64
 def screen(array: xr.DataArray, keep: Mask) -> tuple[xr.DataArray, int]:
     """The same array with NaN where it is not to be kept, and how many known cells that removes."""
     values = array.values
-    kept = array.copy(data=np.where(keep, values, np.asarray(np.nan, values.dtype)))
-    return kept, int((np.isfinite(values) & ~keep).sum())
+    nothing = np.asarray(np.nan, values.dtype)
+    kept = in_strips(lambda part, good: np.where(good, part, nothing), values, keep, dtype=values.dtype)
+    return array.copy(data=kept), count_finite(values) - count_finite(kept)
 
 
 def record_of(
@@ -108,7 +109,7 @@ def measures(arrays: Mapping[str, xr.DataArray]) -> dict[str, Any]:
 class Steps:
     """Counts the sources that have been read, and tells of each before and after."""
 
-    def __init__(self, progress: Progress | None, total: int) -> None:
+    def __init__(self, progress: Progress, total: int) -> None:
         self._progress, self._total, self._done = progress, total, 0
 
     @contextmanager
@@ -117,9 +118,7 @@ class Steps:
         names = [Path(path).name for path in source.paths]
         role = source.role.removeprefix("raster:").replace("_", " ")
         what = f"{role} from {names[0] if len(names) == 1 else f'{len(names)} files'}"
-        if self._progress is not None:
-            self._progress(what, self._done, self._total)
+        self._progress(what, self._done, self._total)
         yield
         self._done += 1 + len(more)
-        if self._progress is not None:
-            self._progress(what, self._done, self._total)
+        self._progress(what, self._done, self._total)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from srdanet.prepare.survey import Frozen
 from srdanet.scene import Scene
-from srdanet.variables import BY_NAME, LST_VARIABLES, NO_CLASS
+from srdanet.variables import NO_CLASS, unit_of
 
 PERCENTILES = (2, 98)
 """Between them lies the range that is reported: single odd cells do not show in it."""
@@ -59,7 +59,7 @@ def measure(values: NDArray[Any], missing: int | None = NO_CLASS) -> Measured:
     sample = values[::step, ::step][known[::step, ::step]]
     low_high = np.percentile(sample, PERCENTILES) if sample.size else ()
     digits = tuple(float(f"{value:.5g}") for value in low_high)
-    return Measured(round(float(known.mean()), 6), (digits[0], digits[1]) if digits else None)
+    return Measured(round(np.count_nonzero(known) / known.size, 6), (digits[0], digits[1]) if digits else None)
 
 
 def scene_report(scene: Scene) -> tuple[ReportRow, ...]:
@@ -91,7 +91,7 @@ def report_rows(
                 product=record.get("product"),
                 file=(file,) if isinstance(file, str) else tuple(file),
                 date=record.get("date"),
-                unit=BY_NAME[name].unit if name in BY_NAME else LST_VARIABLES[name][0],
+                unit=unit_of(name),
                 range=found.range if found else None,
                 valid=found.valid if found else None,
                 assumed=assumptions(record),

@@ -3,7 +3,7 @@
 Granules and plain rasters are identified by name alone, elevation by its name and header. Weather is opened for its
 hours and its extent: of NetCDF files only the coordinates are read, of GRIB files every band, of zip archives every
 member; a table of stations is read whole. An archive is what the files in it are. A file that is damaged or unknown
-costs itself only: it is named with its cause and left out.
+is left out alone, and named with the cause.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from srdanet.readers.era5 import PRODUCTS as ERA5_PRODUCTS
 from srdanet.readers.era5 import read_fields
 from srdanet.readers.filenames import identify
 from srdanet.readers.meteorology import open_stations
-from srdanet.readers.rasters import netcdf_images, stated_times
+from srdanet.readers.rasters import netcdf_images, read_times
 from srdanet.readers.unread import special_file
 from srdanet.statements import Stated
 from srdanet.variables import BY_NAME, LST_VARIABLES, UNUSED
@@ -244,8 +244,7 @@ def _named(spec: RasterSpec) -> InputFile:
     if spec.name not in RASTER_NAMES:
         todo = f"{did_you_mean(spec.name, RASTER_NAMES)}Use one of: {', '.join(RASTER_NAMES)}."
         raise ArgumentError(f"{spec.name!r} is not a quantity this package knows", where=spec.path, todo=todo)
-    band = int(spec.band) if spec.band and spec.band.isdigit() else spec.band
-    times, longitude = stated_times(spec.path, name=spec.name, band=band)
+    times, longitude = read_times(spec.path, name=spec.name, band=spec.band)
     single = next((stated.values[0] for stated in times if len(stated.values) == 1), None)
     date = None if single is None else single.astype("datetime64[D]").item()
     return InputFile(

@@ -10,7 +10,7 @@ import xarray as xr
 from odc.geo.geobox import GeoBox
 
 from srdanet.arrays import has_hour
-from srdanet.errors import MissingExtraError
+from srdanet.errors import extra
 from srdanet.flags import flag_attributes
 from srdanet.product.layers import LST, QUALITY, UNCERTAINTY
 from srdanet.product.record import software
@@ -35,17 +35,14 @@ _ATTRIBUTES: dict[str, dict[str, Any]] = {
 }
 
 
-def need_zarr(where: Path) -> None:
+def need_zarr() -> None:
     """Refuse before any work is done when Zarr is not installed.
 
     Raises:
         MissingExtraError: when it is not.
     """
-    try:
+    with extra("zarr", "zarr", "Or write NetCDF."):
         import zarr  # noqa: F401
-    except ImportError as error:
-        todo = "Install it (pip install srdanet[zarr]), or write .nc."
-        raise MissingExtraError("Zarr is not installed", where=where, todo=todo) from error
 
 
 def open_arrays(path: Path, **options: Any) -> xr.Dataset:

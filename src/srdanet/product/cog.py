@@ -15,6 +15,7 @@ import xarray as xr
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 
+from srdanet.arrays import let_go
 from srdanet.errors import OutputError
 from srdanet.grid import SINUSOIDAL, same_crs
 from srdanet.product.layers import Raster
@@ -28,7 +29,9 @@ def strips(data: xr.DataArray, dtype: str) -> Iterator[tuple[slice, NDArray[np.g
     """The rows of `data` (y, x) in strips of `BLOCK`, each with its place, as `dtype`."""
     for top in range(0, data.shape[0], BLOCK):
         rows = slice(top, min(top + BLOCK, data.shape[0]))
-        yield rows, np.asarray(data[rows].values, dtype)
+        part = data[rows].values
+        yield rows, np.asarray(part, dtype)
+        let_go(part)
 
 
 def write_cog(path: Path, data: xr.DataArray, raster: Raster, geobox: GeoBox, tags: Mapping[str, str]) -> None:

@@ -15,9 +15,9 @@ from typing import Any
 from srdanet.atomic import publish, staged
 from srdanet.downscaling.plan import ITEM
 from srdanet.errors import ArgumentError, GranuleError, OutputError, SrdanetError
-from srdanet.product.record import Record, read_record
+from srdanet.product.record import RECORD, Record, read_record, records_in
 from srdanet.product.stac import VERSION, item_of, text_of
-from srdanet.product.stored import RECORD, stored_levels
+from srdanet.product.stored import stored_levels
 
 COLLECTION = "collection.json"
 _MADE_BY = "srdanet"
@@ -37,13 +37,6 @@ class Collected:
     """Records of products without a date, which no item can describe."""
 
 
-def visible(folder: Path, pattern: str) -> Iterator[Path]:
-    """Files of a folder and the folders in it, without those of unfinished work, which are hidden."""
-    for path in sorted(folder.rglob(pattern)):
-        if not any(part.startswith(".") for part in path.relative_to(folder).parts):
-            yield path
-
-
 def write_collection(folder: Path) -> Collected:
     """Write the collection of a folder, and the items of all products in it and in the folders below it.
 
@@ -60,7 +53,7 @@ def write_collection(folder: Path) -> Collected:
         raise OutputError("exists already and is of another make", where=path, todo=todo)
     items: dict[str, dict[str, Any]] = {}
     undated, seen = [], dict[str, Path]()
-    for note in visible(folder, f"*{RECORD}"):
+    for note in records_in(folder):
         item = item_beside(note)
         if item is None:
             undated.append(note)
@@ -151,8 +144,8 @@ def read_item(path: Path) -> dict[str, Any]:
         GranuleError: when it is no JSON object.
     """
     try:
-        if path.stat().st_size > _MOST:
-            raise ValueError(f"it has more than {_MOST // 1_000_000} MB")
+        if not path.is_file() or path.stat().st_size > _MOST:
+            raise ValueError(f"no file, or more than {_MOST // 1_000_000} MB")
         found = json.loads(path.read_text(encoding="utf-8"))
         if not isinstance(found, dict):
             raise ValueError("it is no object")
@@ -198,7 +191,7 @@ def collection_faults(folder: Path) -> Iterator[str]:
             continue
         if item.get("collection") != found.get("id"):
             yield f"{place} does not say that it belongs to it"
-    dated = (item_path(note) for note in visible(folder, f"*{RECORD}") if item_path(note).exists())
+    dated = (item_path(note) for note in records_in(folder) if item_path(note).exists())
     for path in dated:
         if path not in listed:
             yield f"{path.relative_to(folder)} is not listed: run `srdanet catalogue` again"

@@ -12,7 +12,7 @@ import numpy as np
 import xarray as xr
 from odc.geo.geobox import GeoBox
 
-from srdanet.arrays import Progress
+from srdanet.arrays import Progress, silent
 from srdanet.atomic import refuse_existing, replacing
 from srdanet.errors import ArgumentError, GridError
 from srdanet.flags import FLAGS
@@ -68,7 +68,7 @@ def write_cube(
     crs: str | None = None,
     res: float | None = None,
     overwrite: bool = False,
-    progress: Progress | None = None,
+    progress: Progress = silent,
 ) -> Path:
     """Write products as one cube (time, y, x): `lst`, `lst_uncertainty`, `quality`, and what each was made of.
 
@@ -93,17 +93,15 @@ def write_cube(
         where = None if untimed is None else untimed.note
         raise ArgumentError("there is no product with a time", where=where, todo="Give products with a time.")
     if path.suffix == ".zarr":
-        need_zarr(path)
+        need_zarr()
     refuse_existing([path], overwrite=overwrite)
     target = grid_of(levels, crs, res)
     with replacing(path, overwrite=overwrite) as part:
         for number, one in enumerate(levels):
-            if progress is not None:
-                progress("products", number, len(levels))
+            progress("products", number, len(levels))
             slab = _slab(one, target, zarr=path.suffix == ".zarr")
             (append_zarr if path.suffix == ".zarr" else append_netcdf)(part, slab, number, len(levels))
-    if progress is not None:
-        progress("products", len(levels), len(levels))
+    progress("products", len(levels), len(levels))
     return path
 
 

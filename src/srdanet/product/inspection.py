@@ -1,4 +1,4 @@
-"""Is a product still what was written? Every fault in words, of single files and of whole folders."""
+"""Inspection of products: what is wrong with a file or a folder, in words."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from pathlib import Path
 import numpy as np
 
 from srdanet.downscaling.plan import ITEM, STYLE
-from srdanet.errors import ArgumentError, SrdanetError
+from srdanet.errors import ArgumentError, GranuleError, SrdanetError
 from srdanet.flags import NO_INPUT
 from srdanet.product.collection import (
     COLLECTION,
     collection_faults,
     item_beside,
     read_item,
-    visible,
     without_collection,
 )
 from srdanet.product.layers import RASTERS, Raster
-from srdanet.product.record import Record, read_record
+from srdanet.product.record import RECORD, Record, read_record, records_in
 from srdanet.product.stac import differences
-from srdanet.product.stored import RECORD, StoredLevel, stored_levels
+from srdanet.product.stored import StoredLevel, stored_levels
 from srdanet.product.style import style_fault
 from srdanet.product.validate import structure_fault
 from srdanet.readers.checksum import digest_of
+from srdanet.readers.guard import COG, open_image
 
 _STRIP = 512
 _SAID = 5
@@ -46,14 +46,15 @@ class Fault:
 def inspect_product(place: Path) -> tuple[int, list[Fault]]:
     """What is wrong with products: number of files looked at, and the faults.
 
-    A folder is looked at as a whole, with the folders in it: its records, what they list, STAC items and collection,
-    and rasters that no record lists. A record is looked at with what it lists, a raster by itself.
+    A folder is looked at as a whole, with those below it: its records, what they list, STAC items and collection, and
+    rasters that no record lists. A record is looked at with what it lists, a raster by itself.
 
     Raises:
         ArgumentError: when there is nothing to look at.
     """
     if place.is_dir():
-        notes, rasters = (list(visible(place, f"*{end}")) for end in (RECORD, ".tif"))
+        notes = records_in(place)
+        rasters = sorted(path for folder in {place, *(note.parent for note in notes)} for path in folder.glob("*.tif"))
         if not notes and not rasters:
             raise ArgumentError(
                 "holds no product", where=place, todo="Give a folder that `srdanet downscale` wrote to."
@@ -97,7 +98,7 @@ def _of_record(note: Path, record: Record) -> Iterator[Fault]:
         whole = True
         for name, file in about.files.items():
             path = note.with_name(name)
-            if not path.exists():
+            if not (path.is_file() or (file.variables and path.is_dir())):
                 yield Fault(name, "it is missing, and the record lists it")
                 whole = False
                 continue
@@ -144,11 +145,10 @@ def _of_item(path: Path, note: Path, record: Record) -> Iterator[Fault]:
 
 
 def _of_raster(path: Path, raster: Raster | None) -> Iterator[Fault]:
-    import rasterio
     from rasterio.errors import RasterioError
 
     try:
-        with rasterio.open(path) as file:
+        with open_image(path, COG) as file:
             fault = structure_fault(file, path.stat().st_size)
             if fault is not None:
                 yield Fault(path.name, fault)
@@ -168,6 +168,8 @@ def _of_raster(path: Path, raster: Raster | None) -> Iterator[Fault]:
             if outside:
                 what = f"{outside} values lie outside {raster.low:g} to {raster.high:g} {raster.unit}"
                 yield Fault(path.name, what)
+    except GranuleError as error:
+        yield Fault(path.name, error.what)
     except RasterioError as error:
         yield Fault(path.name, f"it cannot be read ({error})")
 

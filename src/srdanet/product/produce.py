@@ -10,7 +10,7 @@ from pathlib import Path
 
 import xarray as xr
 
-from srdanet.arrays import Progress
+from srdanet.arrays import Progress, silent
 from srdanet.atomic import heal, hidden_folder
 from srdanet.downscaling.plan import RunPlan, stem_of
 from srdanet.downscaling.rollout import StepModel
@@ -37,7 +37,7 @@ def produce(
     stem: str | None = None,
     layout: Layout = OWN,
     command: Sequence[str] = (),
-    progress: Progress | None = None,
+    progress: Progress = silent,
     overwrite: bool = False,
 ) -> Product:
     """Downscale a scene and write its product; memory is bounded by a window, not by the scene.

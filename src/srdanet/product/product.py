@@ -16,11 +16,12 @@ from srdanet.atomic import heal, publish, refuse_existing, staged
 from srdanet.downscaling.plan import ProductFiles, style_of
 from srdanet.errors import ArgumentError, GranuleError, GridError
 from srdanet.grid import Level, cell_size, coordinates, geobox_of
+from srdanet.predictors.overpass import part_of_day
 from srdanet.product.cf import append_netcdf, append_zarr, described, need_zarr
 from srdanet.product.cog import strips, write_cog
 from srdanet.product.layers import QUALITY, RASTERS
 from srdanet.product.looks import LOOKS
-from srdanet.product.quicklook import SHOWN, headline, part_of_day, thumbnail, write_quicklook
+from srdanet.product.quicklook import SHOWN, headline, thumbnail, write_quicklook
 from srdanet.product.record import FileRecord, LevelRecord, Origin, Record, measure, now, read_record, record, software
 from srdanet.product.stac import item_of, text_of
 from srdanet.product.style import flag_style, ramp_style
@@ -76,7 +77,7 @@ def check_outputs(
     """
     files = ProductFiles.of(directory, stem, list(levels), file_format)
     if file_format == "zarr":
-        need_zarr(Path(directory))
+        need_zarr()
     refuse_existing(list(files), overwrite=overwrite)
     return files
 
@@ -244,7 +245,7 @@ def _write_level(
 
 def _tags(origin: Origin) -> dict[str, str]:
     """What an image of the earth never travels without, for the file's own header."""
-    tags = {"title": headline(origin), "time": origin.time, "tile": origin.tile, "day": part_of_day(origin)}
+    tags = {"title": headline(origin), "time": origin.time, "tile": origin.tile, "day": part_of_day(origin.day)}
     if origin.model is not None:
         tags |= {"model": origin.model.name, "model_sha256": origin.model.sha256}
     if origin.time is not None:

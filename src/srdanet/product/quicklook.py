@@ -11,11 +11,12 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 
+from srdanet.arrays import Float32, pad_to
 from srdanet.energy import aggregate
-from srdanet.grid import coarsen, geobox_of, ground_cell, lonlat
+from srdanet.grid import centre, coarsen, geobox_of, ground_cell
+from srdanet.predictors.overpass import part_of_day
 from srdanet.product.lines import Line, coast, graticule
 from srdanet.product.looks import COLOURS, LOOKS
 from srdanet.product.record import LevelRecord, Origin
@@ -35,7 +36,7 @@ SHOWN = int(_LONG * DOTS)
 _STRIP = 64
 
 
-def thumbnail(data: xr.DataArray, largest: int) -> tuple[NDArray[np.float32], int]:
+def thumbnail(data: xr.DataArray | Float32, largest: int) -> tuple[Float32, int]:
     """The image reduced by masked means of n x n cells until no side exceeds `largest`; and n.
 
     Args:
@@ -45,17 +46,16 @@ def thumbnail(data: xr.DataArray, largest: int) -> tuple[NDArray[np.float32], in
     height, width = data.shape
     factor = -(-max(height, width) // largest)
     if factor == 1:
-        return np.asarray(data.values, np.float32), 1
+        return np.asarray(data, np.float32), 1
     parts = []
     for top in range(0, height, _STRIP * factor):
-        strip = np.asarray(data[top : top + _STRIP * factor].values, np.float32)
-        pad = [(0, -n % factor) for n in strip.shape]
+        strip = np.asarray(data[top : top + _STRIP * factor], np.float32)
         # Cells beyond the edge are missing, not zero: the last row and column are means of what is there.
-        parts.append(aggregate(np.pad(strip, pad, constant_values=np.nan), factor, min_valid=0.0))
+        parts.append(aggregate(pad_to(strip, factor), factor, min_valid=0.0))
     return np.concatenate(parts).astype(np.float32), factor
 
 
-def shared_range(*images: NDArray[np.float32]) -> tuple[float, float]:
+def shared_range(*images: Float32) -> tuple[float, float]:
     """One colour range (K) for all images: whole kelvins around their middle 98 %, at least 2 K wide."""
     valid = np.concatenate([image[np.isfinite(image)].ravel()[:: max(1, image.size // 500_000)] for image in images])
     if not valid.size:
@@ -69,25 +69,18 @@ def headline(origin: Origin) -> str:
     """Tile, time (UTC) and day or night, as far as they are known."""
     tile = f"tile {origin.tile}" if origin.tile else None
     time = f"{origin.time[:16].replace('T', ' ')} UTC" if origin.time else None
-    return ", ".join(part for part in (tile, time, part_of_day(origin)) if part)
-
-
-def part_of_day(origin: Origin) -> str | None:
-    """`day`, `night`, or None where it is not known."""
-    return None if origin.day is None else "day" if origin.day else "night"
+    return ", ".join(part for part in (tile, time, part_of_day(origin.day)) if part)
 
 
 def position(data: xr.DataArray | xr.Dataset) -> str:
     """Longitude and latitude of the image's middle, for people."""
-    geobox = geobox_of(data)
-    row, col = (n // 2 for n in geobox.shape)
-    lon, lat = (float(v[0, 0]) for v in lonlat(geobox[row : row + 1, col : col + 1]))
+    lon, lat = centre(geobox_of(data))
     return f"{abs(lat):.2f}° {'N' if lat >= 0 else 'S'} {abs(lon):.2f}° {'E' if lon >= 0 else 'W'}"
 
 
 def draw_map(
     axes: Any,
-    image: NDArray[np.float32],
+    image: Float32,
     metres: float,
     limits: tuple[float, float],
     *,

@@ -12,31 +12,23 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
 import xarray as xr
-from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
-from scipy.ndimage import maximum_filter, minimum_filter
+from pydantic import BaseModel, ConfigDict, ValidationError
 
-from srdanet.energy import degrade
+from srdanet.energy import degrade, surroundings
 from srdanet.errors import ArgumentError, GranuleError, GridError
 from srdanet.flags import OVERSHOOT
 from srdanet.product.cog import strips
 from srdanet.product.layers import LST, QUALITY, UNCERTAINTY
+from srdanet.readers.unread import special_file
 from srdanet.variables import WEATHER
 
+RECORD = "_provenance.json"
+"""What the name of a record ends in."""
 _PACKAGES = ("numpy", "onnxruntime", "pyproj", "rasterio", "xarray")
-
-
-def _plain(name: str) -> str:
-    if name != Path(name).name or name in ("", ".", "..") or "\\" in name or "\0" in name:
-        raise ValueError(f"{name!r} is not the name of a file beside it")
-    return name
-
-
-PlainName = Annotated[str, AfterValidator(_plain)]
-"""A file name without a folder: what a record names cannot lie elsewhere."""
 
 
 class _Part(BaseModel):
@@ -137,7 +129,7 @@ class LevelRecord(_Part):
     overshoot: Overshoot | None = None
     shown: dict[str, tuple[float, float]] = {}
     """Colour range of pictures and styles (K), by variable."""
-    files: dict[PlainName, FileRecord] = {}
+    files: dict[str, FileRecord] = {}
     """All of them lie beside the record."""
 
     def file_of(self, variable: str) -> str | None:
@@ -178,22 +170,37 @@ class Record(Origin):
             ) from error
 
 
+def records_in(folder: Path) -> list[Path]:
+    """The records of all products in a folder and below it, as `run` lays them out; hidden folders are left out."""
+    found = sorted(folder.rglob(f"*{RECORD}"))
+    return [path for path in found if not any(part.startswith(".") for part in path.relative_to(folder).parts)]
+
+
 def read_record(path: Path) -> Record:
     """Read the record of a product.
 
     Raises:
-        GranuleError: when the file is not one.
+        GranuleError: when the file is not one, or names files outside its own folder.
     """
+    kind = special_file(path)
+    if kind is not None:
+        what = f"is {kind}, not the record of a product"
+        raise GranuleError(what, where=path, todo="Give the file that ends in _provenance.json.")
     try:
-        return Record.model_validate_json(path.read_bytes())
+        record = Record.model_validate_json(path.read_bytes())
     except (OSError, ValidationError) as error:
-        reason = (
-            error.errors()[0]["msg"].removeprefix("Value error, ")
-            if isinstance(error, ValidationError)
-            else error.strerror
-        )
+        reason = error.errors()[0]["msg"] if isinstance(error, ValidationError) else error.strerror
         todo = "Give the file that ends in _provenance.json."
         raise GranuleError(f"is not the record of a product ({reason})", where=path, todo=todo) from error
+    for level, about in record.levels.items():
+        if not (level.isascii() and level.isdigit()):
+            what = f"is not the record of a product (a level is called {level!r})"
+            raise GranuleError(what, where=path, todo="Use the record as srdanet wrote it.")
+        for name in about.files:
+            if name in ("", ".", "..") or "\0" in name or "\\" in name or Path(name).name != name:
+                what = f"names a file outside its folder ({name!r})"
+                raise GranuleError(what, where=path, todo="Use the record as srdanet wrote it.")
+    return record
 
 
 def software() -> Software:
@@ -269,9 +276,8 @@ def overshoot(result: xr.Dataset, coarse: xr.DataArray) -> Overshoot:
         result: `lst` (y, x) K and, where present, `quality` (CF flags).
         coarse: (y / f, x / f) K, in which `lst` nests.
     """
-    known, factor = np.isfinite(coarse.values), result[LST.variable].shape[0] // max(1, coarse.shape[0])
-    low = minimum_filter(np.where(known, coarse.values, np.inf), 3, mode="nearest")
-    high = maximum_filter(np.where(known, coarse.values, -np.inf), 3, mode="nearest")
+    factor = result[LST.variable].shape[0] // max(1, coarse.shape[0])
+    low, high = surroundings(coarse.values)
     largest = 0.0
     for rows, values in strips(result[LST.variable], "float32"):
         above = np.arange(rows.start, rows.stop) // factor

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import rasterio
 import xarray as xr
 from odc.geo.crs import CRS
 from odc.geo.geobox import GeoBox
@@ -20,10 +21,8 @@ from srdanet.flags import flag_attributes
 from srdanet.grid import coordinates, geobox_of
 from srdanet.product.cf import open_arrays
 from srdanet.product.layers import RASTERS
-from srdanet.product.record import Record, read_record
-
-RECORD = "_provenance.json"
-"""What the name of a record ends in."""
+from srdanet.product.record import RECORD, Record, read_record, records_in
+from srdanet.readers.guard import COG, open_image
 
 
 @dataclass(frozen=True)
@@ -73,11 +72,8 @@ class StoredLevel:
             path = self.path(raster.variable)
             if path is None:
                 continue
-            with _open(path) as file:
-                try:
-                    values = file.read(1, window=window)
-                except RasterioError as error:
-                    raise GranuleError(f"is damaged ({error})", where=path, todo="Make the product again.") from error
+            with open_layer(path) as file:
+                values = file.read(1, window=window)
             about = flag_attributes() if raster.variable == "quality" else {"long_name": raster.long_name}
             data[raster.variable] = (("y", "x"), values, {"units": raster.unit, **about})
         return xr.Dataset(data, coords=coordinates(self.geobox[rows, cols]))
@@ -87,7 +83,7 @@ def stored_levels(places: Iterable[Path], level: int | None = None) -> list[Stor
     """The products in folders, or of records, in order of time; each at one level.
 
     Args:
-        places: Folders of products, or their records (`…_provenance.json`).
+        places: Folders with products in them or below, or their records (`…_provenance.json`).
         level: Nominal cell size (m); the finest of each product when None.
 
     Raises:
@@ -96,7 +92,7 @@ def stored_levels(places: Iterable[Path], level: int | None = None) -> list[Stor
     """
     notes: list[Path] = []
     for place in places:
-        found = sorted(place.glob(f"*{RECORD}")) if place.is_dir() else [place]
+        found = records_in(place) if place.is_dir() else [place]
         if not found:
             todo = "Give the folder that `srdanet downscale` wrote to."
             raise ArgumentError(f"holds no product (no file *{RECORD})", where=place, todo=todo)
@@ -115,17 +111,27 @@ def _stored(note: Path, level: int | None) -> StoredLevel:
     if name is None:
         raise GranuleError("names no file with the LST", where=note, todo="Make the product again.")
     if not name.endswith(".tif"):
-        with _open_arrays(note.with_name(name)) as arrays:
+        with open_level(note.with_name(name)) as arrays:
             return StoredLevel(record, note, level, geobox_of(arrays["lst"].isel(time=0), degrees=True))
-    with _open(note.with_name(name)) as file:
-        geobox = GeoBox(file.shape, file.transform, CRS(file.crs.to_wkt()))
-    return StoredLevel(record, note, level, geobox)
+    return StoredLevel(record, note, level, grid_of_layer(note.with_name(name)))
+
+
+def open_level(path: Path) -> xr.Dataset:
+    """A level that was written as NetCDF or Zarr, opened.
+
+    Raises:
+        GranuleError: when it cannot be opened.
+    """
+    try:
+        return open_arrays(path, decode_coords="all")
+    except (OSError, ValueError) as error:
+        raise GranuleError(f"cannot be read ({error})", where=path, todo="Make the product again.") from error
 
 
 def _read_arrays(path: Path, geobox: GeoBox, rows: slice, cols: slice) -> xr.Dataset:
     """A part of a level that was written as NetCDF or Zarr."""
     data = {}
-    with _open_arrays(path) as arrays:
+    with open_level(path) as arrays:
         for raster in RASTERS:
             if raster.variable in arrays:
                 values = arrays[raster.variable].isel(time=0, y=rows, x=cols).values
@@ -134,15 +140,27 @@ def _read_arrays(path: Path, geobox: GeoBox, rows: slice, cols: slice) -> xr.Dat
     return xr.Dataset(data, coords=coordinates(geobox))
 
 
-def _open_arrays(path: Path) -> xr.Dataset:
-    try:
-        return open_arrays(path, decode_coords="all")
-    except (OSError, ValueError) as error:
-        raise GranuleError(f"cannot be opened ({error})", where=path, todo="Make the product again.") from error
+@contextmanager
+def open_layer(path: Path) -> Iterator[Any]:
+    """A raster of a product, opened.
 
-
-def _open(path: Path) -> rasterio.DatasetReader:
+    Raises:
+        GranuleError: when it cannot be opened, or a read in the block fails.
+    """
     try:
-        return rasterio.open(path)
+        with open_image(path, COG) as file:
+            yield file
     except RasterioError as error:
-        raise GranuleError(f"cannot be opened ({error})", where=path, todo="Make the product again.") from error
+        raise GranuleError(f"cannot be read ({error})", where=path, todo="Make the product again.") from error
+
+
+def grid_of_layer(path: Path) -> GeoBox:
+    """The grid of a raster of a product.
+
+    Raises:
+        GranuleError: when it cannot be opened, or has no CRS.
+    """
+    with open_layer(path) as file:
+        if file.crs is None:
+            raise GranuleError("has no CRS", where=path, todo="Make the product again.")
+        return GeoBox(file.shape, file.transform, CRS(file.crs.to_wkt()))

@@ -21,6 +21,8 @@ from srdanet.product.looks import Look
 _STOPS = 17
 """Colours of a ramp; QGIS interpolates between them."""
 _DOCTYPE = "<!DOCTYPE qgis PUBLIC 'http://mrcc.com/qgis.dtd' 'SYSTEM'>\n"
+_MOST = 5_000_000
+"""Bytes of the largest style that is read."""
 NO_DEFECT = "no flag"
 
 
@@ -74,8 +76,13 @@ def style_fault(path: Path, raster: Path, row: Raster | None) -> str | None:
         row: What the raster holds; None where that is not known.
     """
     try:
-        page = Xml.fromstring(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, Xml.ParseError) as error:
+        if not path.is_file() or path.stat().st_size > _MOST:
+            return f"it is not a QGIS style (no file, or more than {_MOST // 1_000_000} MB)"
+        text = path.read_text(encoding="utf-8")
+        if "<!ENTITY" in text:
+            return "it is not a QGIS style (it declares entities)"
+        page = Xml.fromstring(text)  # noqa: S314 without entities nothing in it can grow or be fetched
+    except (OSError, ValueError, Xml.ParseError) as error:
         return f"it is not a QGIS style ({error})"
     renderer = page.find("./pipe/rasterrenderer")
     if page.tag != "qgis" or renderer is None:

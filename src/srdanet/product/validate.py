@@ -1,4 +1,4 @@
-"""Is the file what it should be? Asked of every output before it gets its name.
+"""Validation of every output before it gets its final name.
 
 The structure is checked from the offsets in the file itself (as rio-cogeo does, which the tests hold this against); the
 values are compared with the array they came from, every cell of them: reading a file back costs a fraction of writing.
@@ -19,6 +19,7 @@ from srdanet.grid import same_crs
 from srdanet.product.cf import open_arrays
 from srdanet.product.cog import BLOCK, strips
 from srdanet.product.layers import RASTERS, Raster
+from srdanet.readers.guard import COG, open_image
 
 _TODO = "Nothing was written under its final name. If it happens again, check the disk."
 
@@ -30,11 +31,10 @@ def validate_cog(path: Path, data: xr.DataArray, raster: Raster, geobox: GeoBox)
         OutputError: when it does not open, is no COG, has another shape, grid, type or missing value, lacks its
             tags, holds values out of range, or differs from `data` in any cell.
     """
-    import rasterio
     from rasterio.errors import RasterioError
 
     try:
-        with rasterio.open(path) as file:
+        with open_image(path, COG) as file:
             fault = structure_fault(file, path.stat().st_size) or _frame_fault(file, data.shape, raster, geobox)
             fault = fault or _value_fault(file, data, raster)
     except RasterioError as error:

@@ -15,7 +15,7 @@ from rasterio.warp import Resampling, reproject
 
 from srdanet.errors import ArgumentError, GridError
 from srdanet.flags import FLAGS, GAP_NEAR, NO_INPUT
-from srdanet.grid import METRES_PER_DEGREE, coordinates, ground_cell
+from srdanet.grid import coordinates, ground_cell, metres_per_unit
 
 _COARSER = 1.5
 """Ratio of cell sizes from which on the cells of another grid are means instead of the nearest cell."""
@@ -38,7 +38,7 @@ def other_grid(own: GeoBox, crs: str, res: float | None = None) -> GeoBox:
     except (CRSError, ValueError) as error:
         raise ArgumentError(f"{crs!r} is no CRS", where="crs", todo="Write it like EPSG:32631.") from error
     if res is None:
-        res = ground_cell(own) / (METRES_PER_DEGREE if target.geographic else 1)
+        res = ground_cell(own) / metres_per_unit(target)
     if not res > 0:
         raise ArgumentError(f"a cell size of {res} is not above 0", where="res", todo="Give metres, or degrees.")
     return own.to_crs(target, resolution=res)  # type: ignore[arg-type]

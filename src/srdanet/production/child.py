@@ -1,4 +1,4 @@
-"""A child process that works on one unit at a time and may die, hang or run out of memory without harm to others.
+"""A child process that works on one unit at a time; if it dies, hangs or runs out of memory, no other unit is lost.
 
 The parent keeps one pipe to each child, so that a dying child breaks nothing that others use. The pools of the standard
 library share theirs: when one worker is killed, every unit in the pool is lost. A child belongs to a process group of
@@ -178,7 +178,7 @@ class Child:
             environment["OMP_NUM_THREADS"] = str(self._threads)
         command = [sys.executable, "-c", _BOOT, str(theirs.fileno())]
         # What is printed belongs to stderr: stdout holds the results of the command.
-        self._process = subprocess.Popen(
+        self._process = subprocess.Popen(  # noqa: S603 our own code, no shell
             command, stdin=subprocess.DEVNULL, stdout=2, pass_fds=[theirs.fileno()], env=environment, process_group=0
         )
         theirs.close()

@@ -5,11 +5,74 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from statistics import fmean
+from typing import Any, Self
 
 from srdanet.production.ledger import FILE, Ledger
 from srdanet.production.run import Production
 from srdanet.production.units import Unit
+
+
+@dataclass(frozen=True)
+class CostModel:
+    """What units cost, fitted to units that were made: by least squares, which here are means of each part.
+
+    `seconds = prepare + static (first unit of a tile) + downscale`, on one worker of the machine they were made on.
+    """
+
+    units: int
+    """From which it was fitted, those without LST included."""
+    prepare: float
+    """Seconds that reading takes where elevation and land cover are in the store."""
+    static: float
+    """Seconds more for the first unit of a tile; 0 where each tile has one unit, from which it cannot be told."""
+    downscale: float
+    """Seconds, writing included."""
+    empty: float
+    """Seconds of a unit without LST."""
+    empty_share: float
+    """Of units."""
+    bytes: float
+    """Of a product."""
+    memory: int
+    """Most bytes resident in any of the processes."""
+
+    @classmethod
+    def fit(cls, ledger: Ledger) -> Self | None:
+        """From all that a ledger has measured; None where nothing has been made yet."""
+        done = [
+            (entry, entry.parts) for entry in ledger.entries(state="done") if entry.parts and "prepare" in entry.parts
+        ]
+        empty = [entry.seconds or 0.0 for entry in ledger.entries(state="empty")]
+        if not done:
+            return None
+        seen: set[str | None] = set()
+        first: list[float] = []
+        later: list[float] = []
+        for entry, parts in sorted(done, key=lambda one: one[0].changed or ""):
+            tile = ledger.unit(entry.name).tile
+            (later if tile in seen else first).append(parts["prepare"])
+            seen.add(tile)
+        prepare = fmean(later or first)
+        return cls(
+            units=len(done) + len(empty),
+            prepare=prepare,
+            static=max(0.0, fmean(first) - prepare),
+            downscale=fmean(parts["downscale"] for _, parts in done),
+            empty=fmean(empty) if empty else 0.0,
+            empty_share=len(empty) / (len(done) + len(empty)),
+            bytes=fmean(entry.bytes or 0 for entry, _ in done),
+            memory=max(entry.memory or 0 for entry, _ in done),
+        )
+
+    def seconds(self, units: int, tiles: int) -> float:
+        """Of one worker, for so many units, in so many tiles of which none has been made."""
+        made = self.prepare + self.downscale
+        return units * ((1 - self.empty_share) * made + self.empty_share * self.empty) + tiles * self.static
+
+    def output(self, units: int) -> float:
+        """Bytes of the products of so many units."""
+        return units * (1 - self.empty_share) * self.bytes
 
 
 @dataclass(frozen=True)
@@ -42,7 +105,7 @@ class Forecast:
 
 
 def forecast(production: Production, units: Sequence[Unit], workers: int) -> Forecast:
-    """What is expected of a run, from the mean of what its folder already has.
+    """What is expected of a run, from what its folder already has (`CostModel`).
 
     Args:
         production: Files and folder.
@@ -51,15 +114,15 @@ def forecast(production: Production, units: Sequence[Unit], workers: int) -> For
     """
     paths = {production.files[name].path for unit in units for name in unit.inputs}
     input_bytes = sum(os.path.getsize(path) for path in paths)
-    done = 0
+    made: set[str] = set()
     seconds: float | None = None
     written: int | None = None
     if (production.directory / FILE).is_file():
         with Ledger(production.directory, write=False) as ledger:
-            names = {entry.name for entry in ledger.entries() if entry.state in ("done", "empty")}
-            done = sum(unit.name in names for unit in units)
-            means = ledger.means()
-        left = len(units) - done
-        if "seconds" in means:
-            seconds, written = means["seconds"] * left / workers, round(means.get("bytes", 0) * left)
-    return Forecast(len(units), done, input_bytes, written, seconds, workers)
+            made = {entry.name for entry in ledger.entries() if entry.state in ("done", "empty")}
+            model = CostModel.fit(ledger)
+        left = [unit for unit in units if unit.name not in made]
+        if model is not None:
+            new = {unit.tile for unit in left} - {unit.tile for unit in units if unit.name in made}
+            seconds, written = model.seconds(len(left), len(new)) / workers, round(model.output(len(left)))
+    return Forecast(len(units), sum(unit.name in made for unit in units), input_bytes, written, seconds, workers)

@@ -16,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from srdanet.errors import MissingExtraError, RunError
+from srdanet.errors import RunError, extra
 from srdanet.production.child import Cause, Child, Outcome, Work, attempt
 
 
@@ -131,11 +131,8 @@ class Dask:
     """
 
     def __init__(self, address: str | None, workers: int, limits: Limits) -> None:
-        try:
+        with extra("dask", "cluster"):
             from distributed import Client, LocalCluster
-        except ModuleNotFoundError as error:
-            todo = "Install it: pip install 'srdanet[cluster]'"
-            raise MissingExtraError("dask is not installed", todo=todo) from error
         self._limits, self._address = limits, address
         self._cluster: Any = None
         if address is None:
@@ -187,7 +184,7 @@ class Dask:
         if future.status == "cancelled":
             raise self._lost()
         error = future.exception()
-        # The worker is lost with the machine: its units were in the same boat.
+        # The worker was lost with its machine, and all of its units with it.
         kind = type(error).__name__
         if kind == "KilledWorker":
             return name, Outcome(cause=Cause("died", "the Dask workers that had it died"))

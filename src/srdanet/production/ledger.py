@@ -190,7 +190,7 @@ class Ledger:
     def recover(self) -> list[Unit]:
         """The units that were worked on when an earlier run died; they are to be done again, after all others.
 
-        Where units are made in the process of the run itself, one that makes it crash would do so for ever: it is
+        Where units are made in the process of the run itself, one that makes it crash would do so every time: it is
         given up after `MOST_DEATHS`.
         """
         units = [self._unit(row) for row in self._base.execute("SELECT unit FROM units WHERE state = 'running'")]

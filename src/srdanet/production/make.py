@@ -8,16 +8,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from srdanet.arrays import Progress
+from srdanet.arrays import Progress, silent
 from srdanet.baselines import BASELINES
 from srdanet.baselines.interpolation import Interpolation
 from srdanet.downscaling.rollout import StepModel
-from srdanet.network.bundle import load_model
+from srdanet.network.bundle import Device, load_model
 from srdanet.prepare.build import prepare
 from srdanet.prepare.plan import choose
 from srdanet.prepare.survey import InputFile
 from srdanet.product.produce import produce
-from srdanet.product.product import Layout
+from srdanet.product.product import OWN, Layout
 from srdanet.production.static import Static
 from srdanet.production.units import Options, Unit
 
@@ -49,17 +49,17 @@ class Made:
     """Seconds by part of the work."""
 
 
-def model_of(name: str) -> StepModel:
+def model_of(name: str, device: Device = "cpu") -> StepModel:
     """A shipped model, the folder of a bundle, or one of `INTERPOLATIONS`.
 
     Raises:
-        ModelError: when it cannot be loaded.
+        ModelError, MissingExtraError: when it cannot be loaded, or not for this device.
     """
     if name in INTERPOLATIONS:
         method = BASELINES[name]()
         assert isinstance(method, Interpolation)
         return method
-    return load_model(name)
+    return load_model(name, device)
 
 
 def identity_of(model: StepModel) -> str:
@@ -68,7 +68,7 @@ def identity_of(model: StepModel) -> str:
     return " ".join(str(part) for part in parts if part) or type(model).__name__
 
 
-def make(task: Task, progress: Progress | None = None) -> Made:
+def make(task: Task, progress: Progress = silent) -> Made:
     """Make the product of a unit, whole or not at all.
 
     Raises:
@@ -77,16 +77,16 @@ def make(task: Task, progress: Progress | None = None) -> Made:
     unit, options, directory = task.unit, task.options, Path(task.directory)
     started = time.perf_counter()
     plan = choose(task.files, unit.tile, unit.date, unit.day, platform=unit.platform, time=unit.time)
-    scene = prepare(plan, static=Static(directory), progress=progress)
+    scene = prepare(plan, region=options.ground, static=Static(directory), progress=progress)
     prepared = time.perf_counter()
     product = produce(
         scene,
         directory / unit.folder,
         options.to,
-        model=model_of(options.model),
+        model=model_of(options.model, options.device),
         conserve=options.conserve,
         stem=unit.name,
-        layout=Layout(options.file_format, options.crs, options.res),
+        layout=Layout(options.file_format or OWN.file_format, options.crs, options.res),
         progress=progress,
         overwrite=True,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,8 +10,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from odc.geo.geom import Geometry
+
 from srdanet.atomic import heal
 from srdanet.errors import ArgumentError, OutputError, SrdanetError
+from srdanet.network.bundle import Device
 from srdanet.prepare.survey import InputFile, survey
 from srdanet.product.product import OWN, Layout
 from srdanet.production.child import Work
@@ -36,9 +40,11 @@ class Production:
         directory: Path,
         *,
         model: str = "default",
+        device: Device = "cpu",
         to: int = 250,
         conserve: bool = False,
         layout: Layout = OWN,
+        region: Geometry | None = None,
     ) -> Production:
         """Load the model, for what identifies it, and survey the files once for all units.
 
@@ -46,17 +52,14 @@ class Production:
 
         Raises:
             ArgumentError: when a path does not exist.
-            ModelError: when the model cannot be loaded.
+            ModelError, MissingExtraError: when the model cannot be loaded, or not for this device.
         """
         options = Options(
-            model=model,
-            identity=identity_of(model_of(model)),
-            to=to,
-            conserve=conserve,
-            file_format=layout.file_format,
-            crs=layout.crs,
-            res=layout.res,
-        )
+            model=model, identity=identity_of(model_of(model, device)), device=device, to=to, conserve=conserve,
+            region=None if region is None else json.dumps(region.json),
+            file_format=None if layout.file_format == OWN.file_format else layout.file_format,
+            crs=layout.crs, res=layout.res,
+        )  # fmt: skip
         found: dict[str, InputFile] = {}
         for given in files:
             try:
@@ -75,7 +78,7 @@ class Production:
 
     def units(self, **choice: Any) -> Iterator[Unit]:
         """The units that the files hold; arguments of `srdanet.production.units.units_of`."""
-        return units_of(list(self.files.values()), **choice)
+        return units_of(list(self.files.values()), region=self.options.ground, **choice)
 
     def keyed(self, units: Iterable[Unit]) -> Iterator[tuple[Unit, str]]:
         """Each unit with its key; each file is looked at once."""

@@ -76,7 +76,7 @@ def _key(source: Source, box: GeoBox) -> str:
 
 @contextmanager
 def _turn(path: Path) -> Iterator[None]:
-    """Wait until no other worker reads the same source, but not for ever; the lock ends with its process."""
+    """Wait until no other worker reads the same source, but only for a while; the lock ends with its process."""
     handle = os.open(path, os.O_RDWR | os.O_CREAT)
     try:
         deadline = time.monotonic() + _PATIENCE

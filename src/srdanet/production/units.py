@@ -1,4 +1,4 @@
-"""What belongs together: the units of a run, as plain data that can be printed, kept and worked on anywhere.
+"""The units of a run, as plain data that can be printed, stored and processed anywhere.
 
 A unit is one LST of one place: a tile (or the region of a plain raster), a date, day or night, and a platform. Which
 files serve it is decided as for a single scene (`srdanet.prepare.plan.choose`); here the many files of a survey are
@@ -16,12 +16,17 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
+from odc.geo.geobox import GeoBox
+from odc.geo.geom import Geometry
 
 from srdanet.downscaling.plan import stem_of
 from srdanet.errors import ArgumentError
 from srdanet.grid import Level, Tile
+from srdanet.network.bundle import Device
+from srdanet.prepare.extent import region_part
 from srdanet.prepare.plan import ROLES, choose
 from srdanet.prepare.survey import Bounds, Frozen, InputFile, bounds_of, touch
+from srdanet.readers.places import LONLAT
 from srdanet.variables import Platform
 
 LST_PRODUCTS: Mapping[str, Platform] = {"MOD11A1": "terra", "MYD11A1": "aqua"}
@@ -59,14 +64,23 @@ class Options(Frozen):
     """Name of a model, or its folder."""
     identity: str
     """What tells the model from any other: its name and the SHA-256 of its weights."""
+    device: Device = "cpu"
+    """Where the network is computed; products differ by rounding alone."""
     to: int = 250
     conserve: bool = False
-    file_format: str = "cog"
+    region: str | None = None
+    """The ground to cover, as GeoJSON in longitude and latitude; None: whole tiles."""
+    file_format: str | None = None
+    """`netcdf` or `zarr`; None: COGs."""
     crs: str | None = None
+    """Grid of the products; None: that of the LST."""
     res: float | None = None
+    """Cell size in units of `crs`."""
 
-
-_DEFAULTS = Options.model_fields
+    @property
+    def ground(self) -> Geometry | None:
+        """The region as a shape."""
+        return None if self.region is None else Geometry(json.loads(self.region), LONLAT)
 
 
 def units_of(
@@ -77,6 +91,7 @@ def units_of(
     days: Collection[bool] = (True, False),
     platforms: Collection[Platform] = ("terra", "aqua"),
     time: str | None = None,
+    region: Geometry | None = None,
 ) -> Iterator[Unit]:
     """The units that a survey holds, by date, tile, platform, day before night.
 
@@ -87,6 +102,7 @@ def units_of(
         days: Day overpasses (True), night overpasses (False), or both.
         platforms: Which of them.
         time: UTC of the overpass of a plain LST raster.
+        region: Only tiles that it touches, each named after the part that the region covers; in longitude and latitude.
 
     Raises:
         ArgumentError: when there is no LST among the files that fits.
@@ -111,13 +127,31 @@ def units_of(
         what = "there is no land surface temperature of these tiles, dates and platforms among the files"
         raise ArgumentError(what, where=f"{len(files)} files", todo="Give MOD11A1 or MYD11A1 granules, or lst=FILE.")
     index = _Index(files)
+    parts = {tile: _part(tile, region) for tile in sorted({tile for _, tile, _ in views})}
+    if not any(parts.values()):
+        what = f"the region touches none of the tiles {', '.join(parts)}"
+        raise ArgumentError(what, todo="Check that it is longitude, latitude, and give the granules of that place.")
     for date, tile, platform in views:
+        if (place := parts[tile]) is None:
+            continue
         near = index.concerning(tile, date)
         for day in sorted(days, reverse=True):
             plan = choose(near, tile, date, day, platform=platform)
             used = tuple(argument(file) for source in plan.sources for file in source.files)
-            name = stem_of(plan.tile, date, day, platform)
+            name = stem_of(place, date, day, platform)
             yield Unit(name=name, tile=tile, date=date, day=day, platform=platform, inputs=used)
+
+
+def _part(tile: str, region: Geometry | None) -> Tile | GeoBox | None:
+    """What of a tile is wanted: all of it, the part that a region covers, or nothing."""
+    whole = Tile.parse(tile)
+    if region is None:
+        return whole
+    grid = whole.geobox(Level.KM1)
+    try:
+        return grid[region_part(grid, region)[1]]
+    except ArgumentError:
+        return None
 
 
 def _unit_of_region(
@@ -201,8 +235,8 @@ def argument(file: InputFile) -> str:
 def key_of(unit: Unit, files: Iterable[str], options: Options, stat: Stat) -> str:
     """What a unit's product depends on, as one hash: its inputs, the model, the options.
 
-    A file counts by name, size and time of change, so that a run can be moved with its inputs; its folder and the
-    name under which the model is given do not count.
+    A file counts by name, size and time of change, so that a run can be moved with its inputs; its folder, the name
+    under which the model is given and the device do not count.
 
     Args:
         unit: The unit.
@@ -210,14 +244,12 @@ def key_of(unit: Unit, files: Iterable[str], options: Options, stat: Stat) -> st
         options: Those of the run.
         stat: Tells size and time of change.
     """
-    layout = {name for name in ("file_format", "crs", "res") if getattr(options, name) == _DEFAULTS[name].default}
     about = {
         "unit": unit.model_dump(mode="json", exclude={"inputs"}),
         "inputs": sorted((Path(path).name, *stat(path)) for path in files),
         "rasters": [
             f"{name}={Path(rest).name}" for name, sign, rest in (t.partition("=") for t in unit.inputs) if sign
         ],
-        # What is as it always was does not count, so that runs of earlier versions go on.
-        "options": options.model_dump(mode="json", exclude={"model", *layout}),
+        "options": options.model_dump(mode="json", exclude={"model", "device"}, exclude_none=True),
     }
     return hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()

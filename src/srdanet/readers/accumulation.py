@@ -1,4 +1,4 @@
-"""Over what ERA5's radiation is summed up: the hour before each stamp (ERA5), or all hours since 00 UTC (ERA5-Land).
+"""The period over which ERA5's radiation is accumulated: the hour before each stamp, or since 00 UTC (ERA5-Land).
 
 The files do not say it and their grids do not tell, since both are delivered on any grid asked for. The sums tell:
 those since midnight never fall within a day, and within a few hours of sun they are more than the sun can give in one.

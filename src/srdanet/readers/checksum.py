@@ -18,6 +18,9 @@ from srdanet.errors import ArgumentError, GranuleError
 from srdanet.readers import odl
 
 _REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
+_MOST = 4 << 20
+"""Bytes; more than the list of any granule's metadata has."""
+_AGAIN = "Delete it or download it again."
 _ALGORITHMS = ("md5", "sha1", "sha256", "sha512", "cksum")
 
 
@@ -96,18 +99,33 @@ def sidecars(path: Path) -> tuple[Expected | None, str | None]:
             expected = _from_xml(side, path.name)
     met = path.with_name(f"{path.name}.met")
     if met.is_file():
-        value = odl.parse(met.read_text(encoding="latin-1"), met).value("LOCALGRANULEID")
+        value = odl.parse(_text(met).decode("latin-1"), met).value("LOCALGRANULEID")
         granule = str(value) if value is not None else None
     return expected, granule
 
 
+def _text(side: Path) -> bytes:
+    try:
+        with side.open("rb") as file:
+            text = file.read(_MOST + 1)
+    except OSError as error:
+        raise GranuleError(f"The file beside the granule cannot be read ({error.strerror}).", where=side) from error
+    if len(text) > _MOST:
+        what = f"The file beside the granule is longer than {_MOST >> 20} MiB."
+        raise GranuleError(what, where=side, todo=_AGAIN)
+    return text
+
+
 def _from_xml(side: Path, name: str) -> Expected | None:
     """The checksum in an ECS (`ChecksumType`, `Checksum`) or ECHO10 (`Checksum` / `Algorithm`, `Value`) file."""
+    text = _text(side)
+    # Entities can unfold to gigabytes, and no provider writes any.
+    if b"<!ENTITY" in text.replace(b"\0", b""):
+        raise GranuleError("The file beside the granule defines entities.", where=side, todo=_AGAIN)
     try:
-        root = ElementTree.parse(side).getroot()
-    except (ElementTree.ParseError, OSError) as error:
-        todo = "Delete it or download it again."
-        raise GranuleError(f"The file beside the granule is not XML ({error}).", where=side, todo=todo) from error
+        root = ElementTree.fromstring(text)  # noqa: S314 see above
+    except (ElementTree.ParseError, LookupError, ValueError) as error:
+        raise GranuleError(f"The file beside the granule is not XML ({error}).", where=side, todo=_AGAIN) from error
     for holder in root.iter():
         parts = {child.tag.rpartition("}")[2].lower(): child for child in holder}
         algorithm, value = parts.get("checksumtype", parts.get("algorithm")), parts.get("checksum", parts.get("value"))

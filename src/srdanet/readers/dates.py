@@ -161,10 +161,10 @@ def image_time(
             firm.append(stated)
             notes += [] if others else [f"{stated}: taken for the time of the image"]
     for stated in [stated for stated in firm if stated.key == NAME]:
-        # A name may as well hold the day of an export: what is asked for outright goes before it.
+        # A name may hold the day of an export instead: what the caller asks for takes precedence.
         if any(not agrees(value, stated.values[0]) for other in asked for value in other.values):
             firm.remove(stated)
-            notes.append(f"{stated}: {asked[0]}, which goes before")
+            notes.append(f"{stated}: {asked[0]}, which takes precedence")
     if firm and not asked and all(stated.key == NAME for stated in firm):
         notes.append(f"its name says {show(firm[0].values[0])}: taken for the time of the image")
     stack = any(len(stated.values) > 1 for stated in firm)

@@ -19,34 +19,32 @@ import zlib
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 import xarray as xr
 from affine import Affine
+from numpy.typing import NDArray
 from odc.geo.crs import CRS
 from odc.geo.geobox import GeoBox
 
-from srdanet.arrays import Float32, Float64
+from srdanet import threads
+from srdanet.arrays import Float32, Float64, pad_to
 from srdanet.energy import aggregate
-from srdanet.errors import ArgumentError, GranuleError, GridError, SceneError
-from srdanet.grid import METRES_PER_DEGREE, coordinates, windows
+from srdanet.errors import ArgumentError, GranuleError, GridError, SceneError, some
+from srdanet.grid import coordinates, metres_per_unit, windows
 from srdanet.readers import resampling
 from srdanet.readers.elevation_names import BY_HAND, GEOID, SUFFIXES, derived_word, recognise
-from srdanet.readers.guard import open_image
+from srdanet.readers.guard import check_file, open_image, unreadable
 from srdanet.readers.resampling import NOWHERE, interpolate, interpolate_within
+from srdanet.units import unit_of
 from srdanet.variables import BY_NAME
 
 _SIDES = {2 * n * n: n for n in (1201, 3601)}
 _NAME = re.compile(r"[NS]\d{2}[EW]\d{3}(?=\.|_|$)", re.IGNORECASE)
 ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz")
 """Ends of files that may hold files of heights."""
-METRES_PER_UNIT = {
-    "m": 1.0, "metre": 1.0, "meter": 1.0, "metres": 1.0, "meters": 1.0, "ft": 0.3048, "foot": 0.3048, "feet": 0.3048,
-    "us survey foot": 1200 / 3937, "us survey feet": 1200 / 3937, "us-ft": 1200 / 3937, "ftus": 1200 / 3937,
-    "dm": 0.1, "decimetre": 0.1, "decimeter": 0.1, "cm": 0.01, "centimetre": 0.01, "centimeter": 0.01, "km": 1000.0,
-}  # fmt: skip
-"""Units of height that a file may state, and what they are in metres."""
 _GEOTIFF = "GTiff"
 _DRIVERS = {
     ".hgt": "SRTMHGT", ".gz": "SRTMHGT", ".img": "HFA", ".bil": "EHdr", ".flt": "EHdr", ".dt1": "DTED", ".dt2": "DTED"
@@ -54,13 +52,13 @@ _DRIVERS = {
 """Formats of heights by the end of the name; all else is GeoTIFF. A text that lists other files, or a service, is not
 opened, whatever it is named."""
 Slices = tuple[slice, slice]
-_THREADS = 2
-"""Blocks read at a time: most of the work is array arithmetic, which threads share."""
 _BLOCK_METRES = 60_000.0
 _ENOUGH_POSTS = 16
 """Posts along a cell from which on twice as many are averaged in pairs first, and so on."""
 _BLOCK_POSTS = 4096
 """Posts along a block: models of 1 m are read in smaller blocks."""
+_STRAIGHT = 5e-4
+"""Posts by which a row of cells may stray from a row of posts: 0.05 m of height on the steepest slope."""
 _KNOT_METRES = 1_000.0
 """Cell corners are projected at this distance; between them straight lines miss by less than 0.05 m."""
 
@@ -103,8 +101,7 @@ def inspect_elevation(path: str | Path) -> tuple[ElevationTile, ...]:
         GridError: when it has no CRS or is rotated.
     """
     path = Path(path)
-    if not path.is_file():
-        raise GranuleError("There is no such elevation file.", where=path)
+    check_file(path, "elevation file")
     named, archive = recognise(path.name), path.name.lower().endswith(ARCHIVES)
     if named is not None and named.other and not (archive and named.delivery == BY_HAND):
         raise not_heights(path)
@@ -166,31 +163,27 @@ def heights_within(path: Path) -> tuple[tuple[str, int], ...]:
 
 def _inspect(target: str, path: Path, size: int | None) -> ElevationTile:
     """One raster of heights: `target` is what rasterio opens, `path` the file that a message names."""
-    import rasterio
-
     if target.lower().endswith((".hgt", ".hgt.gz")):
         _check_hgt(Path(target).name, path, size)
     driver = _DRIVERS.get(Path(target).suffix.lower(), _GEOTIFF)
-    try:
-        with open_image(target, [driver]) as file:
-            affine, shape, crs, count = file.transform, file.shape, file.crs, file.count
-            descriptions = [text or "" for text in file.descriptions]
-            band = _band(path, descriptions, count)
-            unit, scale, offset = file.units[band - 1], file.scales[band - 1], file.offsets[band - 1]
-    except rasterio.errors.RasterioError as error:
-        todo = "Elevation is read from .hgt and GeoTIFF, zipped or not. Download the file again."
-        raise GranuleError(f"The file cannot be opened as elevation ({error}).", where=path, todo=todo) from error
-    metres = METRES_PER_UNIT.get((unit or "m").strip().lower())
-    if metres is None:
-        todo = f"Heights are read in {', '.join(METRES_PER_UNIT)}. Convert it, or give it as NAME=FILE,unit=UNIT."
-        raise GranuleError(f"The file is in {unit!r}.", where=path, todo=todo)
+    todo = "Elevation is read from .hgt and GeoTIFF, zipped or not. Download the file again."
+    with unreadable(path, "The file cannot be opened as elevation", todo), open_image(target, [driver]) as file:
+        affine, shape, crs, count = file.transform, file.shape, file.crs, file.count
+        descriptions = [text or "" for text in file.descriptions]
+        band = _band(path, descriptions, count)
+        unit, scale, offset = file.units[band - 1], file.scales[band - 1], file.offsets[band - 1]
+        crs = None if crs is None else CRS(crs.to_wkt())
+    known = unit_of(unit or "m", "m")
+    if known is None:
+        todo = "Convert it to metres, or give it as NAME=FILE,unit=UNIT."
+        raise GranuleError(f"The file is in {unit!r}, which is not a unit of height known here.", where=path, todo=todo)
     if crs is None:
         raise GridError("The file has no CRS.", where=path, todo="Assign one, such as gdal_edit.py -a_srs EPSG:4326.")
     if affine.b or affine.d or affine.e > 0 or affine.a < 0:
         raise GridError("The raster is rotated or upside down.", where=path, todo="Warp it north up first (gdalwarp).")
     named = recognise(Path(target).name) or recognise(path.name)
     datum = named.datum if named is not None and named.datum != GEOID else ""
-    return ElevationTile(target, CRS(crs.to_wkt()), affine, shape, band, scale * metres, offset * metres, datum)
+    return ElevationTile(target, crs, affine, shape, band, scale * known.scale, offset * known.scale, datum)
 
 
 def _band(path: Path, descriptions: Sequence[str], count: int) -> int:
@@ -218,7 +211,7 @@ def _check_hgt(name: str, path: Path, size: int | None) -> None:
     if size is None:
         try:
             with gzip.open(path) as packed:
-                size = sum(len(part) for part in iter(lambda: packed.read(1 << 20), b""))
+                size = len(packed.read(max(_SIDES) + 1))
         except (OSError, EOFError, zlib.error) as error:
             raise GranuleError("The file is not gzip, or is cut off.", where=path, todo="Download it again.") from error
     if size not in _SIDES:
@@ -233,6 +226,12 @@ class _Lattice:
     crs: CRS
     affine: Affine
     members: tuple[tuple[ElevationTile, int, int], ...]
+
+    @cached_property
+    def corners(self) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        """First post (row, column) of each tile, and the one after its last; each (tiles, 2)."""
+        first = np.array([(row, col) for _, row, col in self.members])
+        return first, first + [tile.shape for tile, _, _ in self.members]
 
     def joined_by(self, tile: ElevationTile) -> _Lattice | None:
         """This lattice with one tile more, or None where the tile's posts lie elsewhere."""
@@ -270,7 +269,7 @@ def open_elevation(
     Args:
         files: `.hgt` (1201 x 1201 or 3601 x 3601, named like N44E005), or GeoTIFF in any CRS, in metres unless the
             file states another unit; zip and tar archives of them; or what `inspect_elevation` says of them, which
-            spares a second look. Voids are the file's nodata value and whatever lies outside -500 to 9000 m (so
+            saves opening it again. Voids are the file's nodata value and whatever lies outside -500 to 9000 m (so
             -32768 and -32767 untagged too). Where files of different rasters overlap, the one given first wins.
         geobox: The target grid.
 
@@ -289,8 +288,8 @@ def open_elevation(
     if not tiles:
         raise ArgumentError("No elevation file is given.")
     lattices = _lattices(tiles)
-    cell = abs(geobox.affine.a) * (METRES_PER_DEGREE if geobox.crs and geobox.crs.geographic else 1)
-    posts = min(abs(lattice.affine.a) * (METRES_PER_DEGREE if lattice.crs.geographic else 1) for lattice in lattices)
+    cell = abs(geobox.affine.a) * metres_per_unit(geobox.crs)
+    posts = min(abs(lattice.affine.a) * metres_per_unit(lattice.crs) for lattice in lattices)
     block = int(np.clip(min(_BLOCK_METRES, _BLOCK_POSTS * posts) / cell, 16, 512))
     every = max(1, int(_KNOT_METRES / cell))
     out = np.full(geobox.shape, np.nan, dtype=np.float32)
@@ -302,7 +301,7 @@ def open_elevation(
         return _mean(pieces, (part.shape[0], part.shape[1])), {tile for piece in pieces for tile in piece.tiles}
 
     used: set[ElevationTile] = set()
-    with ThreadPoolExecutor(_THREADS) as pool:
+    with ThreadPoolExecutor(threads.allowed()) as pool:  # most of the work is array arithmetic, which they share
         for cut, (heights, tiles_of_block) in zip(cuts, pool.map(read, cuts), strict=True):
             out[cut] = heights
             used |= tiles_of_block
@@ -318,17 +317,13 @@ def open_elevation(
 
 
 def _assumed(tiles: Sequence[ElevationTile]) -> list[str]:
-    """What was taken for granted of the heights' datum, which no raster tells."""
-    untold = sorted({t.name for t in tiles if not t.datum and not t.path.lower().endswith((".hgt", ".hgt.gz"))})
-    assumed = [f"{_some(untold)}: heights are metres above EGM96"] if untold else []
+    """What was assumed about the datum of the heights, which no raster states."""
+    unstated = sorted({t.name for t in tiles if not t.datum and not t.path.lower().endswith((".hgt", ".hgt.gz"))})
+    assumed = [f"{some(unstated)}: heights are metres above EGM96"] if unstated else []
     for datum in sorted({tile.datum for tile in tiles if tile.datum}):
         names = sorted({tile.name for tile in tiles if tile.datum == datum})
-        assumed.append(f"{_some(names)}: heights above the {datum} are taken for heights above EGM96")
+        assumed.append(f"{some(names)}: heights above the {datum} are taken for heights above EGM96")
     return assumed
-
-
-def _some(names: Sequence[str]) -> str:
-    return ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
 
 
 @dataclass(frozen=True)
@@ -344,6 +339,11 @@ class _Piece:
     complete: bool
     """Whether every point of the block lies among known heights."""
 
+    @property
+    def along_rows(self) -> bool:
+        """Whether each row of cells lies along a row of posts: so do sinusoidal cells among posts in degrees."""
+        return bool(np.ptp(self.rows, axis=1).max() < _STRAIGHT)
+
     def at(self, cols: Float32, rows: Float32) -> Float32:
         """Heights at points of the block, m, NaN = unknown."""
         read = interpolate_within if self.complete else interpolate
@@ -354,12 +354,15 @@ def _pieces(lattice: _Lattice, geobox: GeoBox, every: int) -> Iterator[_Piece]:
     """The part of a lattice around a block; several where the block crosses the lattice's own end of the circle."""
     x, y = resampling.near_corners(geobox, lattice.crs, every)
     on = np.isfinite(x) & np.isfinite(y)
+    if not on.any():
+        return
+    first_col, row = ~lattice.affine * (x, y)
+    ends = [(float(place[on].min()), float(place[on].max())) for place in (row, first_col)]
     for turn in (0.0, 360.0, -360.0) if lattice.crs.geographic else (0.0,):
-        if not on.any():
-            return
-        col, row = ~lattice.affine * (x + turn, y)
+        shift = turn / lattice.affine.a
         (row0, row1), (col0, col1) = (
-            (int(np.floor(place[on].min())) - 2, int(np.ceil(place[on].max())) + 2) for place in (row, col)
+            (int(np.floor(low + by)) - 2, int(np.ceil(high + by)) + 2)
+            for (low, high), by in zip(ends, (0.0, shift), strict=True)
         )
         hits = list(_overlaps(lattice, (row0, row1), (col0, col1)))
         if not hits:
@@ -376,23 +379,18 @@ def _pieces(lattice: _Lattice, geobox: GeoBox, every: int) -> Iterator[_Piece]:
         heights = np.full((row1 - row0, col1 - col0), np.nan, dtype=np.float32)
         for tile, source, target in hits:
             part = heights[target]
-            heights[target] = np.where(np.isnan(part), _heights(tile, source), part)
+            np.copyto(part, _heights(tile, source), where=np.isnan(part))
         across, down = (
-            np.where(on, place - first - 0.5, NOWHERE).astype(np.float32) for place, first in ((col, col0), (row, row0))
+            np.where(on, place - (first + 0.5), NOWHERE).astype(np.float32)
+            for place, first in ((first_col, col0 - shift), (row, row0))
         )
         complete = whole and bool(on.all()) and not np.isnan(heights).any()
         many = resampling.splits_for(across, down, Affine.identity()) // _ENOUGH_POSTS
         if many > 1:
-            heights = _thinned(heights, many)
+            heights = np.asarray(aggregate(pad_to(heights, many), many), np.float32)
             across, down = (((at + 0.5) / many - 0.5).astype(np.float32) for at in (across, down))
             complete = False
         yield _Piece(heights, across, down, tuple(tile for tile, _, _ in hits), complete)
-
-
-def _thinned(heights: Float32, many: int) -> Float32:
-    """Means over `many` x `many` posts."""
-    whole = np.pad(heights, [(0, -size % many) for size in heights.shape], constant_values=np.nan)
-    return np.asarray(aggregate(whole, many), np.float32)
 
 
 def _mean(pieces: Sequence[_Piece], shape: tuple[int, int]) -> Float64:
@@ -400,6 +398,8 @@ def _mean(pieces: Sequence[_Piece], shape: tuple[int, int]) -> Float64:
     if not pieces:
         return np.full(shape, np.nan)
     splits = max(2, *(resampling.splits_for(piece.cols, piece.rows, Affine.identity()) for piece in pieces))
+    if len(pieces) == 1 and pieces[0].complete and pieces[0].along_rows:
+        return _mean_along_rows(pieces[0], splits)
 
     def heights() -> Iterator[Float32]:
         for places in zip(*(resampling.sub_points(piece.cols, piece.rows, splits) for piece in pieces), strict=True):
@@ -412,33 +412,75 @@ def _mean(pieces: Sequence[_Piece], shape: tuple[int, int]) -> Float64:
     return resampling.mean_of_valid(heights(), splits)
 
 
+def _mean_along_rows(piece: _Piece, splits: int) -> Float64:
+    """`_mean` of one piece that is complete and lies along rows: the same points, in half of the time.
+
+    All points of a row of cells at one height share their place between two rows of posts, which are mixed first, once.
+    """
+    width = piece.heights.shape[1]
+    places = (np.arange(splits, dtype=np.float32) + np.float32(0.5)) / np.float32(splits)
+    rows, cols = piece.rows[:, 0], piece.cols
+    start = (np.arange(len(rows) - 1) * width)[:, None]
+    total = np.zeros((len(rows) - 1, cols.shape[1] - 1))
+    for v in places:
+        row = rows[:-1] + v * (rows[1:] - rows[:-1])
+        above = row.astype(np.intp)
+        line = piece.heights[above]
+        line += (row - above).astype(np.float32)[:, None] * (piece.heights[above + 1] - line)
+        left = cols[:-1] + v * (cols[1:] - cols[:-1])
+        across = left[:, 1:] - left[:, :-1]
+        flat = line.ravel()
+        for u in places:
+            col = left[:, :-1] + u * across
+            before = col.astype(np.intp)
+            share = np.subtract(col, before, dtype=np.float32, casting="unsafe")
+            before += start
+            low = flat.take(before)
+            mixed = flat[1:].take(before)
+            mixed -= low
+            mixed *= share
+            mixed += low
+            total += mixed
+    total /= splits**2
+    return total
+
+
 def _overlaps(
     lattice: _Lattice, rows: tuple[int, int], cols: tuple[int, int]
 ) -> Iterator[tuple[ElevationTile, Slices, Slices]]:
     """Which part of which tile fills which part of a window of the lattice."""
-    for tile, top, left in lattice.members:
-        (first, end), (west, east) = (
-            (max(low, start), min(high, start + size))
-            for (low, high), start, size in ((rows, top, tile.shape[0]), (cols, left, tile.shape[1]))
+    starts, ends = (
+        np.maximum(lattice.corners[0], (rows[0], cols[0])),
+        np.minimum(lattice.corners[1], (rows[1], cols[1])),
+    )
+    for i in np.flatnonzero((starts < ends).all(axis=1)):
+        tile, *corner = lattice.members[i]
+        place = [(int(start), int(end)) for start, end in zip(starts[i], ends[i], strict=True)]
+        source, target = (
+            tuple(slice(start - zero, end - zero) for (start, end), zero in zip(place, zeros, strict=True))
+            for zeros in (corner, (rows[0], cols[0]))
         )
-        if first < end and west < east:
-            source = slice(first - top, end - top), slice(west - left, east - left)
-            yield tile, source, (slice(first - rows[0], end - rows[0]), slice(west - cols[0], east - cols[0]))
+        yield tile, source, target  # type: ignore[misc]
 
 
 def _heights(tile: ElevationTile, part: Slices) -> Float32:
     """A part of one tile, m, voids NaN."""
     import rasterio
+    from rasterio.enums import MaskFlags
 
     limits, driver = BY_NAME["elevation"], _DRIVERS.get(Path(tile.path).suffix.lower(), _GEOTIFF)
-    try:
-        with open_image(tile.path, [driver]) as file:
-            raw = file.read(tile.band, window=rasterio.windows.Window.from_slices(*part), masked=True)
-    except rasterio.errors.RasterioIOError as error:
-        todo = "Download the file again."
-        raise GranuleError(f"The heights cannot be read ({error}).", where=tile.path, todo=todo) from error
-    heights = np.asarray(raw.data, dtype=np.float32)
+    window = rasterio.windows.Window.from_slices(*part)
+    with unreadable(tile.path, "The heights cannot be read"), open_image(tile.path, [driver]) as file:
+        void, masked = file.nodatavals[tile.band - 1], file.mask_flag_enums[tile.band - 1]
+        # What lies outside the limits is void anyway; GDAL's mask would cost as much as the heights.
+        plain = masked in ([MaskFlags.all_valid], [MaskFlags.nodata])
+        plain &= void is None or not limits.low <= void * tile.scale + tile.offset <= limits.high
+        raw = file.read(tile.band, window=window, masked=not plain)
+    heights = np.array(np.ma.getdata(raw), dtype=np.float32)
     if (tile.scale, tile.offset) != (1.0, 0.0):
         heights = heights * np.float32(tile.scale) + np.float32(tile.offset)
-    known = ~np.ma.getmaskarray(raw) & (heights >= limits.low) & (heights <= limits.high)
-    return np.where(known, heights, np.float32(np.nan))
+    # NaN fails both comparisons.
+    if not plain or not (heights.min() >= limits.low and heights.max() <= limits.high):
+        known = ~np.ma.getmaskarray(raw) & (heights >= limits.low) & (heights <= limits.high)
+        heights[~known] = np.nan
+    return heights

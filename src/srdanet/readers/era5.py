@@ -27,34 +27,17 @@ from odc.geo.geobox import GeoBox
 from srdanet.arrays import Float64
 from srdanet.errors import ArgumentError, GranuleError
 from srdanet.readers.accumulation import Sums, sums_of
-from srdanet.readers.guard import check_member, open_image
+from srdanet.readers.guard import check_file, check_member, open_image, unreadable
 from srdanet.readers.hdf5 import is_hdf5, look_through
 from srdanet.readers.resampling import corners
+from srdanet.units import Unit, unit_of
 from srdanet.variables import BY_NAME
 
 Crop = Callable[[xr.DataArray], xr.DataArray]
 """Cuts an image stack down before its values are read."""
 
-_SPEEDS = {**dict.fromkeys(("m s**-1", "m s-1", "m/s", "m s^-1", "m.s-1"), (1.0, 0.0)),
-           **dict.fromkeys(("km h**-1", "km h-1", "km/h", "kph"), (1 / 3.6, 0.0)),
-           **dict.fromkeys(("kt", "kts", "knot", "knots"), (1852 / 3600, 0.0))}  # fmt: skip
-_TEMPERATURES = {**dict.fromkeys(("K", "kelvin", "Kelvin", "degK"), (1.0, 0.0)),
-                 **dict.fromkeys(("C", "degC", "°C", "celsius", "Celsius", "deg C", "degree_Celsius",
-                                  "degrees_Celsius"), (1.0, 273.15)),
-                 **dict.fromkeys(("F", "degF", "°F", "fahrenheit", "Fahrenheit"), (5 / 9, 459.67 * 5 / 9))}  # fmt: skip
-_UNITS: dict[str, dict[str, tuple[float, float]]] = {
-    "t2m": _TEMPERATURES,
-    "d2m": _TEMPERATURES,
-    "u10": _SPEEDS,
-    "v10": _SPEEDS,
-    "si10": _SPEEDS,
-    "ssrd": {**dict.fromkeys(("J m**-2", "J m-2", "J/m^2", "J/m2", "J m^-2", "W*s/m^2", "W s m**-2"), (1.0, 0.0)),
-             **dict.fromkeys(("kJ m**-2", "kJ m-2", "kJ/m^2", "kJ/m2"), (1e3, 0.0)),
-             **dict.fromkeys(("MJ m**-2", "MJ m-2", "MJ/m^2", "MJ/m2"), (1e6, 0.0))},
-    "swvl1": {**dict.fromkeys(("m**3 m**-3", "m3 m-3", "m^3/m^3", "m3/m3", "m^3 m^-3"), (1.0, 0.0)),
-              **dict.fromkeys(("%", "percent"), (0.01, 0.0))},
-}  # fmt: skip
-"""ERA5's variables, the units in which they are read, and what makes K, m s-1, J m-2 and m3 m-3 of them."""
+_UNITS = {"t2m": "K", "d2m": "K", "u10": "m s-1", "v10": "m s-1", "si10": "m s-1", "ssrd": "J m-2", "swvl1": "m3 m-3"}
+"""ERA5's variables, and the units to which they are brought."""
 PRODUCTS: dict[str, tuple[str, Sums]] = {"era5": ("ERA5", "hour"), "era5_land": ("ERA5-Land", "day")}
 """What a user may state, `era5=FILE`: the product, and over what its radiation is summed up."""
 _STATED = re.compile(r"era5[-_ ]?(land|single)", re.IGNORECASE)
@@ -119,15 +102,15 @@ def open_era5(
             name, unit = str(image.name), str(image.attrs.get("units", "")).strip()
             if not image.size:
                 continue
-            if not unit:
-                notes[f"{path.name}: {name} has no unit; taken as {next(iter(_UNITS[name]))}"] = None
-            elif unit not in _UNITS[name]:
-                todo = f"Convert it to {next(iter(_UNITS[name]))}."
-                faults.append(GranuleError(f"{name} is in {unit!r}, which this package does not read.", where=path,
-                                           todo=todo))  # fmt: skip
+            factor = unit_of(unit, _UNITS[name]) if unit else Unit(_UNITS[name])
+            if factor is None:
+                what = f"{name} is in {unit!r}, which this package does not read."
+                faults.append(GranuleError(what, where=path, todo=f"Convert it to {_UNITS[name]}."))
                 continue
-            scale, offset = _UNITS[name][unit] if unit else (1.0, 0.0)
-            converted = image if (scale, offset) == (1.0, 0.0) else image.astype(np.float64) * scale + offset
+            if not unit:
+                notes[f"{path.name}: {name} has no unit; taken as {_UNITS[name]}"] = None
+            plain = (factor.scale, factor.offset) == (1.0, 0.0)
+            converted = image if plain else image.astype(np.float64) * factor.scale + factor.offset
             fields.setdefault(name, []).append(converted.assign_attrs(image.attrs))
     joined = {name: _joined(name, parts) for name, parts in fields.items()}
     if "ssrd" in joined:
@@ -282,8 +265,7 @@ def read_fields(path: Path, crop: Crop) -> Iterator[xr.DataArray]:
     Raises:
         GranuleError: when the file is missing, damaged, of another format, or holds none of them.
     """
-    if not path.is_file():
-        raise GranuleError("There is no such file of weather data.", where=path)
+    check_file(path, "file of weather data")
     with path.open("rb") as file:
         magic = file.read(4)
     if magic[:2] != b"PK":
@@ -300,7 +282,7 @@ def read_fields(path: Path, crop: Crop) -> Iterator[xr.DataArray]:
             for member in members:
                 with archive.open(member) as opened:
                     head = opened.read(4)
-                if not _is_weather(head):
+                if head not in (b"GRIB", b"\x89HDF") and not head.startswith(b"CDF"):
                     continue
                 weather += 1
                 check_member(path, member)
@@ -311,10 +293,6 @@ def read_fields(path: Path, crop: Crop) -> Iterator[xr.DataArray]:
                 raise GranuleError(what, where=path, todo="Unpack it and give the files.")
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, OSError) as error:
         raise GranuleError(f"The zip archive is damaged ({error}).", where=path, todo=_AGAIN) from error
-
-
-def _is_weather(magic: bytes) -> bool:
-    return magic in (b"GRIB", b"\x89HDF") or magic[:3] == b"CDF"
 
 
 def _decode(source: Path | bytes, magic: bytes, where: str, crop: Crop) -> list[xr.DataArray]:
@@ -332,15 +310,15 @@ def _decode(source: Path | bytes, magic: bytes, where: str, crop: Crop) -> list[
 
 def _read_netcdf(source: Path | bytes, engine: str, where: str, crop: Crop) -> Iterator[xr.DataArray]:
     opened = io.BytesIO(source) if isinstance(source, bytes) else source
-    try:
-        with xr.open_dataset(opened, engine=engine, decode_timedelta=False) as file:
-            said = _said(f"{Path(where).name} {file.attrs}")
-            for name in file.data_vars:
-                if str(name) in _UNITS:
-                    image = crop(_standard(file[name], f"{where} ({name})")).load()
-                    yield image.assign_attrs(image.attrs | {"sums": said})
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise GranuleError(f"The file cannot be read as NetCDF ({error}).", where=where, todo=_AGAIN) from error
+    with (
+        unreadable(where, "The file cannot be read as NetCDF", _AGAIN),
+        xr.open_dataset(opened, engine=engine, decode_timedelta=False) as file,
+    ):
+        said = _said(f"{Path(where).name} {file.attrs}")
+        for name in file.data_vars:
+            if str(name) in _UNITS:
+                image = crop(_standard(file[name], f"{where} ({name})")).load()
+                yield image.assign_attrs(image.attrs | {"sums": said})
 
 
 def _said(text: str) -> Sums | None:
@@ -396,27 +374,22 @@ def _read_grib(source: Path | bytes, where: str, crop: Crop) -> Iterator[xr.Data
     from rasterio.io import MemoryFile
 
     images: dict[str, list[xr.DataArray]] = {}
-    try:
-        with rasterio.Env(GRIB_NORMALIZE_UNITS="NO"):
-            opened = (
-                MemoryFile(source).open(driver="GRIB") if isinstance(source, bytes) else open_image(source, ["GRIB"])
-            )
-            with opened as file:
-                a = file.transform
-                latitude = np.round(a.f + a.e * (np.arange(file.height) + 0.5), 5)
-                longitude = np.round(a.c + a.a * (np.arange(file.width) + 0.5), 5)
-                for band in range(1, file.count + 1):
-                    tags = file.tags(band)
-                    name = _GRIB_NAMES.get(tags.get("GRIB_ELEMENT", ""))
-                    if name is None:
-                        continue
-                    time = np.datetime64(int(tags["GRIB_VALID_TIME"].split()[0]), "s").astype("datetime64[ns]")
-                    values = file.read(band, masked=True).filled(np.nan)[None]
-                    attrs = {"units": tags.get("GRIB_UNIT", "").strip("[]"), "sums": _said_by_start(tags)}
-                    image = xr.DataArray(values, [[time], latitude, longitude], _AXES, name, attrs)
-                    images.setdefault(name, []).append(crop(image.sortby("latitude")))
-    except rasterio.errors.RasterioError as error:
-        raise GranuleError(f"The file cannot be read as GRIB ({error}).", where=where, todo=_AGAIN) from error
+    with unreadable(where, "The file cannot be read as GRIB", _AGAIN), rasterio.Env(GRIB_NORMALIZE_UNITS="NO"):
+        opened = MemoryFile(source).open(driver="GRIB") if isinstance(source, bytes) else open_image(source, ["GRIB"])
+        with opened as file:
+            a = file.transform
+            latitude = np.round(a.f + a.e * (np.arange(file.height) + 0.5), 5)
+            longitude = np.round(a.c + a.a * (np.arange(file.width) + 0.5), 5)
+            for band in range(1, file.count + 1):
+                tags = file.tags(band)
+                name = _GRIB_NAMES.get(tags.get("GRIB_ELEMENT", ""))
+                if name is None:
+                    continue
+                time = np.datetime64(int(tags["GRIB_VALID_TIME"].split()[0]), "s").astype("datetime64[ns]")
+                values = file.read(band, masked=True).filled(np.nan)[None]
+                attrs = {"units": tags.get("GRIB_UNIT", "").strip("[]"), "sums": _said_by_start(tags)}
+                image = xr.DataArray(values, [[time], latitude, longitude], _AXES, name, attrs)
+                images.setdefault(name, []).append(crop(image.sortby("latitude")))
     for name, parts in images.items():
         whole = xr.concat(parts, "time").sortby("time")
         whole.attrs["sums"] = _said(Path(where).name) or whole.attrs["sums"]

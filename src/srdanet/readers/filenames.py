@@ -13,9 +13,10 @@ from srdanet.grid import Tile
 from srdanet.readers.tables import PRODUCTS
 from srdanet.readers.unread import product_meaning
 
+# Each mark has one way to match: with several, a long name would be tried for hours.
 _NAME = re.compile(
     r"(?P<product>[A-Z0-9]+)\.A(?P<year>\d{4})(?P<doy>\d{3})\.(?P<tile>h\d\dv\d\d)\.(?P<collection>\d{3})"
-    r"\.(?P<produced>\d{13})(?:[._-]\w+| ?\(\d+\))*?\.(?:hdf|h5|he5)",
+    r"\.(?P<produced>\d{13})(?:_\w+)?(?:[.-]\w+| ?\(\d+\)(?:_\w+)?)*?\.(?:hdf|h5|he5)",
     re.IGNORECASE,
 )
 

@@ -18,8 +18,9 @@ from affine import Affine
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 
+from srdanet.arrays import in_strips
 from srdanet.errors import GranuleError, SrdanetError
-from srdanet.grid import SINUSOIDAL, SPHERE_RADIUS, Level, Tile, coordinates
+from srdanet.grid import SINUSOIDAL, SPHERE_RADIUS, Level, Tile, coordinates, part_over
 from srdanet.readers import checksum as checksums
 from srdanet.readers import hdf4, odl
 from srdanet.readers.filenames import GranuleName, identify
@@ -65,6 +66,7 @@ def open_granule(
     path: str | Path,
     layers: Sequence[str] | None = None,
     *,
+    over: GeoBox | None = None,
     raw: bool = False,
     checksum: str | None = None,
     timeout: float = hdf4.TIMEOUT,
@@ -74,6 +76,8 @@ def open_granule(
     Args:
         path: The file. A file renamed by hand is identified by its metadata.
         layers: Our names of the layers to read; None for all in the product table.
+        over: Read only what lies over this grid, in which the granule's grids nest; None: all. A grid that does not
+            nest is read whole.
         raw: Give counts as stored, fill values included, instead of physical values.
         checksum: What the provider states, as `algorithm:value` (md5, sha256, cksum, ...). Without it,
             the `.xml` beside the file is used where there is one.
@@ -99,8 +103,9 @@ def open_granule(
     rows = [product.layer(name) for name in dict.fromkeys(layers)] if layers is not None else list(product.layers)
     places = _places(path, description, product, rows, identity.tile, required=layers is not None)
     wanted = {row.sds: (tuple(box.shape), row.dtype) for row, box, _ in places}
-    stored = hdf4.read(path, wanted, timeout)
-    coords = {row.grid: coordinates(box) for row, box, _ in places}
+    parts = {row.sds: part_over(over, box) for row, box, _ in places} if over is not None else {}
+    stored = hdf4.read(path, wanted, timeout, parts)
+    coords = {row.grid: _part_of(coordinates(box), parts.get(row.sds)) for row, box, _ in places}
     found = {}
     for row, _, _ in places:
         counts, attributes = stored.pop(row.sds)
@@ -115,6 +120,11 @@ def open_granule(
     )  # fmt: skip
 
 
+def _part_of(coords: dict[str, xr.Variable], part: tuple[slice, slice] | None) -> dict[str, xr.Variable]:
+    """Coordinates of some rows and columns, to the last digit those of the whole."""
+    return coords if part is None else coords | {"y": coords["y"][part[0]], "x": coords["x"][part[1]]}
+
+
 def _identity(path: Path, description: hdf4.Description, beside: str | None) -> GranuleName:
     """What the granule is, by its name and by its metadata, which must agree."""
     try:
@@ -122,7 +132,9 @@ def _identity(path: Path, description: hdf4.Description, beside: str | None) -> 
     except GranuleError:  # renamed by hand: the metadata may still tell
         named = None
     text = description.text("CoreMetadata") or description.text("OldCoreMetadata")
-    core = odl.parse(text, path) if text else _inventory(description.attributes)
+    # VIIRS keeps its inventory in attributes of the file (LocalGranuleID, ShortName, ...).
+    listed = [odl.Block(key.upper(), {"VALUE": value}) for key, value in description.attributes.items()]
+    core = odl.parse(text, path) if text else odl.Block("", blocks=listed)
     local = core.value("LOCALGRANULEID")
     inside = _inside(path, str(local), core) if local else None
     known = {"The name": named, "the metadata": inside, "the .met beside it": identify(beside) if beside else None}
@@ -138,11 +150,6 @@ def _identity(path: Path, description: hdf4.Description, beside: str | None) -> 
                 todo = "The file is mislabelled. Download it again under its own name."
                 raise GranuleError(what, where=path, todo=todo)
     return name
-
-
-def _inventory(attributes: Mapping[str, Any]) -> odl.Block:
-    """File attributes (LocalGranuleID, ShortName, ...) in the form of inventory metadata."""
-    return odl.Block("", blocks=[odl.Block(key.upper(), {"VALUE": value}) for key, value in attributes.items()])
 
 
 def _inside(path: Path, local: str, core: odl.Block) -> GranuleName:
@@ -191,7 +198,9 @@ def _places(
             raise GranuleError(what, where=path, todo=_AGAIN)
         box, whole = _geobox(grid, tile, row.level, path)
         shape, dtype = description.fields[row.sds]
-        if shape != grid.shape or dtype != row.dtype or grid.fields[row.sds] not in _spellings(row.dtype):
+        # HDF-EOS2 names a type `DFNT_UINT8`, HDF-EOS5 in the words of C or by its size.
+        names = (f"DFNT_{dtype.upper()}", f"H5T_NATIVE_{_C_TYPES.get(dtype)}", f"H5T_NATIVE_{dtype.upper()}")
+        if shape != grid.shape or dtype != row.dtype or grid.fields[row.sds] not in names:
             found = f"{shape} {dtype}, StructMetadata says {grid.shape} {grid.fields[row.sds]}"
             todo = f"It should be {row.dtype}. The file is damaged or of another make. {_AGAIN}"
             raise GranuleError(f"{row.sds} is {found}.", where=path, todo=todo)
@@ -199,11 +208,6 @@ def _places(
     if not places:
         raise GranuleError(f"The file holds no layer of {product.short_name}.", where=path)
     return places
-
-
-def _spellings(dtype: str) -> tuple[str, ...]:
-    """How StructMetadata names a type: HDF-EOS2 (`DFNT_UINT8`), or HDF-EOS5 in the words of C or of sizes."""
-    return f"DFNT_{dtype.upper()}", f"H5T_NATIVE_{_C_TYPES[dtype]}", f"H5T_NATIVE_{dtype.upper()}"
 
 
 @dataclass(frozen=True)
@@ -341,8 +345,7 @@ def _physical(row: Layer, counts: NDArray[Any], fill: int | None, valid: tuple[i
     unsigned = counts.view(f"u{counts.dtype.itemsize}")
     if info.min < 0:
         lookup = np.roll(lookup, info.min)  # negative counts are the upper half of the unsigned ones
-    result: NDArray[Any] = np.take(lookup, unsigned)
-    return result
+    return in_strips(lookup.take, unsigned, dtype=lookup.dtype)
 
 
 def _attributes(

@@ -1,4 +1,4 @@
-"""What is asked of a file before it is opened: a format that is meant, on this disk, and a size that can be.
+"""Checks before a file is opened: of an expected format, on this disk, and of a plausible size.
 
 GDAL opens a file by its content, whatever its name: a text that calls itself `x.tif` may be a VRT or WMS description
 and make it read other files or call the network. Sizes in headers are believed and allocated. Neither happens here.
@@ -6,6 +6,7 @@ and make it read other files or call the network. Sizes in headers are believed 
 
 from __future__ import annotations
 
+import math
 import os
 import zipfile
 from collections.abc import Iterator, Sequence
@@ -13,10 +14,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from srdanet.errors import GranuleError
+from srdanet.errors import GranuleError, SrdanetError
 
 IMAGES = ("GTiff", "SRTMHGT", "HFA", "ENVI", "EHdr", "AAIGrid", "JP2OpenJPEG", "PNG")
 """GDAL's drivers for images that hold their own values: none that describes where values lie."""
+COG = ("GTiff",)
+"""GDAL's driver for the images of products."""
 MOST_CELLS = 1_000_000_000
 """More than any image of the globe at 1 km has (43,200 x 21,600)."""
 _MOST_BYTES = 4 << 30
@@ -53,12 +56,73 @@ def open_image(path: str | Path, drivers: Sequence[str] = IMAGES) -> Iterator[An
         GranuleError: when the file only points to others, or has a mask that is no TIFF.
         rasterio.errors.RasterioError: when it is of another format or damaged, or a read in the block fails.
     """
+    import rasterio
+
+    with rasterio.Env(**_SETTINGS), image_at(path, drivers) as file:
+        yield file
+
+
+def image_at(path: str | Path, drivers: Sequence[str] = IMAGES, *, overview_level: int | None = None) -> Any:
+    """The same as `open_image` for who closes it, and calls no network where other files stand beside the image.
+
+    Args:
+        path: See `open_image`.
+        drivers: See `open_image`.
+        overview_level: Of its overviews, the one to open, from 0; None for the image itself.
+
+    Raises:
+        GranuleError, rasterio.errors.RasterioError: see `open_image`.
+    """
     import rasterio.io
 
     name = str(path) if str(path).startswith(_PACKED) else os.path.abspath(path)
     _refuse_pointers(Path(path))
-    with rasterio.Env(**_SETTINGS), rasterio.io.DatasetReader(name, driver=list(drivers)) as file:
-        yield file
+    options = {} if overview_level is None else {"overview_level": overview_level}
+    return rasterio.io.DatasetReader(name, driver=list(drivers), **options)
+
+
+@contextmanager
+def unreadable(path: str | Path, what: str, todo: str = "Download it again.") -> Iterator[None]:
+    """Whatever a library raises over the content of a file becomes one error that names the file.
+
+    Files hold anything, and the libraries that read them raise anything: a damaged NetCDF header ends in an IndexError
+    of scipy's, a damaged projection in a KeyError of pyproj's.
+
+    Args:
+        path: The file.
+        what: What cannot be done, such as "The raster cannot be read".
+        todo: What to do.
+
+    Raises:
+        GranuleError: in place of any error that is not this package's, nor of want of memory or of a package.
+    """
+    try:
+        yield
+    except (SrdanetError, MemoryError, ImportError):
+        raise
+    except Exception as error:
+        kind = "" if isinstance(error, OSError | ValueError) else f"{type(error).__name__}: "
+        raise GranuleError(f"{what} ({kind}{error}).", where=path, todo=todo) from error
+
+
+def check_file(path: Path, what: str) -> None:
+    """Refuse what is no file, or may not be read, before a library says so in words of its own.
+
+    Args:
+        path: The file.
+        what: What it should be, such as "raster".
+
+    Raises:
+        GranuleError: when it is absent, a pipe, a device or a folder, or locked.
+    """
+    try:
+        there = path.is_file()
+    except OSError as error:
+        raise GranuleError(f"The {what} cannot be read ({error.strerror}).", where=path) from error
+    if not there:
+        raise GranuleError(f"There is no such {what}.", where=path)
+    if not os.access(path, os.R_OK, effective_ids=os.access in os.supports_effective_ids):
+        raise GranuleError(f"The {what} may not be read.", where=path, todo="Ask its owner for the permission.")
 
 
 def check_cells(path: str | Path, *shape: int) -> None:
@@ -67,10 +131,7 @@ def check_cells(path: str | Path, *shape: int) -> None:
     Raises:
         GranuleError: when it has more than `MOST_CELLS`.
     """
-    cells = 1
-    for size in shape:
-        cells *= int(size)
-    if cells > MOST_CELLS:
+    if math.prod(map(int, shape)) > MOST_CELLS:
         what = f"The image says it has {' x '.join(map(str, shape))} cells, more than the {MOST_CELLS:,} that are read."
         todo = "Cut out the place first, such as with gdal_translate -projwin. Else the file is damaged."
         raise GranuleError(what, where=path, todo=todo)

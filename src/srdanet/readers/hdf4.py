@@ -2,8 +2,8 @@
 
 The HDF4 library crashes on some damaged files, or never comes back. So a persistent
 child (`hdf4_worker.py`) reads; it is started at the first file, used for all, and started
-anew after it died or the library reported an error, after which it is not to be
-trusted. Every way a file can fail ends here in one `GranuleError`.
+anew after it died or the library reported an error, after which it can no longer be
+trusted. However a file fails, one `GranuleError` is raised here.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ import atexit
 import contextlib
 import json
 import os
-import signal
 import struct
 import subprocess
 import sys
@@ -26,23 +25,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from srdanet.errors import GranuleError, MissingExtraError
+from srdanet.readers.hdf5 import MAGIC as MAGIC_5
+from srdanet.readers.hdf5 import cause_of_death, child_environment
+from srdanet.readers.unread import content_of
 
 TIMEOUT = 120.0
 """Seconds one file may take before its reader is ended."""
 _AGAIN = "Download it again."
 _LONGEST = 1 << 26
 _MAGIC = b"\x0e\x03\x13\x01"
-_MAGIC_5 = b"\x89HDF\r\n\x1a\n"
 _ENDS_5 = (".h5", ".he5")
 """Ends of the names of HDF-EOS5 granules (VIIRS)."""
-_OTHERS = (
-    (_MAGIC_5, "an HDF5 file, not HDF4", "Download this product as HDF4 (.hdf) from the provider."),
-    (b"CDF", "a NetCDF file, not HDF4", "Open it as a raster."),
-    (b"II*\0", "a TIFF file, not HDF4", "Open it as a raster."),
-    (b"MM\0*", "a TIFF file, not HDF4", "Open it as a raster."),
-    (b"PK\x03\x04", "a ZIP archive, not HDF4", "Unpack it."),
-    (b"\x1f\x8b", "a gzip file, not HDF4", "Unpack it."),
-)
 
 
 @dataclass(frozen=True)
@@ -81,14 +74,14 @@ def check_magic(path: Path) -> None:
         raise GranuleError(f"The file cannot be read: {error.strerror}.", where=path) from error
     if not head:
         raise GranuleError("The file is empty.", where=path, todo=f"The download failed. {_AGAIN}")
-    if head.startswith(_MAGIC) or (head.startswith(_MAGIC_5) and path.suffix.lower() in _ENDS_5):
+    if head.startswith(_MAGIC) or (head.startswith(MAGIC_5) and path.suffix.lower() in _ENDS_5):
         return
-    for magic, what, todo in _OTHERS:
-        if head.startswith(magic):
-            raise GranuleError(f"The file is {what}.", where=path, todo=todo)
     if head.lstrip()[:1] == b"<":
         todo = f"The server sent a page, often its login page. Check the account. {_AGAIN}"
         raise GranuleError("The file is a web page or XML text, not HDF4.", where=path, todo=todo)
+    if (told := content_of(path)) is not None:
+        todo = "Give the granule as the provider delivers it, or open it as a raster (NAME=FILE)."
+        raise GranuleError(f"The file is {told}, not HDF4.", where=path, todo=todo)
     raise GranuleError("The file is not HDF4: its first bytes are wrong.", where=path, todo=_AGAIN)
 
 
@@ -105,7 +98,10 @@ def describe(path: Path, timeout: float = TIMEOUT) -> Description:
 
 
 def read(
-    path: Path, wanted: Mapping[str, tuple[tuple[int, ...], str]], timeout: float = TIMEOUT
+    path: Path,
+    wanted: Mapping[str, tuple[tuple[int, ...], str]],
+    timeout: float = TIMEOUT,
+    parts: Mapping[str, tuple[slice, slice]] | None = None,
 ) -> dict[str, tuple[NDArray[Any], dict[str, Any]]]:
     """Read fields as stored.
 
@@ -113,6 +109,7 @@ def read(
         path: The file.
         wanted: Field to expected shape and numpy type.
         timeout: Seconds the reading may take.
+        parts: Field to the rows and columns to read of it; whole where it is not named.
 
     Returns:
         Field to counts and attributes.
@@ -121,8 +118,13 @@ def read(
         GranuleError: when the file cannot be read, or a field is of another shape or type.
     """
     check_magic(path)
-    fields = {name: [list(shape), dtype] for name, (shape, dtype) in wanted.items()}
-    reply, arrays = _request({"do": "read", "path": str(path), "fields": fields}, path, timeout, wanted)
+    edges = {name: tuple((along.start, along.stop) for along in part) for name, part in (parts or {}).items()}
+    fields = {name: [list(shape), dtype, edges.get(name)] for name, (shape, dtype) in wanted.items()}
+    expected = {
+        name: (tuple(stop - start for start, stop in edges[name]) if name in edges else shape, dtype)
+        for name, (shape, dtype) in wanted.items()
+    }
+    reply, arrays = _request({"do": "read", "path": str(path), "fields": fields}, path, timeout, expected)
     return {name: (arrays[name], reply["attributes"][name]) for name in wanted}
 
 
@@ -130,10 +132,12 @@ class _Reader:
     """A child process and the pipes to it."""
 
     def __init__(self) -> None:
-        env = {**os.environ, "PYTHONPATH": os.pathsep.join(p or os.getcwd() for p in sys.path)}
+        env = child_environment()
         pipe, null = subprocess.PIPE, subprocess.DEVNULL
         command = [sys.executable, "-P", str(Path(__file__).with_name("hdf4_worker.py"))]
-        self.process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=null, bufsize=0, env=env)
+        self.process = subprocess.Popen(  # noqa: S603 our own code, no shell
+            command, stdin=pipe, stdout=pipe, stderr=null, bufsize=0, env=env
+        )
         ready = self.receive()
         if ready is None or "error" in ready:
             what = ready["error"] if ready else f"it ended with code {self.process.wait()}"
@@ -253,10 +257,8 @@ def _death(path: Path, code: int, timeout: float | None) -> GranuleError:
     if timeout is not None:
         todo = f"The file is damaged, or the disk is slow. {_AGAIN} Else allow a longer timeout."
         return GranuleError(f"Reading the file did not end within {timeout:g} s.", where=path, todo=todo)
-    known = -code in set(signal.Signals)
-    cause = signal.Signals(-code).name if known else f"exit code {code}"
     todo = f"The file is very likely damaged. {_AGAIN} If others fail too, check the memory left."
-    return GranuleError(f"The HDF4 library crashed on the file ({cause}).", where=path, todo=todo)
+    return GranuleError(f"The HDF4 library crashed on the file ({cause_of_death(code)}).", where=path, todo=todo)
 
 
 def _after_fork() -> None:

@@ -69,17 +69,18 @@ def _read(file: Any, wanted: dict[str, list[Any]]) -> tuple[dict[str, Any], list
 
     attributes: dict[str, Any] = {}
     arrays = []
-    for name, (shape, dtype) in wanted.items():
+    for name, (shape, dtype, part) in wanted.items():
         field = file.select(name)
         try:
             _, _, found, kind, _ = field.info()
             if list(np.atleast_1d(found)) != shape or _TYPES.get(kind) != dtype:
                 raise ValueError(f"{name} is {found} of type {_TYPES.get(kind, kind)}, not {shape} of {dtype}")
             attributes[name] = field.attributes()
-            array = np.ascontiguousarray(field.get())
+            start, count = zip(*((a, b - a) for a, b in part), strict=True) if part else (None, None)
+            array = np.ascontiguousarray(field.get(start, count))
         finally:
             field.endaccess()
-        if list(array.shape) != shape or array.dtype != np.dtype(dtype):
+        if list(array.shape) != [b - a for a, b in part or [(0, n) for n in shape]] or array.dtype != np.dtype(dtype):
             raise ValueError(f"{name} was read as {array.shape} of {array.dtype}")
         arrays.append(array)
     return {"attributes": attributes}, arrays
@@ -103,14 +104,15 @@ def _answer_5(request: dict[str, Any]) -> tuple[dict[str, Any], list[Any]]:
             return {"fields": fields, "texts": texts, "attributes": said}, []
         attributes: dict[str, Any] = {}
         arrays = []
-        for name, (shape, dtype) in request["fields"].items():
+        for name, (shape, dtype, part) in request["fields"].items():
             field = held[name]
             if field.external or field.is_virtual or field.file.filename != file.filename:
                 raise ValueError(f"{name} lies in another file")
             if list(field.shape) != shape or field.dtype.name != dtype:
                 raise ValueError(f"{name} is {list(field.shape)} of type {field.dtype.name}, not {shape} of {dtype}")
             attributes[name] = {key: _plain(value) for key, value in field.attrs.items()}
-            arrays.append(np.ascontiguousarray(field[()]).astype(dtype, copy=False))
+            rows = tuple(slice(a, b) for a, b in part) if part else ()
+            arrays.append(np.ascontiguousarray(field[rows]).astype(dtype, copy=False))
         return {"attributes": attributes}, arrays
 
 

@@ -18,9 +18,9 @@ from pyproj.exceptions import CRSError
 
 from srdanet.arrays import Mask
 from srdanet.errors import ArgumentError, GranuleError, GridError, spelled
-from srdanet.grid import metric, placed
+from srdanet.grid import grid_of_centres, in_metres
 from srdanet.readers.dates import NAME, attribute_times, coordinate_times, is_time, name_times
-from srdanet.readers.guard import check_cells
+from srdanet.readers.guard import check_cells, unreadable
 from srdanet.readers.hdf5 import is_hdf5, look_through
 from srdanet.statements import Stated, agrees
 
@@ -49,9 +49,9 @@ class Lattice:
             GridError: when the centres are uneven, or a unit is unknown or contradicts the CRS.
         """
         if self.centres is not None:
-            return placed(*self.centres, crs, self.units, name=where)
+            return grid_of_centres(*self.centres, crs, self.units, name=where)
         assert self.transform is not None  # one of the two is given
-        own, metres, notes = metric(crs)
+        own, metres, notes = in_metres(crs)
         affine = Affine(*(value * metres for value in tuple(self.transform)[:6])) if metres != 1 else self.transform
         return GeoBox(self.shape, affine, own), notes
 
@@ -120,10 +120,8 @@ def open_netcdf(path: Path) -> xr.Dataset:
     """
     if is_hdf5(path):
         look_through(path)
-    try:
+    with unreadable(path, "The file cannot be read as NetCDF", AGAIN):
         return xr.open_dataset(path, mask_and_scale=False, decode_times=False, decode_coords="all")
-    except (OSError, ValueError, KeyError) as error:
-        raise GranuleError(f"The file cannot be read as NetCDF ({error}).", where=path, todo=AGAIN) from error
 
 
 def find_image(path: Path, file: xr.Dataset, name: str, variable: str | None) -> NetCDFImage:

@@ -10,13 +10,13 @@ file with a header and one row per station and moment:
 are WGS 84 degrees; of the rest any subset, in K, K, m s-1, W m-2 (at the moment), m3 m-3.
 An empty field is missing, and so are the usual codes (-9999, ...). Other columns are ignored. Rows of one place are
 one station. The small negative radiation that pyranometers read at night is 0. A row or value that cannot be right
-costs itself; where half of them are, the fault is the column's or the table's (another unit, another layout).
+is left out; where half of them are wrong, the whole column or table is refused (another unit, another layout).
 """
 
 from __future__ import annotations
 
 import csv
-import datetime
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -24,10 +24,11 @@ import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 from odc.geo.geobox import GeoBox
 
-from srdanet.arrays import Float64, Floats
+from srdanet.arrays import Float64, Floats, in_strips, parse_utc
 from srdanet.errors import ArgumentError, GranuleError, SceneError
 from srdanet.grid import coordinates, lonlat
 from srdanet.readers.era5 import extent, moments, span, step_of
+from srdanet.readers.guard import check_file
 from srdanet.readers.resampling import NOWHERE, interpolate
 from srdanet.variables import BY_NAME, WEATHER
 
@@ -64,8 +65,7 @@ def open_stations(path: str | Path) -> xr.Dataset:
             (the message names the first line).
     """
     path = Path(path)
-    if not path.is_file():
-        raise GranuleError("There is no such station table.", where=path)
+    check_file(path, "station table")
     try:
         names, rows, notes = _table(path)
     except (UnicodeDecodeError, csv.Error) as error:
@@ -135,16 +135,15 @@ def _more(count: int) -> str:
 def _row(line: dict[str, str], names: list[str], path: Path, number: int) -> _Row:
     where = f"{path}, line {number}"
     try:
-        moment = datetime.datetime.fromisoformat((line["time"] or "").strip())
+        moment = parse_utc(line["time"] or "").astype("datetime64[ns]")
         place = float(line["longitude"]), float(line["latitude"])
     except (ValueError, TypeError) as error:
+        what = error.what if isinstance(error, ArgumentError) else error
         todo = "Write times like 2020-07-15T03:30."
-        raise GranuleError(f"The row cannot be read ({error}).", where=where, todo=todo) from error
-    if moment.tzinfo is not None:
-        moment = moment.astimezone(datetime.UTC).replace(tzinfo=None)
+        raise GranuleError(f"The row cannot be read ({what}).", where=where, todo=todo) from error
     if not (-180 <= place[0] <= 360 and -90 <= place[1] <= 90):
         raise GranuleError(f"Longitude {place[0]:g}, latitude {place[1]:g} is not a place on Earth.", where=where)
-    return number, np.datetime64(moment, "ns"), place, [_value(name, line[name] or "") for name in names]
+    return number, moment, place, [_value(name, line[name] or "") for name in names]
 
 
 def _value(name: str, text: str) -> float | str:
@@ -210,8 +209,13 @@ def _of_era5(met: xr.Dataset, geobox: GeoBox, when: NDArray[np.datetime64]) -> d
         values = field.transpose("time", "latitude", "longitude").values.astype(np.float64)
         if _is_global(met):
             values = np.concatenate([values, values[..., :1]], axis=2)
-        images[name] = interpolate(values, [np.broadcast_to(hours, rows.shape), rows, columns])
+        places = (np.broadcast_to(hours, rows.shape), rows, columns)
+        images[name] = in_strips(partial(_between, values), *places, dtype=np.float32)
     return images
+
+
+def _between(values: Float64, *places: Float64) -> Floats:
+    return interpolate(values, places)
 
 
 def _is_global(met: xr.Dataset) -> bool:

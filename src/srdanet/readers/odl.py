@@ -17,6 +17,7 @@ Value = str | int | float | list["Value"]
 
 _TOKEN = re.compile(
     r"""\s+ | /\*.*?\*/                     # space, comment
+      | (?P<endless>/\*)                    # one without an end, which is looked for once
       | (?P<text>"[^"]*")                   # quoted text, may span lines
       | (?P<mark>[=(),])
       | (?P<word>[^\s=(),"]+)""",
@@ -133,8 +134,8 @@ class _Tokens:
         """The next token, or None at the end."""
         while self.at < len(self.text):
             match = _TOKEN.match(self.text, self.at)
-            if match is None:
-                raise self.error("an unclosed quotation mark")
+            if match is None or match.lastgroup == "endless":
+                raise self.error("an unclosed comment" if match else "an unclosed quotation mark")
             self.at = match.end()
             if match.lastgroup is not None:
                 return match.group()

@@ -1,7 +1,7 @@
 """From what a file stores to physical values: what is missing, scale and offset, unit, range.
 
-Each is brought together from what the caller says, what the file says and what the table of variables knows, by the
-rule of `srdanet.statements`. `in_range` is the same for files and for arrays from Python.
+Each follows from what the caller says, what the file says and what the table of variables knows, by the rule of
+`srdanet.statements`. `in_range` is the same for files and for arrays from Python.
 """
 
 from __future__ import annotations
@@ -14,13 +14,14 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from srdanet.arrays import Floats, Mask
+from srdanet.arrays import Floats, Mask, in_strips
 from srdanet.errors import ArgumentError, GranuleError
 from srdanet.readers.images import Stored
 from srdanet.readers.tables import PRODUCTS
 from srdanet.statements import Stated, same_number, settle
 from srdanet.units import Unit, states_unit, unit_of
-from srdanet.variables import BY_NAME, CLASS_FILLS, LST_LIMITS, LST_RANGE, LST_VARIABLES
+from srdanet.variables import BY_NAME, CLASS_FILLS, LST_RANGE, LST_VARIABLES, limits_of
+from srdanet.variables import unit_of as unit_of_variable
 
 _CELSIUS_RANGE = (-90.0, 75.0)
 """Surface temperatures on Earth in degrees Celsius; shares no value with `LST_RANGE`."""
@@ -130,10 +131,13 @@ def in_range(name: str, values: Floats, *, fills: bool = True) -> Judged:
         fills: Whether values for missing may be among them, as in files, or NaN alone stands for it.
     """
     low, high = _limits(name)
-    outside = (values < low) | (values > high)
-    if name == "land_cover":
-        outside |= np.isfinite(values) & (values != np.round(values))
-    count = int(outside.sum())
+
+    def beyond(part: Floats) -> Mask:
+        outside: Mask = (part < low) | (part > high)
+        return outside | (np.isfinite(part) & (part != np.round(part))) if name == "land_cover" else outside
+
+    outside = in_strips(beyond, values, dtype=np.bool_)
+    count = int(np.count_nonzero(outside))
     if not count:
         return Judged(values, 0, np.empty(0), "")
     codes = np.unique(values[outside])
@@ -152,30 +156,17 @@ def in_range(name: str, values: Floats, *, fills: bool = True) -> Judged:
     return Judged(np.where(outside, np.nan, values).astype(values.dtype), count, codes, problem)
 
 
-def to_kelvin(values: Floats, unit: str) -> Floats:
-    """Temperatures in K.
-
-    Raises:
-        ArgumentError: when the unit is no unit of temperature that this package knows.
-    """
-    known = unit_of(unit, "K")
-    if known is None:
-        what = f"{unit!r} is not a unit of temperature this package reads."
-        raise ArgumentError(what, todo="Give unit='K', 'degC' or 'degF'.")
-    return values * known.scale + known.offset
-
-
 def _own(name: str) -> str | None:
     """The unit in which the package holds a variable; None for names it does not know."""
     if name in _LST:
         return "K"
-    return BY_NAME[name].unit if name in BY_NAME else LST_VARIABLES[name][0] if name in LST_VARIABLES else None
+    return unit_of_variable(name) if name in BY_NAME or name in LST_VARIABLES else None
 
 
 def _limits(name: str) -> tuple[float, float]:
     if name in _LST:
         return LST_RANGE
-    return (BY_NAME[name].low, BY_NAME[name].high) if name in BY_NAME else LST_LIMITS[name]
+    return limits_of(name)
 
 
 def _todo(name: str) -> str:

@@ -19,6 +19,7 @@ from pyproj.exceptions import CRSError
 from srdanet.arrays import Float64
 from srdanet.errors import ArgumentError, GranuleError
 from srdanet.grid import cell_size
+from srdanet.readers.unread import special_file
 
 LONLAT = CRS("EPSG:4326")
 _FINER = 8
@@ -57,13 +58,13 @@ def read_points(path: Path) -> list[Place]:
     Raises:
         GranuleError: when it cannot be read, or a column or a number is missing or out of range.
     """
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise GranuleError(f"cannot be read ({error})", where=path, todo="Give a CSV file.") from error
+    text = _text(path, todo="Give a CSV file.")
     first = text.splitlines()[0] if text.strip() else ""
     separator = max(",;\t", key=first.count)
-    rows = list(csv.DictReader(text.splitlines(), delimiter=separator))
+    try:
+        rows = list(csv.DictReader(text.splitlines(), delimiter=separator))
+    except csv.Error as error:
+        raise GranuleError(f"is no table ({error})", where=path, todo="Give a CSV file.") from error
     columns = {str(name).strip().lower(): name for name in (rows[0] if rows else {})}
     lon, lat = (next((columns[n] for n in names if n in columns), None) for names in (_LONGITUDE, _LATITUDE))
     if lon is None or lat is None:
@@ -93,10 +94,10 @@ def read_regions(path: Path) -> list[Place]:
     Raises:
         GranuleError: when it cannot be read or holds no polygon.
     """
+    todo = "Give a GeoJSON file; QGIS and ogr2ogr write it from others."
     try:
-        held = json.loads(path.read_text(encoding="utf-8-sig"))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        todo = "Give a GeoJSON file; QGIS and ogr2ogr write it from others."
+        held = json.loads(_text(path, todo=todo))
+    except (json.JSONDecodeError, RecursionError) as error:
         raise GranuleError(f"is not GeoJSON ({error})", where=path, todo=todo) from error
     places = list(_regions(held, path))
     if not places:
@@ -104,9 +105,20 @@ def read_regions(path: Path) -> list[Place]:
     return _distinct(places, path)
 
 
+def _text(path: Path, *, todo: str) -> str:
+    """The text of a file; pipes and devices, which may never end, are not opened."""
+    kind = special_file(path)
+    if kind is not None:
+        raise GranuleError(f"is {kind}, not a file", where=path, todo=todo)
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise GranuleError(f"cannot be read ({error})", where=path, todo=todo) from error
+
+
 def _regions(held: Any, path: Path) -> Iterable[Place]:
     kind = held.get("type") if isinstance(held, Mapping) else None
-    features = held["features"] if kind == "FeatureCollection" else [held] if kind == "Feature" else []
+    features = held.get("features") if kind == "FeatureCollection" else [held] if kind == "Feature" else []
     if kind in ("Polygon", "MultiPolygon"):
         features = [{"geometry": held, "properties": {}}]
     if not features:

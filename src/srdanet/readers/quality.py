@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from srdanet.arrays import Mask
+from srdanet.arrays import Mask, in_strips
 from srdanet.errors import ArgumentError
 
 
@@ -266,8 +266,8 @@ class Screening:
             raise ArgumentError(f"Band {band} has no quality in this table.", todo=f"Ask for one of {names}.")
         words = _words(qc, bits=table[-1].last + 1)
         good = np.isin(np.arange(16), self.band_quality)
-        keep: Mask = good[fields[f"band_{band}"].of(words)] & (fields["produced"].of(words) < 2)
-        return keep
+        quality, produced = fields[f"band_{band}"], fields["produced"]
+        return in_strips(lambda part: good[quality.of(part)] & (produced.of(part) < 2), words, dtype=np.bool_)
 
     def keep_albedo(self, quality: ArrayLike) -> Mask:
         """Where an albedo comes from a full inversion or, if those are kept, a magnitude inversion."""

@@ -22,22 +22,22 @@ from odc.geo.geobox import GeoBox
 from pyproj.exceptions import CRSError
 
 from srdanet.arrays import Floats, Mask, read_time
-from srdanet.errors import ArgumentError, GranuleError, GridError, SrdanetError
+from srdanet.errors import ArgumentError, GridError
 from srdanet.grid import (
     METRES_PER_DEGREE,
     SINUSOIDAL,
     SPHERE_RADIUS,
     Level,
     Tile,
+    centre,
     coordinates,
     geobox_of,
     ground_scale,
-    lonlat,
     same_crs,
     true_to_ground,
 )
 from srdanet.readers.dates import attribute_times, coordinate_times, image_time
-from srdanet.readers.guard import check_cells, open_image
+from srdanet.readers.guard import check_cells, check_file, open_image, unreadable
 from srdanet.readers.images import (
     AGAIN,
     Lattice,
@@ -91,7 +91,7 @@ def open_raster(
         variable: NetCDF variable; may be left out where there is one image, or one called `name`.
         date: The day that is wanted: LST must be of it, and of a NetCDF stack over time its image is taken.
         time: The moment that is wanted (UTC), where there are several images of a day.
-        crs: Goes before the file's CRS, where that cannot be right or is another spelling of it.
+        crs: Replaces the file's CRS, where that cannot be right or is another spelling of it.
         nodata: A value for missing besides the file's own; `none` sets the file's value aside.
         scale: value = count * scale + offset.
         offset: See `scale`; 0 where only `scale` is given.
@@ -109,12 +109,11 @@ def open_raster(
         GridError: when it has no CRS, or is rotated.
     """
     path = Path(path)
-    if not path.is_file():
-        raise GranuleError("There is no such raster.", where=path)
+    check_file(path, "raster")
     asked = [Stated("the time asked for", (read_time(time),))] if time is not None else []
     asked += [Stated("the date asked for", (read_time(date),))] if date is not None else []
     if _is_netcdf(path):
-        with open_netcdf(path) as file:
+        with open_netcdf(path) as file, unreadable(path, "The file cannot be read as NetCDF", AGAIN):
             chosen = str(band) if band is not None and variable is None else variable
             image = find_image(path, file, name, chosen)
             place, notes = _place(path, image.lattice, image.crs, crs)
@@ -130,10 +129,12 @@ def open_raster(
     long_name = known.long_name if known else stored.label or name
     attrs = {"units": units, "long_name": long_name, "source": path.name, "assumed": [*notes, *more]}
     attrs |= {} if seen is None else {"time": str(seen)}
-    return xr.DataArray(values.astype(np.float32), dims=("y", "x"), coords=coordinates(place), attrs=attrs, name=name)
+    with unreadable(path, "The CRS of the raster cannot be used", AGAIN):
+        axes = coordinates(place)
+    return xr.DataArray(values.astype(np.float32), dims=("y", "x"), coords=axes, attrs=attrs, name=name)
 
 
-def stated_times(
+def read_times(
     path: str | Path, *, name: str, band: int | str | None = None, variable: str | None = None
 ) -> tuple[tuple[Stated[np.datetime64], ...], float | None]:
     """What a file says of the time of one image, and its longitude (degrees); of its values nothing is read.
@@ -155,7 +156,7 @@ def stated_times(
             return times, None if place is None else _longitude(place)
     except ArgumentError:
         raise
-    except (SrdanetError, OSError, CRSError):
+    except Exception:  # see `unreadable`
         return of_name(path), None
 
 
@@ -167,7 +168,7 @@ def netcdf_images(path: str | Path) -> list[str]:
             return []
         with open_netcdf(path) as file:
             return image_variables(file)
-    except (SrdanetError, OSError):
+    except Exception:  # see `unreadable`
         return []
 
 
@@ -178,8 +179,7 @@ def _is_netcdf(path: Path) -> bool:
 
 def _longitude(place: GeoBox) -> float | None:
     """Of the centre of a grid, degrees; None off the globe."""
-    row, col = (n // 2 for n in place.shape)
-    longitude = float(lonlat(place[row : row + 1, col : col + 1])[0][0, 0])
+    longitude = centre(place)[0]
     return longitude if np.isfinite(longitude) else None
 
 
@@ -245,20 +245,16 @@ def true_crs(crs: pyproj.CRS) -> tuple[CRS, list[str]]:
 
 
 def _read_gdal(path: Path, name: str, band: int | str | None) -> Stored:
-    import rasterio
-
-    try:
-        with open_image(path) as file:
-            check_cells(path, *file.shape)
-            index = _band(path, file.count, file.descriptions, band, name)
-            data, mask = file.read(index), _mask(file, index)
-            tags = {**file.tags(), **file.tags(index)}
-            scale, offset = float(file.scales[index - 1]), float(file.offsets[index - 1])
-            affine, crs, nodata = file.transform, file.crs, file.nodatavals[index - 1]
-            unit = file.units[index - 1] or next((tags[k] for k in ("units", "unit", "UNITS", "Unit") if k in tags), "")
-            label = file.descriptions[index - 1] or ""
-    except rasterio.errors.RasterioError as error:
-        raise GranuleError(f"The raster cannot be read ({error}).", where=path, todo=AGAIN) from error
+    with unreadable(path, "The raster cannot be read", AGAIN), open_image(path) as file:
+        check_cells(path, *file.shape)
+        index = _band(path, file.count, file.descriptions, band, name)
+        data, mask = file.read(index), _mask(file, index)
+        tags = {**file.tags(), **file.tags(index)}
+        scale, offset = float(file.scales[index - 1]), float(file.offsets[index - 1])
+        affine, crs, nodata = file.transform, file.crs, file.nodatavals[index - 1]
+        unit = file.units[index - 1] or next((tags[k] for k in ("units", "unit", "UNITS", "Unit") if k in tags), "")
+        label = file.descriptions[index - 1] or ""
+        proj = pyproj.CRS.from_wkt(crs.to_wkt()) if crs is not None else None
     if affine.b or affine.d or affine.a < 0:
         raise GridError("The raster is rotated or upside down.", where=path, todo="Warp it north up first (gdalwarp).")
     if affine.e > 0:  # from south to north
@@ -267,7 +263,6 @@ def _read_gdal(path: Path, name: str, band: int | str | None) -> Stored:
     packing: tuple[float | None, float | None] = (scale, offset) if scale != 1 or offset != 0 else (None, None)
     if packing[0] is None and ("scale_factor" in tags or "add_offset" in tags):
         packing = _number(path, tags, "scale_factor", 1.0), _number(path, tags, "add_offset", 0.0)
-    proj = pyproj.CRS.from_wkt(crs.to_wkt()) if crs is not None else None
     times, notes = _gdal_times(path, tags)
     fills = () if nodata is None else (float(nodata),)
     lattice = Lattice((data.shape[0], data.shape[1]), affine)

@@ -21,6 +21,7 @@ from scipy import constants
 
 from srdanet.arrays import Float64
 from srdanet.errors import ArgumentError, GranuleError
+from srdanet.readers.guard import check_file, unreadable
 
 Times = NDArray[np.datetime64]
 
@@ -122,8 +123,7 @@ def open_longwave(path: str | Path) -> Longwave:
         GranuleError: when the file is missing, of another layout, or damaged.
     """
     path = Path(path)
-    if not path.is_file():
-        raise GranuleError("There is no such station file.", where=path)
+    check_file(path, "station file")
     read = _READERS.get(path.suffix.lower())
     if read is None:
         todo = f"Give a file that ends with one of {', '.join(_READERS)}."
@@ -231,9 +231,9 @@ _READERS: Mapping[str, Callable[[Path], Longwave]] = {
 
 
 def _rows(path: Path) -> list[dict[str, str]]:
-    if not path.is_file():
-        raise GranuleError("There is no such table.", where=path)
-    with path.open(encoding="utf-8-sig", newline="") as file:
+    check_file(path, "table")
+    told = unreadable(path, "The table cannot be read", "Give a CSV file.")
+    with told, path.open(encoding="utf-8-sig", newline="") as file:
         return list(csv.DictReader(file))
 
 

@@ -32,7 +32,9 @@ _MAGIC: Mapping[bytes, str] = {
     b"\xff\xd8\xff": "a picture (JPEG): its colours are no temperatures",
     b"GIF8": "a picture (GIF): its colours are no temperatures",
     b"%PDF": "a document (PDF)",
-    b"PK\x03\x04": "a zip archive",
+    b"II*\0": "a TIFF file",
+    b"MM\0*": "a TIFF file",
+    b"PK\x03\x04": "a ZIP archive",
     b"\x1f\x8b": "a compressed file (gzip)",
     b"<!DOCTYPE": "a web page, perhaps that of a login",
     b"<html": "a web page, perhaps that of a login",
@@ -51,7 +53,7 @@ def product_meaning(short_name: str) -> str | None:
 def special_file(path: Path) -> str | None:
     """What something is that has a path but is no file or folder, such as "a named pipe"; None for all else.
 
-    It is not opened: a pipe without a writer would wait for ever.
+    It is not opened: a pipe without a writer would block forever.
     """
     kinds = {stat.S_ISFIFO: "a named pipe", stat.S_ISSOCK: "a socket"}
     kinds |= {stat.S_ISCHR: "a device", stat.S_ISBLK: "a device"}

@@ -1,4 +1,4 @@
-"""The checks and small repairs between what a caller hands over and what a `Scene` holds."""
+"""Checks and conversions between what a caller gives and what a `Scene` holds."""
 
 from __future__ import annotations
 
@@ -15,30 +15,21 @@ from odc.geo.geobox import GeoBox
 
 from srdanet.arrays import read_time
 from srdanet.errors import ArgumentError, GridError, SceneError, did_you_mean
-from srdanet.grid import (
-    Nesting,
-    cell_size,
-    coordinates,
-    geobox_of,
-    ground_scale,
-    lonlat,
-    nesting,
-    true_to_ground,
-)
+from srdanet.grid import Nesting, cell_size, centre, coordinates, geobox_of, ground_scale, nesting, true_to_ground
 from srdanet.readers.dates import attribute_times, coordinate_times, image_time, is_time
 from srdanet.readers.physical import in_range
 from srdanet.readers.rasters import replication
 from srdanet.scene.storage import plain
 from srdanet.statements import Stated
 from srdanet.units import states_unit, unit_of
-from srdanet.variables import BY_NAME, LST_LIMITS, LST_VARIABLES, NO_CLASS, UNUSED
+from srdanet.variables import BY_NAME, LST_VARIABLES, NO_CLASS, UNUSED, limits_of
 
 Arrays = xr.DataArray | xr.Dataset
 """What a caller may hand over."""
 _Data = TypeVar("_Data", xr.DataArray, xr.Dataset)
 
 
-def named(
+def arrays_by_name(
     auxiliary: Arrays | Iterable[Arrays] | Mapping[str, xr.DataArray] | None,
 ) -> Iterator[tuple[str, xr.DataArray]]:
     """Each auxiliary variable with its name, from any of the forms a caller may choose."""
@@ -194,8 +185,7 @@ def time_of(lst: xr.DataArray | xr.Dataset, geobox: GeoBox, time: object) -> np.
             times = coordinate_times(Path("lst"), str(key), held)
             found += [Stated(f"its coordinate {key}", times)] if times else []
     found += attribute_times({k: v for k, v in lst.attrs.items() if k != "date"})[0]
-    row, col = (n // 2 for n in geobox.shape)
-    longitude = float(lonlat(geobox[row : row + 1, col : col + 1])[0][0, 0])
+    longitude = centre(geobox)[0]
     seen, _ = image_time(
         "lst", asked, found, where=Path("lst"), longitude=longitude if np.isfinite(longitude) else None
     )
@@ -289,7 +279,7 @@ def _in_range(name: str, array: xr.DataArray, unit: str) -> tuple[xr.DataArray, 
         known = values[np.isfinite(values)]
         what = judged.problem
         if name not in ("view_time", "view_angle"):
-            low, high = LST_LIMITS[name] if name in LST_LIMITS else (BY_NAME[name].low, BY_NAME[name].high)
+            low, high = limits_of(name)
             what = f"most values lie outside {low:g} to {high:g} {unit} (median {float(np.median(known)):.4g})"
         todo = "Give kelvin, not Celsius or counts." if name == "lst" else "Give physical units, NaN = missing."
         raise SceneError(what, where=name, todo=todo)

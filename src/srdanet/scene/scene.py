@@ -22,12 +22,14 @@ from odc.geo.geobox import GeoBox
 
 from srdanet.arrays import has_hour, parse_utc
 from srdanet.errors import GridError, SceneError
-from srdanet.grid import Nesting, Tile, geobox_of, lonlat, tile_of
+from srdanet.grid import Nesting, Tile, centre, geobox_of, tile_of
 from srdanet.predictors.overpass import Overpass
+from srdanet.predictors.stack import Stack
 from srdanet.scene import storage
 from srdanet.scene.checks import (
     Arrays,
     Predictors,
+    arrays_by_name,
     arrays_of,
     as_lst,
     check_ground,
@@ -35,7 +37,6 @@ from srdanet.scene.checks import (
     check_types,
     conform,
     in_unit,
-    named,
     on_grid,
     time_of,
     within,
@@ -151,7 +152,7 @@ class Scene:
                 notes += more
             held[name], count = as_lst(name, array)
             dropped |= {name: count} if count else {}
-        predictors = Predictors.of(named(auxiliary), geobox)
+        predictors = Predictors.of(arrays_by_name(auxiliary), geobox)
         about = dict(provenance or {})
         dropped |= predictors.dropped
         if dropped:
@@ -173,6 +174,11 @@ class Scene:
     def overpass(self) -> Overpass:
         """Time of the view, as the predictors need it."""
         return Overpass(self.time, self.day)
+
+    @cached_property
+    def stack(self) -> Stack:
+        """Its predictors, ready to be read on the grid of any step."""
+        return Stack(self.geobox, self.auxiliary, self.overpass, self.nestings, self.noise)
 
     @property
     def platform(self) -> str | None:
@@ -352,7 +358,5 @@ def _by_day(geobox: GeoBox, time: np.datetime64 | None) -> bool:
     """Day lasts from 6 to 18 h local solar time at the grid's centre; so does a date without an hour."""
     if time is None or not has_hour(time):
         return True
-    height, width = geobox.shape
-    lon, _ = lonlat(geobox[height // 2 : height // 2 + 1, width // 2 : width // 2 + 1])
     hours = float((time - time.astype("datetime64[D]")) / np.timedelta64(3600, "s"))
-    return bool(6.0 <= (hours + float(lon[0, 0]) / 15.0) % 24.0 < 18.0)
+    return bool(6.0 <= (hours + centre(geobox)[0] / 15.0) % 24.0 < 18.0)

@@ -7,12 +7,12 @@ damaged chunk is therefore an error and not a wrong value.
 
 from __future__ import annotations
 
-import importlib.util
 import math
 import os
 import zlib
+from collections import deque
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +23,9 @@ from xarray.backends import BackendArray
 from xarray.core import indexing
 
 from srdanet.atomic import heal, refuse_existing, replacing, reserve
-from srdanet.errors import GranuleError, MissingExtraError, OutputError, SceneError
+from srdanet.errors import GranuleError, OutputError, SceneError, extra, first_line
 from srdanet.readers.hdf5 import is_hdf5, look_through
+from srdanet.readers.unread import special_file
 
 FORMAT = "1"
 """Version of the layout; a file of another version is refused."""
@@ -38,6 +39,8 @@ Groups = Mapping[str, xr.Dataset]
 """Arrays by the name of their group."""
 _LEVEL = 1
 """Of deflate; higher levels take much longer for few bytes."""
+_PACKED_AHEAD = 64
+"""Blocks that are packed or wait to be, while others are written: 16 MB."""
 _MARK = "srdanet_scene"
 _GROUPS = "srdanet_groups"
 _AGAIN = "Write it again with `srdanet prepare`."
@@ -116,6 +119,9 @@ def read(path: str | os.PathLike[str]) -> tuple[dict[str, str], dict[str, xr.Dat
     path = Path(path)
     if not path.exists():
         raise SceneError("no such file", where=path)
+    kind = special_file(path)
+    if kind is not None:
+        raise SceneError(f"is {kind}, not a file", where=path, todo="Write what comes through it to a file first.")
     zarr = path.is_dir()
     if not zarr:
         _check_netcdf(path)
@@ -141,7 +147,7 @@ def read(path: str | os.PathLike[str]) -> tuple[dict[str, str], dict[str, xr.Dat
     except (OSError, KeyError, ValueError, RuntimeError) as error:
         for opened in groups.values():
             opened.close()
-        raise SceneError(f"is damaged: {_first_line(error)}", where=path, todo=_AGAIN) from error
+        raise SceneError(f"is damaged: {first_line(error)}", where=path, todo=_AGAIN) from error
     return {k: v for k, v in about.items() if k not in (_MARK, _GROUPS, "Conventions")}, groups
 
 
@@ -171,27 +177,36 @@ def _write_netcdf(part: Path, groups: Groups, about: Mapping[str, str], fill: Ma
                 made.attrs.update(variable.attrs)
     reserve(part, part.stat().st_size + sum(_most_bytes(dataset.data_vars) for dataset in groups.values()))
     with ThreadPoolExecutor(os.cpu_count()) as pool, h5py.File(part, "a") as file:
+        waiting: deque[tuple[Any, tuple[int, int], Future[bytes]]] = deque()
         for name, dataset in groups.items():
             for known, values in dataset.data_vars.items():
                 stored = file[f"{name}/{known}"].id
-                for place, packed in _blocks(values, pool):
-                    stored.write_direct_chunk(place, packed)
+                for place, block in _blocks(values):
+                    waiting.append((stored, place, pool.submit(_packed, block)))
+                    if len(waiting) > _PACKED_AHEAD:
+                        _store(*waiting.popleft())
+        for one in waiting:
+            _store(*one)
 
 
-def _blocks(variable: xr.DataArray, pool: ThreadPoolExecutor) -> Iterator[tuple[tuple[int, int], bytes]]:
-    """The blocks of a variable as HDF5's shuffle and deflate make them, and where each starts."""
+def _store(array: Any, place: tuple[int, int], packed: Future[bytes]) -> None:
+    array.write_direct_chunk(place, packed.result())
+
+
+def _blocks(variable: xr.DataArray) -> Iterator[tuple[tuple[int, int], NDArray[Any]]]:
+    """The blocks of a variable, whole also at its ends, and where each starts."""
     rows, cols = (min(CHUNK, n) for n in variable.shape)
     for top in range(0, variable.shape[0], rows):
         band = variable[top : top + rows].values
         band = np.pad(band, [(0, rows - len(band)), (0, -band.shape[1] % cols)])
-        starts = range(0, band.shape[1], cols)
-        packed = pool.map(_packed, (band[:, left : left + cols] for left in starts))
-        yield from zip(((top, left) for left in starts), packed, strict=True)
+        for left in range(0, band.shape[1], cols):
+            yield (top, left), band[:, left : left + cols]
 
 
 def _packed(block: NDArray[Any]) -> bytes:
-    """The first bytes of all numbers, then the second, and so on; deflated by runs, which suits them (0.6 of the time).
+    """A block as HDF5's shuffle and deflate make it.
 
+    The first bytes of all numbers, then the second, and so on; deflated by runs, which suits them (0.6 of the time).
     The stream ends in a checksum (Adler-32), which HDF5 verifies.
     """
     shuffled = np.ascontiguousarray(block).reshape(-1, 1).view(np.uint8).T.tobytes()
@@ -210,9 +225,9 @@ def _most_bytes(arrays: Mapping[Any, xr.DataArray]) -> int:
 
 
 def _write_zarr(part: Path, groups: Groups, about: Mapping[str, str], fill: Mapping[str, int]) -> None:
-    _need_zarr()
-    import zarr
-    from zarr.codecs import ZstdCodec
+    with extra("zarr", "zarr", "Or use a name that ends in .nc."):
+        import zarr
+        from zarr.codecs import ZstdCodec
 
     packing = {"compressors": (ZstdCodec(level=3, checksum=True),)}
     root = zarr.open_group(part, mode="w", zarr_format=3)
@@ -250,7 +265,7 @@ def _about_netcdf(path: Path) -> dict[str, str]:
         with h5py.File(path, "r") as file:
             return {k: v for k, v in file.attrs.items() if isinstance(v, str)}
     except (OSError, KeyError, ValueError, RuntimeError) as error:
-        raise SceneError(f"is damaged or cut short: {_first_line(error)}", where=path, todo=_AGAIN) from error
+        raise SceneError(f"is damaged or cut short: {first_line(error)}", where=path, todo=_AGAIN) from error
 
 
 def _check_netcdf(path: Path) -> None:
@@ -284,15 +299,14 @@ class _Stored(BackendArray):
             part = self.inner[indexing.BasicIndexer(key)] if basic else self.inner.oindex[indexing.OuterIndexer(key)]
             return np.asarray(part.get_duck_array())
         except (OSError, KeyError, ValueError, RuntimeError) as error:
-            what = f"is damaged: a block of {self.name} cannot be read ({_first_line(error)})"
+            what = f"is damaged: a block of {self.name} cannot be read ({first_line(error)})"
             raise SceneError(what, where=self.path, todo=_AGAIN) from error
 
 
 def _about_zarr(path: Path) -> dict[str, str]:
     """Text attributes; every block of every array must be there."""
-    _need_zarr()
-    import zarr
-
+    with extra("zarr", "zarr", "Or use a name that ends in .nc."):
+        import zarr
     if not (path / "zarr.json").is_file():
         raise SceneError("is not a scene (no Zarr 3 folder)", where=path)
     try:
@@ -300,16 +314,10 @@ def _about_zarr(path: Path) -> dict[str, str]:
         about = {k: v for k, v in root.attrs.items() if isinstance(v, str)}
         lost = [f"{n}/{k}" for n, g in root.groups() for k, a in g.arrays() if a.nchunks_initialized < a.nchunks]
     except (OSError, KeyError, ValueError) as error:
-        raise SceneError(f"is damaged: {_first_line(error)}", where=path, todo=_AGAIN) from error
+        raise SceneError(f"is damaged: {first_line(error)}", where=path, todo=_AGAIN) from error
     if lost and _MARK in about:
         raise SceneError(f"is damaged: blocks of {', '.join(lost)} are missing", where=path, todo=_AGAIN)
     return about
-
-
-def _need_zarr() -> None:
-    if importlib.util.find_spec("zarr") is None:
-        todo = "Run pip install 'srdanet[zarr]', or use a name ending in .nc."
-        raise MissingExtraError("zarr is not installed", todo=todo)
 
 
 def _attributes(attrs: Mapping[Any, Any], dtype: np.dtype[Any]) -> dict[str, Any]:
@@ -333,7 +341,3 @@ def _attribute(value: Any, dtype: np.dtype[Any]) -> Any:
     whole = array.astype(np.int64)
     fits = dtype.kind in "iu" and np.iinfo(dtype).min <= whole.min() and whole.max() <= np.iinfo(dtype).max
     return whole.astype(dtype) if fits else whole
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__

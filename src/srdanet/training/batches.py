@@ -15,13 +15,14 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from srdanet.arrays import Float32, Mask, repeat
+from srdanet.datasets.sources import MODIS_BLUR, MODIS_BLUR_ALONG
 from srdanet.energy import degrade
 from srdanet.interpolation import interpolate
 from srdanet.predictors.stack import CHANNELS, CLASSES, CONTEXT, orientation_signs
 from srdanet.training.config import Recipe
 from srdanet.training.invented import temperature
-from srdanet.training.sources import POINT_SPREAD, POINT_SPREAD_ALONG, Sample
-from srdanet.variables import BANDS, WEATHER
+from srdanet.training.sources import Sample
+from srdanet.variables import BANDS, STANDS_FOR, WEATHER
 
 REORIENTED = 0.25
 """How often a sample is rotated by 180 degrees, and how often mirrored; the context tells, MODIS being asymmetric."""
@@ -48,7 +49,7 @@ class Batch:
     steps: tuple[BatchStep, ...]
 
 
-INDICES = ("ndvi", "evi", "ndwi")
+INDICES = tuple(STANDS_FOR)
 TERRAIN = ("elevation", "slope", "illumination")
 ONLY: tuple[tuple[float, tuple[str, ...]], ...] = (
     (0.07, ()),
@@ -76,7 +77,7 @@ GAPS = 0.1
 """How often the channels of images are missing in part: half of the time beyond a line, half under clouds."""
 RELATIVE = ("elevation", "illumination")
 """Channels of which the network sees the departure from their surroundings."""
-IMAGES = np.array([name not in ("elevation", "slope", "illumination") for name in CHANNELS])
+IMAGES = np.array([name not in TERRAIN for name in CHANNELS])
 """Channels that come from images; terrain is known everywhere or nowhere."""
 OUTLIERS = 0.1
 """How often a sample gets outlier cells: a cloud that no mask has caught, snow, a fire."""
@@ -155,7 +156,8 @@ def _one(
         lst, truths = _invented(cut(finest.values[shown], 2**last), lst, last, rng)
     elif recipe.noise:
         lst = lst + rng.normal(0, recipe.noise, lst.shape).astype(np.float32)
-    noise = _stated(lst, truths[-1], rng) if augment else None
+    # As a user would state it: zero if exact, else roughly.
+    noise = noise_of(lst, truths[-1]) * float(np.exp(rng.normal(0, MISJUDGED))) if augment else None
     if augment and rng.random() < 0.25:
         lst = np.where(clouds(lst.shape, rng), np.float32(np.nan), lst)
     if augment and rng.random() < SMALL:
@@ -202,11 +204,6 @@ def noise_of(lst: Float32, truth: Float32) -> float:
     return noise if noise > EXACT else 0.0
 
 
-def _stated(lst: Float32, truth: Float32, rng: np.random.Generator) -> float:
-    """The noise as a user would state it: zero if exact, else roughly."""
-    return noise_of(lst, truth) * float(np.exp(rng.normal(0, MISJUDGED)))
-
-
 def _invented(channels: Float32, lst: Float32, levels: int, rng: np.random.Generator) -> tuple[Float32, list[Float32]]:
     """An invented field on the finest predictors: coarse image, exact or as MODIS would see it, and truth by step."""
     level = float(np.nanmean(lst)) if np.isfinite(lst).any() else 290.0
@@ -216,8 +213,8 @@ def _invented(channels: Float32, lst: Float32, levels: int, rng: np.random.Gener
     ]
     coarse, *finer = truths
     if rng.random() < BLURRED:
-        along = gaussian_filter(fine, (0, 2**levels * POINT_SPREAD_ALONG))
-        seen = degrade(along, 2**levels, point_spread=POINT_SPREAD)
+        along = gaussian_filter(fine, (0, 2**levels * MODIS_BLUR_ALONG))
+        seen = degrade(along, 2**levels, point_spread=MODIS_BLUR)
         coarse = np.asarray(seen + rng.normal(0, rng.uniform(0, 0.5), coarse.shape), np.float32)
     missing = np.isnan(lst)
     coarse = np.where(missing, np.float32(np.nan), coarse)

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from srdanet.errors import ModelError
+from srdanet.errors import ModelError, first_line
 
 _HELD = ("net", "shadow", "fusion", "optimizer", "devices", "iteration", "skipped", "describe", "config")
 """What every checkpoint holds; the first ones say nothing of where they began."""
@@ -25,8 +25,7 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
     try:
         state = torch.load(path, weights_only=True, map_location="cpu")
     except Exception as error:  # a damaged pickle can raise anything
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:120]
-        raise ModelError(f"is not a checkpoint ({reason})", where=path, todo=todo) from error
+        raise ModelError(f"is not a checkpoint ({first_line(error, 120)})", where=path, todo=todo) from error
     lacking = [key for key in _HELD if key not in state] if isinstance(state, dict) else list(_HELD)
     if lacking:
         raise ModelError(f"is not a checkpoint (it lacks {', '.join(lacking[:3])})", where=path, todo=todo)

@@ -122,7 +122,7 @@ def read_config(path: Path | str) -> tuple[TrainConfig, ...]:
         raw = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigError(f"cannot be read ({error.strerror})", where=path) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ConfigError(f"is not valid TOML: {error}", where=path) from error
     blocks = raw.pop("stage", None)
     if blocks is None:

@@ -15,10 +15,10 @@ from torch import Tensor
 from torch.export import Dim
 
 from srdanet.atomic import refuse_existing, replacing
-from srdanet.errors import ModelError, OutputError
-from srdanet.network.bundle import FILES, FORMAT, Bundle, load_model
+from srdanet.errors import ModelError, OutputError, first_line
+from srdanet.network.bundle import FILES, FORMAT, SEAL, Bundle, load_model, seal
 from srdanet.network.calibrated import CASES, Calibrated
-from srdanet.network.kinds import build
+from srdanet.network.kinds import TITLES, build
 from srdanet.network.srdanet import Architecture, Statistics, StepNetwork, weights_of
 from srdanet.predictors.stack import CHANNELS, CONTEXT
 from srdanet.training.checkpoint import load_checkpoint
@@ -37,9 +37,8 @@ def read_checkpoint(path: Path) -> tuple[StepNetwork, dict[str, Any]]:
         net.load_state_dict(state["shadow"])
         return net.eval(), {**state["config"], "iteration": state["iteration"], "start": state.get("began")}
     except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
-        reason = str(error).strip().splitlines()[0]
         todo = "Use the version of srdanet it was trained with."
-        raise ModelError(f"is a checkpoint of another network ({reason})", where=path, todo=todo) from error
+        raise ModelError(f"is a checkpoint of another network ({first_line(error)})", where=path, todo=todo) from error
 
 
 def export(
@@ -90,6 +89,7 @@ def export(
             "format": FORMAT,
             "name": config["name"],
             "version": version,
+            "about": f"{TITLES[net.architecture.kind]}, trained for {config['iteration']:,} iterations",
             "channels": CHANNELS,
             "context": CONTEXT,
             "halo": net.halo,
@@ -99,6 +99,7 @@ def export(
             "results": dict(results or {}),
             "sha256": {file: hashlib.sha256((place / file).read_bytes()).hexdigest() for file in hashed},
         }
+        about[SEAL] = seal(about)
         (place / "bundle.json").write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
         _check(net, load_model(place))
     load_model.cache_clear()

@@ -1,8 +1,8 @@
 """Invented temperatures: fields whose relation to real predictors is drawn at random.
 
-A network that has seen real places alone learns their slopes by heart and fails where others hold. Here the relation
+A network trained on real places alone memorises their slopes and fails where others hold. Here the relation
 has any strength, sign, curvature and spatial change, down to none, and part of the detail has causes that no predictor
-shows, so that the only way to a small error is to read the relation off the image.
+shows, so that a small error can be reached only by inferring the relation from the image.
 """
 
 from __future__ import annotations

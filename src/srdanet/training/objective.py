@@ -1,4 +1,4 @@
-"""What a batch costs: all its steps in a row, each fed with the one before, as in production."""
+"""The loss of a batch: all its steps in a row, each with the result of the one before as input, as in production."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How the weights move: Muon for the kernels of convolutions, AdamW for all else.
+"""The optimizer: Muon for the kernels of convolutions, AdamW for all other weights.
 
 Muon (Jordan et al. 2024) replaces a matrix's momentum by the nearest orthogonal matrix, so that weak directions learn
 as fast as strong ones. Here it needs about a third of AdamW's iterations (`docs/notebook/009-optimizer.md`).

@@ -12,6 +12,8 @@ from string import Template
 import numpy as np
 
 from srdanet.evaluation import Report, run_orleans, run_simulated, run_simulation, run_target
+from srdanet.evaluation.tables import interval, number, pipe
+from srdanet.evaluation.world import CUBIC, MODEL, TSHARP, WorldReport, run_world
 from srdanet.network.bundle import Bundle
 from srdanet.network.calibrated import CASES, CELLS
 from srdanet.network.kinds import TITLES, flops_per_cell
@@ -29,7 +31,8 @@ def publish(
     """Write the bundle of a checkpoint with its model card.
 
     The uncertainty is multiplied by the factors of `training.calibration`. The card's numbers are of the test part of
-    the split, which neither training nor calibration saw.
+    the split, which neither training nor calibration saw; those of other climates are of places that are in training
+    unless the configuration leaves them out.
 
     Args:
         checkpoint: Written by `training.train`.
@@ -52,13 +55,16 @@ def publish(
         model = export(checkpoint, Path(name) / "calibrated", version=version, card="", widen=widen).folder
         reports = [run_simulation(data, model), run_target(data, model), run_orleans(data, model)]
         reports.append(run_simulated(SCENES, model, scenes=simulated))
-    card = _card(checkpoint, version, widen, reports)
-    results = {report.title: report.as_dict()["rows"] for report in reports}
+        places = run_world(data, model)
+    card = _card(checkpoint, version, widen, reports, places)
+    results = {report.title: report.as_dict()["rows"] for report in reports} | {"world": places.as_dict()["rows"]}
     bundle = export(checkpoint, folder, version=version, card=card, widen=widen, results=results, overwrite=overwrite)
     return bundle, reports
 
 
-def _card(checkpoint: Path, version: str, widen: Sequence[float], reports: Sequence[Report]) -> str:
+def _card(
+    checkpoint: Path, version: str, widen: Sequence[float], reports: Sequence[Report], places: WorldReport
+) -> str:
     """The model card from its template."""
     net, config = read_checkpoint(checkpoint)
     template = Template((files("srdanet") / "models" / "MODEL_CARD.template.md").read_text(encoding="utf-8"))
@@ -66,7 +72,7 @@ def _card(checkpoint: Path, version: str, widen: Sequence[float], reports: Seque
     if start is not None:
         made = f"{start['name']} {start['version']}" if "version" in start else f"stage {start['stage']}"
         began = f"from the weights of {made}"
-    tables = {f"{report.title}_table": "\n".join(_markdown(report)) for report in reports}
+    tables = {f"{report.title}_table": _markdown(report) for report in reports}
     return template.substitute(
         name=config["name"],
         version=version,
@@ -77,33 +83,42 @@ def _card(checkpoint: Path, version: str, widen: Sequence[float], reports: Seque
         seed=config["seed"],
         began=began,
         scenes=config["simulated_scenes"],
-        factors_table="\n".join(_factors(widen)),
+        left_out=", ".join(config["left_out"]) or "none",
+        world_table=_places(places),
+        factors_table=_factors(widen),
         **tables,
     )
 
 
-def _factors(widen: Sequence[float]) -> list[str]:
+def _factors(widen: Sequence[float]) -> str:
     """The factors of calibration as a Markdown table, a row for each step."""
     found = dict(zip(CASES, np.exp(widen), strict=True))
     columns = list(product((False, True), (False, True)))
     names = [f"{'night' if night else 'day'}, weather {'known' if known else 'unknown'}" for night, known in columns]
-    lines = [f"| step | {' | '.join(names)} |", "|---|--:|--:|--:|--:|"]
-    for step, cell in zip(("2 → 1 km", "1 km → 500 m", "500 → 250 m"), CELLS, strict=True):
-        lines.append(f"| {step} | {' | '.join(f'{found[cell, *column]:.2f}' for column in columns)} |")
-    return lines
+    steps = zip(("2 → 1 km", "1 km → 500 m", "500 → 250 m"), CELLS, strict=True)
+    return pipe(["step", *names], [[step, *(f"{found[cell, *case]:.2f}" for case in columns)] for step, cell in steps])
 
 
-def _markdown(report: Report) -> list[str]:
-    """A report's rows as a Markdown table."""
-    head = "| | of | measure | model | bicubic | share | 95 % interval | errors within 1 s / 1.96 s |"
-    lines = [head, "|---|---|---|---|---|---|---|---|"]
+def _places(report: WorldReport) -> str:
+    """The rows of other climates as a Markdown table."""
+    head = ["place", "predictors", "images", "model", "bicubic", "share", "of TsHARP", "within 1 s"]
+    rows = []
     for row in report.rows:
-        low, high = row.interval
-        interval = "" if np.isnan(low) else f"{low:.3f} to {high:.3f}"
-        numbers = f"{row.model:.3f} | {row.bicubic:.3f} | {row.share:.3f} | {interval}"
+        numbers = (row.rmse(MODEL), row.rmse(CUBIC), row.share(MODEL), row.share(MODEL, TSHARP))
+        within = row.methods[MODEL].coverage.metrics().get("within_1_sigma", np.nan)
+        rows.append([row.place, row.guides, str(row.images), *map(number, numbers), f"{within:.2f}"])
+    return pipe(head, rows, words=2)
+
+
+def _markdown(report: Report) -> str:
+    """A report's rows as a Markdown table."""
+    head = ["", "of", "measure", "model", "bicubic", "share", "95 % interval", "errors within 1 s / 1.96 s"]
+    rows = []
+    for row in report.rows:
         # Where the error is taken without its mean, so is its share within the uncertainty.
         how = "centred_" if row.measure.centred else ""
         keys = (f"{how}within_1_sigma", f"{how}within_1_96_sigma")
         within = " / ".join(f"{row.model_metrics.get(key, np.nan):.2f}" for key in keys)
-        lines.append(f"| {row.label} | {row.count} | {row.measure.label} | {numbers} | {within} |")
-    return lines
+        numbers = map(number, (row.model, row.bicubic, row.share))
+        rows.append([row.label, row.count, row.measure.label, *numbers, interval(row.interval), within])
+    return pipe(head, rows, words=3)

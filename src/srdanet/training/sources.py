@@ -18,27 +18,23 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
-import xarray as xr
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
-from scipy.ndimage import gaussian_filter
 
 from srdanet.arrays import Float32
 from srdanet.datasets import aster, imt, world
-from srdanet.datasets.sources import find_scenes
+from srdanet.datasets.sources import MODIS_BLUR, as_seen, find_scenes, smooth, truths
 from srdanet.datasets.splits import aster_roles, imt_role
 from srdanet.energy import aggregate, degrade
-from srdanet.grid import coarsen, geobox_of, refine
+from srdanet.grid import coarsen, geobox_of
 from srdanet.interpolation import interpolate
-from srdanet.predictors.stack import CHANNELS, CONTEXT, Stack
+from srdanet.predictors.stack import CHANNELS, CONTEXT
 from srdanet.scene import LabelledScene, Scene
 from srdanet.scene.checks import on_grid
 from srdanet.training.config import TrainConfig
 
 log = logging.getLogger(__name__)
 
-POINT_SPREAD, POINT_SPREAD_ALONG = 0.35, 0.4
-"""Gaussian part of MODIS's point spread, and what is added to it along the scan, in coarse cells (fitted on ASTER)."""
 FIELD_SCALE = 10.0
 """Cells of 1 km over which ASTER's departure from MODIS counts as calibration, not as detail."""
 ROLES = {"train": "training", "validation": "validation", "test": "validation"}
@@ -115,7 +111,7 @@ def _labelled(config: TrainConfig) -> Iterator[tuple[str, str, LabelledScene]]:
     if not config.sources.keys().isdisjoint({"aster", "aster-self"}):
         pairs = list(aster.read(config.data))
         for pair, part in zip(pairs, aster_roles(pairs, config.held_fold), strict=True):
-            for source, change in (("aster", levelled), ("aster-self", seen_as_modis)):
+            for source, change in (("aster", on_modis_level), ("aster-self", degrade_as_modis)):
                 if part is not None and source in config.sources:
                     yield ROLES[part], source, change(pair)
     if "world" in config.sources:
@@ -146,12 +142,11 @@ def as_sample(labelled: LabelledScene, source: str) -> Sample:
         source: Name of the sample's source.
     """
     scene = labelled.scene
-    stack = Stack(scene.geobox, scene.auxiliary, scene.overpass, scene.nestings, scene.noise)
     height, width = scene.geobox.shape
     cover = _cover(labelled)
     steps = []
     for factor, truth in labelled.truth.items():
-        fields = stack.read(slice(0, height), slice(0, width), factor)
+        fields = scene.stack.read(slice(0, height), slice(0, width), factor)
         present = [i for i, channel in enumerate(fields.channels) if np.isfinite(channel).any()]
         values = fields.channels[present].astype(np.float16)
         times = labelled.finest // factor
@@ -186,21 +181,19 @@ def _cover(labelled: LabelledScene) -> dict[str, Float32]:
     return shares | others if any(np.isfinite(share).any() for share in shares.values()) else {}
 
 
-def levelled(pair: LabelledScene) -> LabelledScene:
+def on_modis_level(pair: LabelledScene) -> LabelledScene:
     """An ASTER pair whose truth is on MODIS's level: without the smooth part of their difference."""
     fine, factor = pair.truth[pair.finest].values, pair.finest
     difference = np.asarray(degrade(fine, factor), np.float32) - pair.scene.lst["lst"].values
-    level = interpolate(_smooth(difference, FIELD_SCALE), factor)
-    return replace(pair, truth=_truths(pair, np.asarray(fine - level, np.float32)))
+    level = interpolate(smooth(difference, FIELD_SCALE), factor)
+    return replace(pair, truth=truths(np.asarray(fine - level, np.float32), pair.scene.geobox, pair.truth))
 
 
-def seen_as_modis(pair: LabelledScene) -> LabelledScene:
+def degrade_as_modis(pair: LabelledScene) -> LabelledScene:
     """ASTER alone: its field as MODIS would see it, without noise (each batch adds its own), and itself as truth."""
     fine, factor = pair.truth[pair.finest].values, pair.finest
-    along = np.where(np.isnan(fine), np.float32(np.nan), _smooth(fine, (0, factor * POINT_SPREAD_ALONG)))
-    coarse = np.asarray(degrade(along, factor, point_spread=POINT_SPREAD), np.float32)
-    scene = _with_lst(pair.scene, coarse, pair.scene.geobox)
-    return replace(pair, scene=scene, truth=_truths(pair, fine), same_sensor=True)
+    scene = _with_lst(pair.scene, as_seen(fine, factor, MODIS_BLUR), pair.scene.geobox)
+    return replace(pair, scene=scene, truth=truths(fine, scene.geobox, pair.truth), same_sensor=True)
 
 
 def one_level_up(labelled: LabelledScene) -> LabelledScene:
@@ -211,25 +204,7 @@ def one_level_up(labelled: LabelledScene) -> LabelledScene:
     return replace(labelled, scene=scene, truth={2: seen}, surface=None, same_sensor=True)
 
 
-def _truths(labelled: LabelledScene, fine: Float32) -> dict[int, xr.DataArray]:
-    """A temperature (K) of the finest cells as the truth of each level, the mean of what its cells emit."""
-    truths = {}
-    for factor in labelled.truth:
-        times = labelled.finest // factor
-        truth = fine if times == 1 else np.asarray(degrade(fine, times), np.float32)
-        truths[factor] = on_grid({"lst": truth}, refine(labelled.scene.geobox, factor))["lst"]
-    return truths
-
-
 def _with_lst(scene: Scene, lst: Float32, box: GeoBox) -> Scene:
     """The scene with another coarse temperature (K), perhaps on another grid."""
     boxes = (box, *(geobox_of(dataset) for dataset in scene.auxiliary))
     return replace(scene, lst=on_grid({"lst": lst}, box), boxes=boxes)
-
-
-def _smooth(values: Float32, sigma: float | tuple[float, float]) -> Float32:
-    """Masked Gaussian mean; defined wherever a value lies within reach."""
-    known = np.isfinite(values)
-    weight = gaussian_filter(known.astype(np.float64), sigma)
-    total = gaussian_filter(np.where(known, values, 0).astype(np.float64), sigma)
-    return np.asarray(total / np.maximum(weight, 1e-9), np.float32)

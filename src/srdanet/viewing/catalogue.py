@@ -1,8 +1,8 @@
 """What a folder of products holds: places, their dates, and the coarse LST beside each.
 
 Products are found by their records; a file is opened only when it is looked at. The coarse LST comes from the scene
-the product was made from, where one lies in the folder or is named; elsewhere the product's own mean stands in for it
-and is called so.
+the product was made from, where one lies in the folder or is named; elsewhere the mean of the product
+takes its place, and is labelled as such.
 """
 
 from __future__ import annotations
@@ -16,19 +16,18 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from odc.geo.crs import CRS
 from odc.geo.geobox import GeoBox
 
+from srdanet.arrays import pad_to
 from srdanet.energy import degrade
-from srdanet.errors import ArgumentError, GranuleError, GridError, SrdanetError
+from srdanet.errors import ArgumentError, GridError, SrdanetError
 from srdanet.grid import nesting
+from srdanet.predictors.overpass import part_of_day
 from srdanet.product.layers import LST
-from srdanet.product.quicklook import part_of_day
-from srdanet.product.record import Record, read_record
+from srdanet.product.record import RECORD, Record, read_record, records_in
+from srdanet.product.stored import grid_of_layer, open_layer
 from srdanet.scene import Scene, open_scene
 
-RECORD = "_provenance.json"
-"""What the names of records end in."""
 _SCENES = (".nc", ".zarr")
 
 
@@ -82,7 +81,7 @@ class Entry:
         """Date, time (UTC) and part of the day, as far as they are known."""
         time = self.record.time
         when = f"{time[:16].replace('T', ' ')} UTC" if time and "T" in time else time
-        return ", ".join(part for part in (when, part_of_day(self.record)) if part) or self.stem
+        return ", ".join(part for part in (when, part_of_day(self.record.day)) if part) or self.stem
 
     def raster(self, level: int, variable: str) -> Path | None:
         """The COG of a variable; None when the product has none, or it is gone or of another format."""
@@ -98,26 +97,18 @@ class Entry:
         """Grid of the finest level.
 
         Raises:
-            GranuleError: when the file cannot be read.
+            GranuleError: when the file cannot be read, or has no CRS.
         """
-        import rasterio
-        from rasterio.errors import RasterioError
-
         path = self.raster(self.finest, LST.variable)
-        try:
-            with rasterio.open(path) as file:
-                return GeoBox(file.shape, file.transform, CRS(file.crs.to_wkt()) if file.crs else None)
-        except RasterioError as error:
-            raise GranuleError(f"cannot be read ({error})", where=path, todo="Downscale the scene again.") from error
+        assert path is not None  # `levels` holds only levels whose LST is there
+        return grid_of_layer(path)
 
     def read(self, variable: str = LST.variable) -> NDArray[np.float32] | None:
         """A whole layer (y, x) of the finest level in its own type; None when the product has none."""
-        import rasterio
-
         path = self.raster(self.finest, variable)
         if path is None:
             return None
-        with rasterio.open(path) as file:
+        with open_layer(path) as file:
             return np.asarray(file.read(1))
 
     @contextmanager
@@ -129,7 +120,8 @@ class Entry:
             except SrdanetError:
                 continue
             with scene:
-                if scene.when == self.record.time and scene.day == self.record.day and self._lies_in(scene):
+                same = scene.when == self.record.time and scene.day == self.record.day
+                if same and self._span(scene) is not None:
                     yield scene
                     return
         yield None
@@ -137,34 +129,32 @@ class Entry:
     def coarse(self) -> Coarse:
         """The LST before downscaling; the mean of the product (by radiated energy) where no scene is known."""
         with self.scene() as scene:
-            if scene is not None:
-                rows, cols, factor = self._span(scene)
+            if scene is not None and (span := self._span(scene)) is not None:
+                rows, cols, factor = span
                 values = np.asarray(scene.lst["lst"][rows, cols].values, np.float32)
                 return Coarse(values, factor, self.nominal, from_scene=True)
         factor = max(1, self.nominal // self.finest)
         fine = self.read()
         assert fine is not None  # `levels` holds only levels whose LST is there
-        pad = [(0, -n % factor) for n in fine.shape]
-        values = degrade(np.pad(fine, pad, constant_values=np.nan) if np.any(pad) else fine, factor)
+        values = degrade(pad_to(fine, factor), factor)
         return Coarse(values.astype(np.float32), factor, self.nominal, from_scene=False)
 
-    def _span(self, scene: Scene) -> tuple[slice, slice, int]:
-        """Rows and columns of the scene's LST that the product covers, and the factor between them."""
-        lies = nesting(scene.geobox, self.geobox)
+    def _span(self, scene: Scene) -> tuple[slice, slice, int] | None:
+        """Rows and columns of the scene's LST that the product covers, and the factor between them.
+
+        None where the scene does not hold whole cells of the product.
+        """
+        try:
+            lies = nesting(scene.geobox, self.geobox)
+        except GridError:
+            return None
         spans = []
         for start, size, there in zip((lies.row, lies.col), self.geobox.shape, scene.geobox.shape, strict=True):
             first, last = -start / lies.factor, (size - start) / lies.factor
             if first != int(first) or last != int(last) or first < 0 or last > there:
-                raise GridError("the scene does not hold whole cells of the product", where=self.note)
+                return None
             spans.append(slice(int(first), int(last)))
         return spans[0], spans[1], lies.factor
-
-    def _lies_in(self, scene: Scene) -> bool:
-        try:
-            self._span(scene)
-        except GridError:
-            return False
-        return True
 
 
 @dataclass(frozen=True)
@@ -202,7 +192,7 @@ class Catalogue:
         home = Path(folder)
         named = tuple(scenes)
         beside = sorted(path for path in home.glob("*") if path.suffix in _SCENES)
-        found = [Entry(note, read_record(note), (*named, *beside)) for note in sorted(home.glob(f"*{RECORD}"))]
+        found = [Entry(note, read_record(note), (*named, *beside)) for note in records_in(home)]
         whole = [entry for entry in found if entry.levels]
         if not whole:
             todo = "Name a folder that `srdanet downscale` or `srdanet demo` wrote; NetCDF and Zarr are not drawn."

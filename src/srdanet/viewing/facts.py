@@ -10,24 +10,19 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import maximum_filter, minimum_filter
 
-from srdanet.arrays import repeat
+from srdanet.arrays import Float32
 from srdanet.energy import aggregate, degrade
 from srdanet.flags import FLAGS
-from srdanet.interpolation import interpolate
+from srdanet.interpolation import interpolate_rows
 
 _STRIP = 64
 """Coarse rows interpolated at a time."""
-_HALO = 4
-"""Coarse rows beyond a strip on which its interpolation depends, and one more."""
 SPECTRUM_SIDE = 1024
 """Longest side (fine cells) of the square whose spectrum is taken."""
 DETAIL = 24
 """Side (coarse cells) of the part shown enlarged."""
 _LEAST_VALID = 0.9
-
-Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -75,7 +70,7 @@ class Spectrum:
     """By image; in units of the image squared, up to a factor common to all."""
 
 
-def bicubic(coarse: Floats, factor: int) -> Floats:
+def bicubic(coarse: Float32, factor: int) -> Float32:
     """Bicubic interpolation of a whole image, strip by strip: the same values in bounded memory.
 
     Args:
@@ -88,26 +83,13 @@ def bicubic(coarse: Floats, factor: int) -> Floats:
     height, width = coarse.shape
     out = np.empty((height * factor, width * factor), np.float32)
     for top in range(0, height, _STRIP):
-        bottom, above = min(top + _STRIP, height), max(0, top - _HALO)
-        part = interpolate(coarse[above : min(height, bottom + _HALO)], factor, "bicubic")
-        out[top * factor : bottom * factor] = part[(top - above) * factor : (bottom - above) * factor]
+        bottom = min(top + _STRIP, height)
+        out[top * factor : bottom * factor] = interpolate_rows(coarse, factor, slice(top, bottom))
     return out
 
 
-def excess(fine: Floats, coarse: Floats) -> Floats:
-    """How far (K) each fine cell lies beyond the range of the 3 x 3 coarse cells around it; 0 within, NaN = missing."""
-    factor = fine.shape[0] // coarse.shape[0]
-    known = np.isfinite(coarse)
-    low = minimum_filter(np.where(known, coarse, np.inf), 3, mode="nearest")
-    high = maximum_filter(np.where(known, coarse, -np.inf), 3, mode="nearest")
-    none = ~np.isfinite(low)
-    low, high = (np.where(none, np.nan, edge).astype(np.float32) for edge in (low, high))
-    found: Floats = np.maximum(fine - repeat(high, factor), repeat(low, factor) - fine)
-    return np.maximum(found, np.float32(0))
-
-
-def overshoot(beyond: Floats) -> Overshoot:
-    """Sum up what `excess` found; all 0 when no cell is valid."""
+def overshoot(beyond: Float32) -> Overshoot:
+    """Sum up what `energy.excess` found; all 0 when no cell is valid."""
     valid = beyond[np.isfinite(beyond)]
     if not valid.size:
         return Overshoot(0.0, 0.0, 0.0, 0.0)
@@ -115,22 +97,22 @@ def overshoot(beyond: Floats) -> Overshoot:
     return Overshoot(share, above_1k, p99=float(np.percentile(valid, 99)), largest=float(valid.max()))
 
 
-def closure_error(fine: Floats, coarse: Floats) -> Floats:
+def closure_error(fine: Float32, coarse: Float32) -> Float32:
     """The product brought back to the coarse cells, less the coarse LST: (y, x) K, NaN where either is missing."""
     return (degrade(fine, fine.shape[0] // coarse.shape[0]) - coarse).astype(np.float32)
 
 
-def rms(values: Floats) -> float:
+def rms(values: Float32) -> float:
     """Root mean square of the valid cells; NaN when there is none."""
     valid = values[np.isfinite(values)].astype(np.float64)
     return float(np.sqrt(np.mean(valid**2))) if valid.size else float("nan")
 
 
 def strata(
-    fine: Floats,
-    departure: Floats,
-    beyond: Floats,
-    uncertainty: Floats | None,
+    fine: Float32,
+    departure: Float32,
+    beyond: Float32,
+    uncertainty: Float32 | None,
     quality: NDArray[np.uint8] | None,
     land_cover: Mapping[str, NDArray[np.bool_]],
 ) -> list[Stratum]:
@@ -139,7 +121,7 @@ def strata(
     Args:
         fine: (y, x) K.
         departure: (y, x) K, difference from bicubic interpolation.
-        beyond: (y, x) K, from `excess`.
+        beyond: (y, x) K, from `energy.excess`.
         uncertainty: (y, x) K, where the product has one.
         quality: (y, x) bits of `FLAGS`, where the product has one.
         land_cover: Where each group is, by name.
@@ -166,7 +148,7 @@ def strata(
     return [row(*part) for part in parts if part[2].any()]
 
 
-def spectrum(images: Mapping[str, Floats]) -> Spectrum | None:
+def spectrum(images: Mapping[str, Float32]) -> Spectrum | None:
     """Power spectra of images on one grid, over the square with the most valid cells; gaps take the mean.
 
     Args:
@@ -206,7 +188,7 @@ def _starts(length: int, side: int) -> list[int]:
     return sorted({*range(0, length - side + 1, side), length - side})
 
 
-def detail(departure: Floats, factor: int) -> tuple[slice, slice] | None:
+def detail(departure: Float32, factor: int) -> tuple[slice, slice] | None:
     """The part, `DETAIL` coarse cells on a side, in which the product departs most from interpolation.
 
     Args:

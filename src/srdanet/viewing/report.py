@@ -10,22 +10,23 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from srdanet.arrays import repeat
+from srdanet.arrays import Float32, repeat
 from srdanet.atomic import publish, refuse_existing, staged
-from srdanet.errors import ArgumentError, GridError, MissingExtraError
+from srdanet.energy import excess
+from srdanet.errors import ArgumentError, GridError, extra
 from srdanet.flags import FLAGS, NO_AUXILIARY
 from srdanet.grid import geobox_of, ground_cell, nesting
 from srdanet.predictors.land_cover import GROUPS
 from srdanet.product.layers import LST, QUALITY, UNCERTAINTY
+from srdanet.product.lines import COAST_FROM, coast
 from srdanet.product.looks import DIFFERENCE, LOOKS
-from srdanet.product.quicklook import headline, shared_range, size_text
+from srdanet.product.quicklook import headline, shared_range, size_text, thumbnail
 from srdanet.viewing import facts, figures
 from srdanet.viewing.catalogue import Coarse, Entry
 
 _ENDING = "_report.html"
 _BARE = 0.5
 """Share of cells without auxiliary data from which the report warns."""
-Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class Figure:
     """A `data:` address."""
     title: str
     words: str
-    """What one sees, and what follows from it."""
+    """What it shows, and what follows from it."""
 
 
 @dataclass(frozen=True)
@@ -54,14 +55,14 @@ class _Images:
     """The layers of a product, in memory."""
 
     coarse: Coarse
-    fine: Floats
-    bicubic: Floats
-    uncertainty: Floats | None
+    fine: Float32
+    bicubic: Float32
+    uncertainty: Float32 | None
     quality: NDArray[np.uint8] | None
     land_cover: Mapping[str, NDArray[np.bool_]]
 
     @property
-    def departure(self) -> Floats:
+    def departure(self) -> Float32:
         """From bicubic interpolation (K)."""
         return self.fine - self.bicubic
 
@@ -105,13 +106,10 @@ def render(entry: Entry) -> str:
         GranuleError: when a file of the product cannot be read.
         MissingExtraError: when jinja2 is not installed.
     """
-    try:
+    with extra("jinja2", "report"):
         from jinja2 import Environment, StrictUndefined
-    except ImportError as error:
-        raise MissingExtraError("the report needs jinja2, which is not installed", todo="pip install srdanet[report]") \
-            from error  # fmt: skip
     images = _read(entry)
-    beyond = facts.excess(images.fine, images.coarse.values)
+    beyond = excess(images.fine, images.coarse.values)
     strata = facts.strata(images.fine, images.departure, beyond, images.uncertainty, images.quality, images.land_cover)
     text = files("srdanet.viewing").joinpath("page", "report.html.j2").read_text(encoding="utf-8")
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
@@ -207,7 +205,7 @@ def _numbers(entry: Entry, images: _Images) -> list[tuple[str, str]]:
     return numbers
 
 
-def _sections(entry: Entry, images: _Images, beyond: Floats) -> Iterator[Section]:
+def _sections(entry: Entry, images: _Images, beyond: Float32) -> Iterator[Section]:
     yield Section("Maps", tuple(_maps(entry, images, (slice(None), slice(None)), whole=True)), _lines_words(entry))
     part = facts.detail(images.departure, images.coarse.factor)
     if part is not None:
@@ -260,23 +258,23 @@ def _closure(entry: Entry, images: _Images) -> Section:
 def _maps(entry: Entry, images: _Images, part: tuple[slice, slice], *, whole: bool) -> Iterator[Figure]:
     box = entry.geobox[: images.fine.shape[0], : images.fine.shape[1]][part]
     factor, coarse = images.coarse.factor, images.coarse
-    fine, bicubic = _thin(images.fine[part]), _thin(images.bicubic[part])
+    fine, bicubic = (thumbnail(image[part], figures.SIDE)[0] for image in (images.fine, images.bicubic))
     rows, cols = (slice(s.start and s.start // factor, s.stop and s.stop // factor) for s in part)
     limits = shared_range(fine)
     look = LOOKS[LST.variable]
     source = "as it went in" if coarse.from_scene else "mean of the product"
-    input_ = _thin(coarse.values[rows, cols])
+    input_, _ = thumbnail(coarse.values[rows, cols], figures.SIDE)
     yield Figure(figures.map_picture(input_, box, look, limits), size_text(coarse.nominal), source)
     yield Figure(figures.map_picture(bicubic, box, look, limits, scale_bar=False), "Bicubic", "interpolation of it")
     model = entry.record.model.name if entry.record.model else "unknown"
     words = f"the product, model {model}"
     yield Figure(figures.map_picture(fine, box, look, limits, scale_bar=False), size_text(entry.finest), words)
-    difference = _thin(images.departure[part])
+    difference, _ = thumbnail(images.departure[part], figures.SIDE)
     edge = max(abs(v) for v in DIFFERENCE.limits(difference))
     picture = figures.map_picture(difference, box, DIFFERENCE, (-edge, edge), scale_bar=False)
     yield Figure(picture, "Difference", "product − bicubic; orange is warmer")
     if images.uncertainty is not None and whole:
-        sigma = _thin(images.uncertainty[part])
+        sigma, _ = thumbnail(images.uncertainty[part], figures.SIDE)
         look = LOOKS[UNCERTAINTY.variable]
         picture = figures.map_picture(sigma, box, look, look.limits(sigma), scale_bar=False)
         yield Figure(picture, "Uncertainty", "stated by the model, one standard deviation")
@@ -286,20 +284,7 @@ def _maps(entry: Entry, images: _Images, part: tuple[slice, slice], *, whole: bo
         yield Figure(picture, "Quality", "first flag of each cell; the table below explains them")
 
 
-def _thin(image: Floats) -> Floats:
-    """Masked means of n x n cells, so that no side exceeds `figures.SIDE`."""
-    from srdanet.energy import aggregate
-
-    factor = -(-max(image.shape) // figures.SIDE)
-    if factor == 1:
-        return image
-    pad = [(0, -n % factor) for n in image.shape]
-    return aggregate(np.pad(image, pad, constant_values=np.nan), factor, min_valid=0.0).astype(np.float32)
-
-
 def _lines_words(entry: Entry) -> str:
-    from srdanet.product.lines import COAST_FROM, coast
-
     drawn = "Coast: Natural Earth, 1:50 million. " if coast(entry.geobox) else ""
     wide = min(entry.geobox.shape) * ground_cell(entry.geobox) >= COAST_FROM
     none = "" if drawn or wide else "No coast is drawn: the map is too narrow for one of 1:50 million. "

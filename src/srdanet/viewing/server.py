@@ -24,6 +24,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from srdanet.errors import ArgumentError, SrdanetError
+from srdanet.predictors.overpass import part_of_day
 from srdanet.product.lines import Line
 from srdanet.viewing.atlas import Atlas
 
@@ -82,9 +83,8 @@ def _series_csv(atlas: Atlas, query: Query, place: str, row: str, col: str) -> A
     rows = csv.writer(text, lineterminator="\n")
     rows.writerow(("time", "day", "lst_K", "lst_uncertainty_K", "quality"))
     for point in atlas.series(int(place), int(row), int(col)):
-        day = {True: "day", False: "night", None: ""}[point.day]
         values = ("" if value is None else f"{value:.3f}" for value in (point.lst, point.uncertainty))
-        rows.writerow((point.time or "", day, *values, " ".join(point.flags)))
+        rows.writerow((point.time or "", part_of_day(point.day), *values, " ".join(point.flags)))
     name = f"{re.sub(r'[^A-Za-z0-9_.-]+', '_', atlas.place(int(place)).name)}_row{row}_col{col}.csv"
     return Answer(text.getvalue().encode(), "text/csv; charset=utf-8", name)
 

@@ -17,8 +17,11 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from srdanet.arrays import pad_to
+from srdanet.energy import aggregate
 from srdanet.errors import ArgumentError, GranuleError
 from srdanet.product.cog import BLOCK
+from srdanet.readers.guard import COG, image_at
 
 _OPEN = 64
 """Files kept open."""
@@ -62,7 +65,6 @@ class Files:
         Raises:
             GranuleError: when it cannot be opened or read.
         """
-        import rasterio
         from rasterio.errors import RasterioError
 
         # A raster of GDAL serves one thread at a time, and a tile takes milliseconds: one lock for all will do.
@@ -70,8 +72,7 @@ class Files:
             try:
                 key = (path, size)
                 if key not in self._open:
-                    options = {"overview_level": size - 1} if size else {}
-                    self._open[key] = rasterio.open(path, **options)
+                    self._open[key] = image_at(path, COG, overview_level=size - 1 if size else None)
                     if len(self._open) > _OPEN:
                         self._open.popitem(last=False)[1].close()
                 self._open.move_to_end(key)
@@ -128,13 +129,9 @@ class ArrayTiles:
     """A layer in memory (y, x); smaller sizes are plain means of 2 x 2 valid cells, for looking at only."""
 
     def __init__(self, values: NDArray[np.float32]) -> None:
-        from srdanet.energy import aggregate
-
         self._images = [values]
         while max(self._images[-1].shape) > 2 * _LEAST:
-            image = self._images[-1]
-            pad = [(0, n % 2) for n in image.shape]
-            half = aggregate(np.pad(image, pad, constant_values=np.nan), 2, min_valid=0.0)
+            half = aggregate(pad_to(self._images[-1], 2), 2, min_valid=0.0)
             self._images.append(np.asarray(half, np.float32))
 
     @property

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-import io
+import tempfile
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -61,6 +61,7 @@ def _netcdf(era5: Reanalysis, kind: str) -> bytes:
     about = {"Conventions": "CF-1.7", "institution": "simulated in the layout of the Climate Data Store"}
     data = xr.Dataset(fields, coords, about)
     packing = {name: {"zlib": True, "complevel": 1, "dtype": "float32"} for name in fields}
-    held = io.BytesIO()
-    data.to_netcdf(held, engine="h5netcdf", encoding=packing)
-    return held.getvalue()
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "fields.nc"
+        data.to_netcdf(path, engine="h5netcdf", encoding=packing)
+        return path.read_bytes()

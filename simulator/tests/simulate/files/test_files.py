@@ -151,7 +151,7 @@ def test_a_plan_finds_all_it_needs(files: list[Path]) -> None:
     everything = sorted(files[0].parent.iterdir())
     assert {f.name for f in everything if f.is_dir()} == {"stations", "truth"}
     for by_day in (True, False):
-        found = plan(everything, "h26v05", "2020-07-15", by_day)
+        found = plan(everything, tile="h26v05", date="2020-07-15", day=by_day)
         roles = {source.role for source in found.sources}
         assert {
             "lst",

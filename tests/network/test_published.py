@@ -1,4 +1,4 @@
-"""Rivals take what SRDA-Net takes and give what it gives: bicubic at first, no memory of the window, any size."""
+"""Published networks take what SRDA-Net takes and give what it gives: bicubic at first, no window memory, any size."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
 from srdanet.network.kinds import NETWORKS, TITLES, build, flops_per_cell
-from srdanet.network.rivals import ChannelAttention, GuidedUNet, SpatialAttention
+from srdanet.network.published import ChannelAttention, GuidedUNet, SpatialAttention
 from srdanet.network.srdanet import Architecture, Kind, Statistics, StepNetwork
 from srdanet.predictors.stack import CHANNELS, CONTEXT
 from srdanet.training import read_config
 
 Inputs = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
-RIVALS: tuple[Kind, ...] = ("rcan", "unet", "cbam")
+PUBLISHED: tuple[Kind, ...] = ("rcan", "unet", "cbam")
 SRDANET = Architecture()
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 
 
 def configured(kind: Kind) -> Architecture:
-    """The size that the rival's configuration gives it."""
+    """The size that its configuration gives it."""
     return read_config(CONFIGS / f"rival-{kind}.toml")[0].network
 
 
@@ -53,7 +53,7 @@ def test_every_kind_has_a_network_and_a_title() -> None:
     assert set(NETWORKS) == set(TITLES) == set(get_args(Kind))
 
 
-@pytest.mark.parametrize("kind", RIVALS)
+@pytest.mark.parametrize("kind", PUBLISHED)
 def test_an_untrained_rival_is_bicubic(kind: Kind) -> None:
     inputs = scene(20, 17)
     with torch.no_grad():
@@ -63,7 +63,7 @@ def test_an_untrained_rival_is_bicubic(kind: Kind) -> None:
     torch.testing.assert_close(sigma, torch.ones_like(sigma))
 
 
-@pytest.mark.parametrize("kind", RIVALS)
+@pytest.mark.parametrize("kind", PUBLISHED)
 def test_results_are_numbers_whatever_is_missing(kind: Kind) -> None:
     lst, channels, context = scene(21, 18)
     lst[..., 5:13, 2:9] = torch.nan
@@ -76,7 +76,7 @@ def test_results_are_numbers_whatever_is_missing(kind: Kind) -> None:
             assert bool((sigma > 0).all())
 
 
-@pytest.mark.parametrize("kind", RIVALS)
+@pytest.mark.parametrize("kind", PUBLISHED)
 def test_windows_do_not_show(kind: Kind) -> None:
     """A window that begins where those of a run may, with the halo that the network states."""
     net = make(configured(kind))
@@ -88,7 +88,7 @@ def test_windows_do_not_show(kind: Kind) -> None:
     torch.testing.assert_close(whole[..., 2 * (4 + net.halo) :, 2 * (8 + net.halo) :], inner, atol=1e-3, rtol=0)
 
 
-@pytest.mark.parametrize("kind", RIVALS)
+@pytest.mark.parametrize("kind", PUBLISHED)
 def test_a_rival_learns_one_sample_by_heart(kind: Kind) -> None:
     """Detail that NDVI shows: bicubic's error is gone after a few steps."""
     _, channels, context = scene(8, 7)
@@ -108,7 +108,7 @@ def test_a_rival_learns_one_sample_by_heart(kind: Kind) -> None:
     assert errors[-1] < 0.5
 
 
-@pytest.mark.parametrize("kind", RIVALS)
+@pytest.mark.parametrize("kind", PUBLISHED)
 def test_rivals_have_the_size_of_the_network(kind: Kind) -> None:
     assert flops_per_cell(make(configured(kind))) == pytest.approx(flops_per_cell(make(SRDANET)), rel=0.1)
 
