@@ -19,7 +19,7 @@ from nbformat import NotebookNode, v4
 HERE = Path(__file__).resolve().parent
 PAGES = ("quickstart", "season", "own-images")
 _FENCE = re.compile(r"((?:<!-- not run: [^\n]+? -->\n)?)^```(\w*)\n(.*?)^```\n?", re.MULTILINE | re.DOTALL)
-_LONGEST = 2000
+_LONGEST = 6000
 """Characters of an output that are kept."""
 
 
@@ -50,16 +50,22 @@ def execute(notebook: NotebookNode) -> NotebookNode:
     """Run all cells in an empty folder; outputs are cut, and name neither the folder nor the time."""
     with tempfile.TemporaryDirectory() as folder:
         os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        os.environ |= {"COLUMNS": "150", "NO_COLOR": "1"}  # for tables
         NotebookClient(notebook, timeout=900, resources={"metadata": {"path": folder}}).execute()
         for cell in notebook.cells:
             cell.get("metadata", {}).pop("execution", None)
-            kept = [one for one in cell.get("outputs", []) if one.get("name") != "stderr"]
-            for one in kept:
-                if "text" in one:
-                    one["text"] = one["text"].replace(folder, ".")[:_LONGEST]
             if "outputs" in cell:
-                cell["outputs"] = kept
+                cell["outputs"] = printed(cell["outputs"], folder)
     return notebook
+
+
+def printed(outputs: list[NotebookNode], folder: str) -> list[NotebookNode]:
+    """What a cell printed as one text without colours, and its other results."""
+    text = "".join(one["text"] for one in outputs if one.get("name") == "stdout")
+    text = re.sub(r"\x1b\[[0-9;]*m", "", text).replace(folder, ".")
+    if len(text) > _LONGEST:
+        text = text[:_LONGEST].rpartition("\n")[0] + "\n[...]\n"
+    return [*([v4.new_output("stream", text=text)] if text else []), *(o for o in outputs if "name" not in o)]
 
 
 def main() -> None:
