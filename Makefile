@@ -27,6 +27,7 @@ SOURCES := $(shell find src simulator/src -type f -not -name '*.pyc')
 DEMO := .venv-demo
 TEST := .venv-test
 LOCK := .venv-lock
+AUDIT := .venv-audit
 DOCS := .venv-docs
 NOTEBOOKS := .venv-notebooks
 LOWEST := .venv-lowest
@@ -45,13 +46,14 @@ define environment
 @touch $@
 endef
 
-.PHONY: help demo test lint format types trials reproduce compare bench bench-scale bench-season docs notebooks lowest lock clean
+.PHONY: help demo test lint format types trials audit reproduce compare bench bench-scale bench-season docs notebooks lowest lock clean
 
 help:
 	@echo "make demo     run the whole chain on a synthetic scene: GeoTIFFs, a picture, errors against the known truth"
 	@echo "make test     install everything and run all tests"
 	@echo "make lint     ruff: rules and format        make format   let ruff mend what it can"
 	@echo "make types    mypy --strict                 make trials   the long tests"
+	@echo "make audit    hold constraints.txt against the public lists of vulnerabilities (asks the network)"
 	@echo "make reproduce   train a short form of the shipped model, hold it against bounds on unseen data"
 	@echo "make compare  every method on every data set: tables and figures of docs/comparison.md"
 	@echo "make bench    seconds and memory of a full tile against their limits"
@@ -78,7 +80,12 @@ test: $(TEST)/.installed
 	OMP_NUM_THREADS=1 $(TEST)/bin/python -m pytest -n $(JOBS) --dist loadfile $(ARGS)
 
 trials: $(TEST)/.installed
-	$(TEST)/bin/python -m pytest -m trial $(ARGS)
+	OMP_NUM_THREADS=1 $(TEST)/bin/python -m pytest -n $(JOBS) --dist load -m trial $(ARGS)
+
+audit:
+	test -d $(AUDIT) || $(PYTHON) -m venv $(AUDIT)
+	$(AUDIT)/bin/python -m pip install --quiet --disable-pip-version-check $(PIP_FLAGS) pip-audit==2.10.1
+	$(AUDIT)/bin/pip-audit --strict --no-deps --disable-pip -r constraints.txt
 
 reproduce: $(TEST)/.installed
 	OMP_NUM_THREADS=1 $(TEST)/bin/python benchmarks/reproduce.py --data $(DATA)
@@ -141,5 +148,5 @@ lock:
 	rm -rf $(LOCK)
 
 clean:
-	rm -rf $(DEMO) $(TEST) $(LOCK) $(DOCS) $(NOTEBOOKS) $(LOWEST) demo site build dist simulator/build simulator/dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(DEMO) $(TEST) $(LOCK) $(AUDIT) $(DOCS) $(NOTEBOOKS) $(LOWEST) demo site build dist simulator/build simulator/dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find src tests simulator -name __pycache__ -type d -prune -exec rm -rf {} +

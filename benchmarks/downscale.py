@@ -15,6 +15,7 @@ from collections.abc import Callable
 
 import numpy as np
 import onnx
+import onnx.shape_inference
 import xarray as xr
 
 import srdanet
@@ -31,8 +32,9 @@ def seconds(job: Callable[[], object]) -> float:
 
 def operations_per_cell(model: str = "default") -> float:
     """Multiplications and additions of the convolutions, for each fine cell of one step."""
-    graph = onnx.load(srdanet.load_model(model).folder / "step.onnx").graph
-    shapes = {tensor.name: tuple(tensor.dims) for tensor in graph.initializer}
+    graph = onnx.shape_inference.infer_shapes(onnx.load(srdanet.load_model(model).folder / "step.onnx")).graph
+    shapes = {one.name: tuple(d.dim_value for d in one.type.tensor_type.shape.dim) for one in graph.value_info}
+    shapes |= {tensor.name: tuple(tensor.dims) for tensor in graph.initializer}
     kernels = [shapes[node.input[1]] for node in graph.node if node.op_type == "Conv"]
     return sum(2 * float(np.prod(kernel)) for kernel in kernels) / 4
 

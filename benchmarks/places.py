@@ -21,7 +21,7 @@ PARTS = {
     "imperial": ("Imperial Valley, ECOSTRESS", slice(60, 260), slice(60, 260)),
 }
 """Place → what stands above it, and the rows and columns shown, in cells of the truth."""
-METHODS = {"bicubic": "bicubic", "tsharp": "TsHARP", "world": "SRDA-Net (world)"}
+METHODS = {"bicubic": "bicubic", "tsharp": "TsHARP", "default": "SRDA-Net"}
 
 
 def main() -> None:

@@ -122,9 +122,10 @@ def child(report: str, arguments: Sequence[str]) -> None:
     network = Network()
     network.watch()
     try:
-        cli(list(arguments), standalone_mode=False)
+        status = cli(list(arguments), standalone_mode=False)
     finally:
         Path(report).write_text(json.dumps(vars(network)), encoding="utf-8")
+    sys.exit(status if isinstance(status, int) else 0)  # a verb that failed gives its code back
 
 
 @dataclass
@@ -143,7 +144,8 @@ def measured(folder: Path, *command: str) -> Measured:
     """Run a command of srdanet in a process of its own."""
     report = folder / "network.json"
     start, largest, moved = time.perf_counter(), 0.0, {}
-    process = subprocess.Popen([sys.executable, __file__, "--child", str(report), *command])
+    line = [sys.executable, __file__, "--child", str(report), *command]
+    process = subprocess.Popen(line, stdout=subprocess.DEVNULL)
     ended = threading.Event()
 
     def look() -> None:

@@ -6,7 +6,7 @@ import weakref
 
 import pytest
 
-from srdanet.threads import allowed, one_ahead
+from srdanet.threads import allowed, each, one_ahead
 
 
 class Result:
@@ -67,3 +67,18 @@ def test_the_variable_of_openmp_says_how_many_threads(monkeypatch):
     for nothing in ("", "many"):
         monkeypatch.setenv("OMP_NUM_THREADS", nothing)
         assert 1 <= allowed() <= os.cpu_count()
+
+
+@pytest.mark.parametrize("many", ["1", "3"])
+def test_each_thing_is_worked_on_once_and_errors_come_out(monkeypatch, many):
+    monkeypatch.setenv("OMP_NUM_THREADS", many)
+    for count in (0, 1, 7):
+        seen = []
+        each(seen.append, range(count))
+        assert sorted(seen) == list(range(count))
+
+    def refuse(thing):
+        raise ValueError(f"thing {thing}")
+
+    with pytest.raises(ValueError, match="thing 0"):
+        each(refuse, range(2))

@@ -8,9 +8,7 @@ own input and output.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
@@ -148,8 +146,7 @@ def conserve(lst: Floats, coarse: Floats, *, emissivity: Floats | None = None, m
         absent = repeat(np.isnan(coarse[window.inner]), factor)
         out[fine.inner][absent] = kept[absent]
 
-    with ThreadPoolExecutor(threads.allowed()) as pool:
-        deque(pool.map(close, _strips(coarse.shape, factor, CONSERVE_REACH)), maxlen=0)
+    threads.each(close, _strips(coarse.shape, factor, CONSERVE_REACH))
     return out
 
 

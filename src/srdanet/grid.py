@@ -173,6 +173,11 @@ def cell_size(geobox: GeoBox) -> float:
     return float(a.a)
 
 
+def ground_cell(geobox: GeoBox) -> float:
+    """Side of a cell in metres; of a grid in degrees, along a meridian."""
+    return cell_size(geobox) * metres_per_unit(geobox.crs)
+
+
 def ground_scale(geobox: GeoBox) -> float:
     """Metres on the ground in a metre of the map, at the centre: about 1, but 0.5 in web mercator at 60 degrees.
 

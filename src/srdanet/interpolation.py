@@ -6,9 +6,7 @@ cubic convolution (Keys 1981) with a = -0.75, edges replicated, no antialiasing.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from typing import Literal
 
 import numpy as np
@@ -62,8 +60,7 @@ def interpolate(values: Floats, factor: int, kind: Kind = "bicubic") -> Floats:
 
     # Strips of rows stay in the cache; what a cell is made of lies within the halo.
     many = max(1, _STRIP // max(1, out.size // max(1, height)))
-    with ThreadPoolExecutor(threads.allowed()) as pool:
-        deque(pool.map(strip, windows((height, 1), many, 2 * _REACH)), maxlen=0)
+    threads.each(strip, windows((height, 1), many, 2 * _REACH))
     return out
 
 

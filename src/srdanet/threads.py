@@ -12,12 +12,27 @@ _Thing = TypeVar("_Thing")
 _Read = TypeVar("_Read")
 
 
+def stated() -> int | None:
+    """Threads that arithmetic may use at a time by `OMP_NUM_THREADS`; None where it says nothing."""
+    said = os.environ.get("OMP_NUM_THREADS", "")
+    return max(1, int(said)) if said.isdecimal() else None
+
+
 def allowed() -> int:
-    """Threads that arithmetic may use at a time: `OMP_NUM_THREADS` where it is set, else one for each core."""
-    stated = os.environ.get("OMP_NUM_THREADS", "")
-    if stated.isdecimal():
-        return max(1, int(stated))
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """Threads that arithmetic may use at a time: those that are stated, else one for each core."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return stated() or cores
+
+
+def each(work: Callable[[_Thing], None], things: Iterable[_Thing]) -> None:
+    """Work on each thing, on several at a time where there are several things and threads."""
+    every, many = list(things), allowed()
+    if len(every) < 2 or many < 2:
+        for thing in every:
+            work(thing)
+        return
+    with ThreadPoolExecutor(many) as pool:
+        deque(pool.map(work, every), maxlen=0)
 
 
 def one_ahead(

@@ -16,7 +16,9 @@ from srdanet.cli import cli, options
 from srdanet.errors import ConfigError, GranuleError
 
 EVALUATIONS = tuple(("evaluate", name) for name in ("simulation", "target", "orleans", "stations", "world"))
-NAMES = ("prepare", "downscale", "extract", "indices", "cube", "validate", "train", "simulate", "demo", "info")
+NAMES = (
+    "prepare", "downscale", "extract", "indices", "cube", "catalogue", "validate", "train", "simulate", "demo", "info",
+)  # fmt: skip
 VERBS = (*((name,) for name in NAMES), *EVALUATIONS)
 
 

@@ -7,10 +7,12 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import rasterio
+import xarray as xr
 from click.testing import CliRunner
 from stand_ins import Bicubic, small_scene
 
@@ -18,7 +20,9 @@ from srdanet.cli import cli
 from srdanet.scene import open_scene
 
 STEM = "lst_h18v04-r300c500-18x12_2020197_day"
-RASTERS = [f"{STEM}_{m}m{end}" for m in (500, 250) for end in (".tif", "_uncertainty.tif", "_quality.tif", ".png")]
+LAYERS = [f"{kind}.{suffix}" for kind in ("", "_uncertainty", "_quality") for suffix in ("tif", "qml")]
+RASTERS = [f"{STEM}_{m}m{end}" for m in (500, 250) for end in (*LAYERS, ".png")]
+NOTES = [f"{STEM}_stac.json", f"{STEM}_provenance.json"]
 
 
 @pytest.mark.usefixtures("bicubic")
@@ -27,7 +31,7 @@ def test_downscale_writes_a_product_and_says_where(runner: CliRunner, scene_file
     result = runner.invoke(cli, ["downscale", str(scene_file), "-o", str(out)])
     assert result.exit_code == 0, result.stderr
     assert result.stderr == ""
-    assert sorted(p.name for p in out.iterdir()) == sorted([*RASTERS, f"{STEM}_provenance.json"])
+    assert sorted(p.name for p in out.iterdir()) == sorted([*RASTERS, *NOTES])
     told = result.stdout.splitlines()
     assert told[0].startswith(f"{out}/{STEM}_500m.tif  (")
     assert "mean uncertainty 0.60 K" in told[0]
@@ -48,14 +52,19 @@ def test_a_result_without_predictors_says_what_it_is_worth(
     from srdanet.product import quicklook
 
     notes: list[str] = []
-    footnote = quicklook._footnote
-    monkeypatch.setattr(quicklook, "_footnote", lambda *about: notes.append(footnote(*about)) or notes[-1])
+    write_texts = quicklook._write_texts
+
+    def listen(axes: Any, *about: Any) -> None:
+        write_texts(axes, *about)
+        notes[:] = [text.get_text() for text in axes.texts]
+
+    monkeypatch.setattr(quicklook, "_write_texts", listen)
     words = "no predictors: little more than interpolation"
     for name, auxiliary in {"with": small_scene().auxiliary, "without": ()}.items():
         path = replace(small_scene(), auxiliary=auxiliary).save(tmp_path / f"{name}.nc")
         result = runner.invoke(cli, ["downscale", str(path), "--to", "500", "-o", str(tmp_path / name)])
         assert (words in result.stdout.splitlines()) == (name == "without")
-        assert notes[-1].endswith(words) == (name == "without")
+        assert (words in notes) == (name == "without")
 
 
 @pytest.mark.usefixtures("bicubic")
@@ -67,7 +76,7 @@ def test_json_is_the_record_and_nothing_else(
     monkeypatch.setattr(sys, "argv", ["srdanet", *words])
     result = runner.invoke(cli, words)
     record = json.loads(result.stdout)
-    assert [Path(p).name for p in record["files"]] == [*RASTERS[:4], f"{STEM}_provenance.json"]
+    assert [Path(p).name for p in record["files"]] == [*RASTERS[:7], *NOTES]
     assert all(Path(p).exists() for p in record["files"])
     assert record["command"] == ["srdanet", *words]
     assert record["options"] == {"to": 500, "conserve": True, "block": 400}
@@ -89,10 +98,10 @@ def test_dry_run_writes_nothing(runner: CliRunner, scene_file: Path) -> None:
     assert not out.exists()
     assert [line.rsplit("/")[-1] for line in result.stdout.splitlines() if line.startswith("would write")] == [
         *RASTERS,
-        f"{STEM}_provenance.json",
+        *NOTES,
     ]
     plain = runner.invoke(cli, ["downscale", str(scene_file), "-o", str(out), "--dry-run", "--json"])
-    assert len(json.loads(plain.stdout)["writes"]) == 9
+    assert len(json.loads(plain.stdout)["writes"]) == 16
 
 
 @pytest.mark.usefixtures("bicubic")
@@ -107,7 +116,7 @@ def test_existing_files_are_kept_unless_asked(runner: CliRunner, scene_file: Pat
         assert "exists already" in result.stderr
         assert [p.read_text() for p in out.iterdir()] == ["mine"]
     assert runner.invoke(cli, [*words, "--overwrite"]).exit_code == 0
-    assert len(list(out.iterdir())) == 9
+    assert len(list(out.iterdir())) == 16
 
 
 @pytest.mark.parametrize("more", [["--tile", "h18v04"], ["--date", "2020-07-15"], ["--night"]])
@@ -283,3 +292,22 @@ def test_what_was_assumed_is_said_once(runner: CliRunner, tmp_path: Path) -> Non
     told = runner.invoke(cli, ["info", str(record)])
     for text in (prepared.stdout, done.stdout, told.stdout):
         assert (text.count(note), text.count(undated)) == (1, 1)
+
+
+@pytest.mark.usefixtures("bicubic")
+def test_downscale_writes_another_grid_and_format(runner: CliRunner, scene_file: Path) -> None:
+    out = scene_file.parent / "out"
+    words = ["downscale", str(scene_file), "--to", "500", "-o", str(out)]
+    refused = runner.invoke(cli, [*words, "--crs", "EPSG:none"])
+    assert refused.exit_code == 2
+    assert not list(out.glob("*"))
+    assert "is no CRS" in refused.stderr
+    assert runner.invoke(cli, [*words, "--res", "250"]).exit_code == 2
+    done = runner.invoke(cli, [*words, "--crs", "EPSG:4326", "--format", "netcdf"])
+    assert done.exit_code == 0, done.stderr
+    assert sorted(p.name for p in out.iterdir()) == sorted([f"{STEM}_500m.nc", f"{STEM}_500m.png", *NOTES])
+    with xr.open_dataset(out / f"{STEM}_500m.nc", engine="h5netcdf") as file:
+        assert file["x"].attrs["standard_name"] == "longitude"
+        assert file["time"].values[0] == np.datetime64("2020-07-15T10:32:00")
+    record = json.loads((out / NOTES[1]).read_text())
+    assert record["options"] == {"to": 500, "conserve": False, "block": 400, "format": "netcdf", "crs": "EPSG:4326"}

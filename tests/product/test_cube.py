@@ -16,8 +16,9 @@ from srdanet.errors import ArgumentError, GridError
 from srdanet.flags import flag_attributes
 from srdanet.grid import SINUSOIDAL, Level, Tile, coordinates, geobox_of, same_crs
 from srdanet.product import write_product
-from srdanet.product.cube import grid_of, on_other_grid, write_cube
+from srdanet.product.cube import grid_of, write_cube
 from srdanet.product.stored import stored_levels
+from srdanet.product.warp import on_other_grid
 
 BOX = Tile(18, 4).geobox(Level.M250)[800:1100, 400:660]
 

@@ -75,7 +75,7 @@ def test_a_writer_killed_at_any_moment(tmp_path: Path, moments: Sequence[float])
             if name.endswith(".tif"):
                 with rasterio.open(folder / name) as file:
                     assert file.checksum(1) >= 0
-        assert "x_provenance.json" not in named or len(named) == 5
+        assert "x_provenance.json" not in named or len(named) == 8
 
 
 def test_a_full_disk(tmp_path: Path) -> None:

@@ -26,10 +26,10 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_whole_product_has_no_fault(whole: Path) -> None:
-    assert inspect_product(whole) == (5, [])
+    assert inspect_product(whole) == (9, [])
     assert inspect_product(whole / "x_250m.tif") == (1, [])
     done = CliRunner().invoke(cli, ["validate", str(whole)])
-    assert (done.exit_code, done.output) == (0, "5 files, nothing wrong\n")
+    assert (done.exit_code, done.output) == (0, "9 files, nothing wrong\n")
 
 
 def _lose(folder: Path) -> None:

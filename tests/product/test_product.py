@@ -25,8 +25,9 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[int, x
 
 
 def test_names_and_nothing_else(written: tuple[Path, object]) -> None:
-    per_level = [f"x_{m}m{end}" for m in (250, 500) for end in (".png", ".tif", "_quality.tif", "_uncertainty.tif")]
-    assert sorted(p.name for p in written[0].iterdir()) == sorted([*per_level, "x_provenance.json"])
+    ends = [f"{kind}.{suffix}" for kind in ("", "_quality", "_uncertainty") for suffix in ("tif", "qml")]
+    per_level = [f"x_{m}m{end}" for m in (250, 500) for end in (".png", *ends)]
+    assert sorted(p.name for p in written[0].iterdir()) == sorted([*per_level, "x_stac.json", "x_provenance.json"])
 
 
 @pytest.mark.parametrize("metres", [500, 250])
@@ -193,7 +194,7 @@ def test_existing_outputs_are_refused_and_untouched(tmp_path: Path) -> None:
     assert [p.name for p in tmp_path.iterdir()] == ["x_250m.png"]
     assert (tmp_path / "x_250m.png").read_text() == "mine"
     write_product(fine, tmp_path, "x", origin=Origin(), overwrite=True)
-    assert len(list(tmp_path.iterdir())) == 5
+    assert len(list(tmp_path.iterdir())) == 8
 
 
 def test_overwriting_leaves_no_file_of_the_product_before(tmp_path: Path) -> None:
@@ -203,7 +204,7 @@ def test_overwriting_leaves_no_file_of_the_product_before(tmp_path: Path) -> Non
     (tmp_path / "x_notes.txt").write_text("mine")
     write_product({500: both[500]}, tmp_path, "x", origin=Origin(), overwrite=True)
     assert not list(tmp_path.glob("x_250m*"))
-    assert len(list(tmp_path.glob("x_500m*"))) == 4
+    assert len(list(tmp_path.glob("x_500m*"))) == 7
     assert (tmp_path / "x_notes.txt").exists()
 
 

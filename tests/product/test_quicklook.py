@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -79,3 +80,25 @@ def test_all_missing_still_makes_a_picture(tmp_path: Path) -> None:
     fine["lst"][:] = np.nan
     write_quicklook(tmp_path / "a.png", fine, level=250, origin=Origin(), about=measure(fine))
     assert (tmp_path / "a.png").stat().st_size > 1000
+
+
+def test_the_input_stands_beside_in_the_same_colours_with_degrees(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[Any] = []
+    monkeypatch.setattr(quicklook, "save_figure", lambda figure, path: drawn.append(figure))
+    fine, coarse = level(250, 160, 120), level(1000, 160, 120)["lst"]
+    write_quicklook(tmp_path / "a.png", fine, level=250, origin=ABOUT, about=measure(fine), coarse=coarse)
+    (figure,) = drawn
+    left, right, bar = figure.axes
+    assert [axes.get_title(loc="left") for axes in (left, right)] == ["input, 1 km", "250 m"]
+    np.testing.assert_array_equal(left.images[0].get_array(), np.ma.masked_invalid(coarse.values))
+    assert left.images[0].get_clim() == right.images[0].get_clim()
+    for axes in (left, right):
+        degrees = [label.get_text() for label in (*axes.get_xticklabels(), *axes.get_yticklabels())]
+        assert any(text.endswith("° E") for text in degrees)
+        assert any(text.endswith("° N") for text in degrees)
+        assert len(axes.lines) >= 4
+    assert bar.get_ylabel() == "land surface temperature (K)"
+    words = [text.get_text() for text in left.texts]
+    assert "no predictors: little more than interpolation" in words

@@ -217,7 +217,7 @@ EDITED: dict[str, Callable[[dict[str, Any]], Any]] = {
 
 
 @pytest.mark.parametrize("kind", EDITED)
-@pytest.mark.parametrize("shipped", ["default", "world"])
+@pytest.mark.parametrize("shipped", ["default", "europe"])
 def test_an_edited_description_is_refused(tmp_path: Path, shipped: str, kind: str) -> None:
     folder = Path(shutil.copytree(SHIPPED.parent / shipped, tmp_path / "model"))
     about = json.loads((folder / "bundle.json").read_text())

@@ -83,7 +83,7 @@ def test_onnx_runtime_collects_nothing(tmp_path: Path) -> None:
     code = """
 import sys
 from srdanet import load_model
-load_model("world")._session
+load_model("default")._session
 from pathlib import Path
 sys.exit(any(path.is_file() for path in Path(sys.argv[1]).rglob("*")))
 """

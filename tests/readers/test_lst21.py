@@ -173,7 +173,7 @@ def test_a_product_is_downscaled_as_mod11a1_is(tmp_path: Path, product: str) -> 
     day = part_of(product) == "day"
     with prepare([write(tmp_path, product)], day=day) as scene:
         part = over_region(scene, box_of(scene))
-        made = produce(part, tmp_path / "out", 500, model="world")
+        made = produce(part, tmp_path / "out", 500, model="default")
     record, (lst,) = made.record, [files["lst"] for files in made.files.rasters.values()]
     assert record.day is day
     assert record.inputs[0]["product"] == product

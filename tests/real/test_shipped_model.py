@@ -56,7 +56,7 @@ def test_no_edge_shows_where_an_image_ends(shared_data: Path) -> None:
 
 
 def test_its_bundle_says_how_it_was_made() -> None:
-    bundle = srdanet.load_model("world")
+    bundle = srdanet.load_model("default")
     config = read_config(CONFIG)[-1]
     made = bundle.config["training"]
     assert made["iterations"] == config.iterations == made["iteration"]

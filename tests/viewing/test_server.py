@@ -14,9 +14,9 @@ import rasterio
 
 from srdanet.errors import ArgumentError
 from srdanet.flags import FLAGS, NO_INPUT
+from srdanet.product.looks import first_flag
 from srdanet.viewing import Catalogue
 from srdanet.viewing.atlas import Atlas
-from srdanet.viewing.looks import first_flag
 from srdanet.viewing.server import ViewServer
 
 

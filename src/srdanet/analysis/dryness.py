@@ -14,7 +14,7 @@ from srdanet.analysis.errors import error_of_sum
 from srdanet.arrays import Float32, Floats, Mask
 from srdanet.atomic import publish, refuse_existing, staged
 from srdanet.errors import SceneError
-from srdanet.grid import cell_size, coordinates, nesting
+from srdanet.grid import coordinates, ground_cell, nesting
 from srdanet.predictors.indices import Triangle, triangle
 from srdanet.predictors.stack import CHANNELS
 from srdanet.product.cog import write_cog
@@ -126,7 +126,7 @@ def field_rows(made: Dryness, product: StoredLevel, places: Sequence[Place]) -> 
             mean = float((weight * np.where(known, values, 0)).sum()) if known.any() else float("nan")
             row[str(name)] = round(mean, 4)
             if name == "lst" and "lst_uncertainty" in stored:
-                error = error_of_sum(weight, stored["lst_uncertainty"].values, cell_size(product.geobox))
+                error = error_of_sum(weight, stored["lst_uncertainty"].values, ground_cell(product.geobox))
                 row["lst_uncertainty"] = round(error, 3)
             elif name != "cropland":
                 spread = np.sqrt((weight * np.where(known, values - mean, 0) ** 2).sum()) if known.any() else np.nan

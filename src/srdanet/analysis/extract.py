@@ -14,7 +14,7 @@ from srdanet.arrays import has_hour
 from srdanet.atomic import replacing
 from srdanet.errors import ArgumentError, extra
 from srdanet.flags import FLAGS
-from srdanet.grid import cell_size
+from srdanet.grid import ground_cell
 from srdanet.predictors.overpass import part_of_day
 from srdanet.product.stored import StoredLevel
 from srdanet.readers.places import Place, cover
@@ -113,7 +113,7 @@ def _value(product: StoredLevel, place: Place, correlation: Correlation, least_v
         low, high = float(lst[known].min()), float(lst[known].max())
         spread = float("nan") if place.is_point else float(np.sqrt((weight * (cells - mean) ** 2).sum()))
         if "lst_uncertainty" in data:
-            error = error_of_sum(weight, data["lst_uncertainty"].values, cell_size(product.geobox), correlation)
+            error = error_of_sum(weight, data["lst_uncertainty"].values, ground_cell(product.geobox), correlation)
     flagged = []
     if "quality" in data:
         bits = data["quality"].values

@@ -11,7 +11,7 @@ import numpy as np
 from srdanet.analysis.errors import error_of_sum
 from srdanet.arrays import Mask
 from srdanet.errors import ArgumentError
-from srdanet.grid import cell_size
+from srdanet.grid import ground_cell
 from srdanet.product.stored import StoredLevel
 from srdanet.readers.places import Place, cover
 
@@ -59,10 +59,13 @@ def heat_island(
     if at is None:
         todo = "Give longitude and latitude of a point within it."
         raise ArgumentError(f"{centre.name} lies outside the product", where=product.note, todo=todo)
-    data, cell = product.read(), cell_size(product.geobox)
+    data, cell = product.read(), ground_cell(product.geobox)
     lst = data["lst"].values.astype(np.float64)
     rows, cols = np.ogrid[: lst.shape[0], : lst.shape[1]]
-    distance = np.hypot(rows - at.rows.start, cols - at.cols.start) * cell / 1000
+    crs = product.geobox.crs
+    # Degrees of longitude are shorter than those of latitude.
+    narrow = np.cos(np.radians(centre.shape.coords[0][1])) if crs is not None and crs.geographic else 1.0
+    distance = np.hypot(rows - at.rows.start, (cols - at.cols.start) * narrow) * cell / 1000
     counted = np.ones(lst.shape, bool) if left_out is None else ~left_out
     known = np.isfinite(lst) & counted
     rings = [(distance >= a) & (distance < b) for a, b in pairwise(edges)]

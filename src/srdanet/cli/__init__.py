@@ -10,6 +10,7 @@ import signal
 import click
 
 from srdanet.cli import options
+from srdanet.cli.catalogue import catalogue
 from srdanet.cli.compare import compare
 from srdanet.cli.cube import cube
 from srdanet.cli.demo import demo
@@ -42,7 +43,8 @@ def cli() -> None:
 
 
 cli.add_section(
-    "Products", fetch, prepare, downscale, run, status, extract, indices, cube, report, view, validate, compare, info,
+    "Products", fetch, prepare, downscale, run, status, extract, indices, cube, catalogue, report, view, validate,
+    compare, info,
 )  # fmt: skip
 cli.add_section("First steps", demo, show_help, completion)
 cli.add_section("Models and simulated data", evaluate, train, publish, simulate)

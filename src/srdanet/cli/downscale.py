@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from srdanet.downscaling import ProductFiles
     from srdanet.network.bundle import Device
-    from srdanet.product import Product
+    from srdanet.product import Layout, Product
 
 
 @click.command(short_help="Downscale a scene, or the files of one, to 500 m and 250 m.")
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 @click.option("--to", type=click.Choice(["500", "250"]), default="250", show_default=True, help="Cell size (m).")
 @options.place_and_day
 @options.ground
+@options.layout
 @options.model
 @options.device
 @click.option("--noise", type=float, metavar="K", help="Error of the coarse LST (K); 0: the mean of a finer field.")
@@ -41,6 +42,7 @@ def downscale(
     to: str,
     choice: dict[str, Any],
     region: Geometry | None,
+    layout: Layout,
     model: str,
     device: Device,
     noise: float | None,
@@ -57,7 +59,8 @@ def downscale(
     scale, offset and unit.
 
     For each level FOLDER gets GeoTIFFs of temperature (K), uncertainty (K) and quality, and a quick look; one
-    JSON file records what they were made from.
+    JSON file records what they were made from. On another grid (--crs) a cell takes the nearest value; cells 1.5
+    times larger or more are means.
     """
     from srdanet.downscaling.plan import RunPlan, stem_of
     from srdanet.network.bundle import load_model
@@ -77,7 +80,7 @@ def downscale(
 
     def names(root: GeoBox, *about: Any) -> ProductFiles:
         levels = RunPlan.of(root, to=int(to), block=block).levels.values()
-        return check_outputs(out, stem_of(root, *about), levels, overwrite=overwrite)
+        return check_outputs(out, stem_of(root, *about), levels, overwrite=overwrite, file_format=layout.file_format)
 
     def announce(files: ProductFiles, lines: list[str], data: dict[str, Any]) -> None:
         paths = [str(path) for path in files]
@@ -98,7 +101,7 @@ def downscale(
         stated = scene if noise is None else replace(scene, noise=noise)
         with options.progress() as show:
             product = produce(
-                stated, out, int(to), model=load_model(model, device), conserve=conserve, block=block,
+                stated, out, int(to), model=load_model(model, device), conserve=conserve, block=block, layout=layout,
                 command=options.command_line(), progress=show, overwrite=overwrite,
             )  # fmt: skip
     data = {"files": [str(path) for path in product.files], **product.record.model_dump(mode="json")}

@@ -275,6 +275,28 @@ def ground(command: Command) -> Command:
     return click.option("--region", type=FILE, metavar="FIELD.geojson", help="Cover this ground alone.")(chosen)
 
 
+def layout(command: Command) -> Command:
+    """`--format`, `--crs`, `--res`: how products are written, which the command gets as `layout`."""
+
+    @wraps(command)
+    def with_layout(*, file_format: str, crs: str | None, res: float | None, **given: Any) -> Any:
+        from srdanet.product import Layout
+
+        return command(layout=Layout(file_format, crs, res), **given)
+
+    chosen: Command = with_layout
+    for option in (
+        click.option("--res", type=float, help="Cell size in units of --crs; default: about that of --to."),
+        click.option("--crs", metavar="EPSG:CODE", help="Grid of the products; default: that of the LST."),
+        click.option(
+            "--format", "file_format", type=click.Choice(["cog", "netcdf", "zarr"]), default="cog", show_default=True,
+            help="NetCDF-4 (CF-1.11) and Zarr hold a level in one file.",
+        ),
+    ):  # fmt: skip
+        chosen = option(chosen)
+    return chosen
+
+
 def place_and_day(command: Command) -> Command:
     """`--tile`, `--date`, `--night`, `--platform`, `--time`, `--grid`: which LST among the files, and on which grid.
 

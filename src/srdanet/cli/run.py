@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from srdanet.grid import Tile
     from srdanet.network.bundle import Device
+    from srdanet.product import Layout
     from srdanet.production.ledger import Entry, Totals
     from srdanet.production.run import Production
     from srdanet.production.units import Unit
@@ -68,6 +69,7 @@ def read_span(context: click.Context, param: click.Parameter, value: str | None)
 )  # fmt: skip
 @options.device
 @options.conserve
+@options.layout
 @click.option("--workers", type=click.IntRange(0), metavar="N", help="Processes; 0: this one alone. One per core.")
 @options.scheduler
 @click.option(
@@ -91,6 +93,7 @@ def run(
     model: str,
     device: Device,
     conserve: bool,
+    layout: Layout,
     workers: int | None,
     scheduler: str | None,
     time_limit: float | None,
@@ -112,7 +115,9 @@ def run(
     from srdanet.production.ledger import Ledger
     from srdanet.production.run import Production, carry_out, clear
 
-    production = Production.of(files, out, model=model, device=device, to=int(to), conserve=conserve, region=region)
+    production = Production.of(
+        files, out, model=model, device=device, to=int(to), conserve=conserve, region=region, layout=layout
+    )
     platforms = ("terra", "aqua") if platform == "both" else (platform,)
     days = {"both": (True, False), "day": (True,), "night": (False,)}[overpass]
     units = production.units(tiles=tiles, dates=dates, days=days, platforms=platforms, time=time)

@@ -15,10 +15,10 @@ from srdanet.cli import options
 @options.verbose
 @click.pass_context
 def validate(context: click.Context, what: Path, as_json: bool) -> None:
-    """Say what is wrong with a product: a FOLDER, a record or a raster.
+    """Say what is wrong with a product: a FOLDER with those in it, a record or a raster.
 
-    Looked at are checksums, the structure of the GeoTIFFs, units, CRS and ranges, and whether temperature, uncertainty
-    and quality agree. The exit code is 1 when something is wrong.
+    Looked at are checksums, the structure of the GeoTIFFs, units, CRS and ranges, whether temperature, uncertainty and
+    quality agree, QGIS styles, STAC items and their collection. The exit code is 1 when something is wrong.
     """
     from srdanet.product.inspection import inspect_product
 

@@ -81,39 +81,76 @@ class ProductFiles:
     """Where the files of a product are."""
 
     rasters: Mapping[int, Mapping[str, Path]]
-    """Per level (m), per variable (`lst`, `lst_uncertainty`, `quality`), the COG."""
+    """Per level (m), per variable (`lst`, `lst_uncertainty`, `quality`), the file: a COG each, or one for all three."""
     pictures: Mapping[int, Path]
     """Per level (m), the quick look."""
     provenance: Path
     """The record; written last: where it stands, the product is whole."""
+    item: Path | None
+    """The STAC item; None of a product without a date, since an item needs one."""
 
     def __iter__(self) -> Iterator[Path]:
         """All files, the record last."""
         for level, rasters in self.rasters.items():
-            yield from rasters.values()
+            for path in dict.fromkeys(rasters.values()):
+                yield path
+                if path.suffix == FORMATS["cog"]:
+                    yield style_of(path)
             yield self.pictures[level]
+        if self.item is not None:
+            yield self.item
         yield self.provenance
 
     @classmethod
-    def of(cls, directory: str | os.PathLike[str], stem: str, levels: Mapping[int, int] | list[int]) -> ProductFiles:
-        """`<stem>_<level>m[_uncertainty|_quality].tif`, `….png` for each level, `<stem>_provenance.json`.
+    def of(
+        cls,
+        directory: str | os.PathLike[str],
+        stem: str,
+        levels: Mapping[int, int] | list[int],
+        file_format: str = "cog",
+    ) -> ProductFiles:
+        """For each level `<stem>_<level>m[_uncertainty|_quality].tif`, each with its `.qml`, and a `.png`.
+
+        Then `<stem>_stac.json` and `<stem>_provenance.json`. NetCDF and Zarr hold a level in one `<stem>_<level>m.nc`
+        (`.zarr`) without a style.
 
         Args:
             directory: Where they go.
             stem: What all names begin with.
             levels: Nominal cell sizes (m), or the levels of a `RunPlan`.
+            file_format: One of `FORMATS`.
 
         Raises:
-            ArgumentError: when `stem` is not a plain file name.
+            ArgumentError: when `stem` is not a plain file name, or the format is unknown.
         """
+        if file_format not in FORMATS:
+            todo = f"Choose from {', '.join(FORMATS)}."
+            raise ArgumentError(f"{file_format!r} is not a format of products", where="format", todo=todo)
         if not re.fullmatch(r"[\w][\w.+-]*", stem):
             todo = "Use letters, digits, _ . + and -."
             raise ArgumentError(f"{stem!r} is not a plain file name", where="stem", todo=todo)
         folder = Path(directory)
         sizes = list(levels.values()) if isinstance(levels, Mapping) else levels
-        rasters = {n: {name: folder / f"{stem}_{n}m{end}.tif" for name, end in SUFFIXES.items()} for n in sizes}
+        ending, alone = FORMATS[file_format], file_format == "cog"
+        rasters = {
+            n: {name: folder / f"{stem}_{n}m{end if alone else ''}{ending}" for name, end in SUFFIXES.items()}
+            for n in sizes
+        }
         pictures = {n: folder / f"{stem}_{n}m.png" for n in sizes}
-        return cls(rasters, pictures, folder / f"{stem}_provenance.json")
+        return cls(rasters, pictures, folder / f"{stem}_provenance.json", folder / f"{stem}{ITEM}")
+
+
+FORMATS: Mapping[str, str] = {"cog": ".tif", "netcdf": ".nc", "zarr": ".zarr"}
+"""Formats of products, and what the names of their files end in."""
+ITEM = "_stac.json"
+"""What the name of a STAC item ends in."""
+STYLE = ".qml"
+"""Ending of a QGIS style."""
+
+
+def style_of(raster: Path) -> Path:
+    """The QGIS style of a raster: QGIS looks for it under this name."""
+    return raster.with_suffix(STYLE)
 
 
 SUFFIXES: Mapping[str, str] = {"lst": "", "lst_uncertainty": "_uncertainty", "quality": "_quality"}

@@ -122,7 +122,7 @@ class Bundle:
         # Waiting threads that spin slow everything else on a busy machine many times over.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         # It knows nothing of OpenMP, by whose variable all else is told how many threads to use.
-        options.intra_op_num_threads = threads.allowed()
+        options.intra_op_num_threads = threads.stated() or 0
         # The bytes whose hash was checked, wherever the file has gone since.
         network = (self.folder / "step.onnx").read_bytes()
         if hashlib.sha256(network).hexdigest() != self.sha256:

@@ -8,16 +8,28 @@ from pathlib import Path
 
 import numpy as np
 
+from srdanet.downscaling.plan import ITEM, STYLE
 from srdanet.errors import ArgumentError, GranuleError, SrdanetError
 from srdanet.flags import NO_INPUT
+from srdanet.product.collection import (
+    COLLECTION,
+    collection_faults,
+    item_beside,
+    read_item,
+    without_collection,
+)
 from srdanet.product.layers import RASTERS, Raster
 from srdanet.product.record import RECORD, Record, read_record, records_in
+from srdanet.product.stac import differences
 from srdanet.product.stored import StoredLevel, stored_levels
+from srdanet.product.style import style_fault
 from srdanet.product.validate import structure_fault
-from srdanet.readers.checksum import digest
+from srdanet.readers.checksum import digest_of
 from srdanet.readers.guard import COG, open_image
 
 _STRIP = 512
+_SAID = 5
+"""Differences of one item that are named; of more only how many."""
 
 
 @dataclass(frozen=True)
@@ -34,8 +46,8 @@ class Fault:
 def inspect_product(place: Path) -> tuple[int, list[Fault]]:
     """What is wrong with products: number of files looked at, and the faults.
 
-    A folder is looked at as a whole, with those below it: its records, what they list, and rasters that no record
-    lists. A record is looked at with what it lists, a raster by itself.
+    A folder is looked at as a whole, with those below it: its records, what they list, STAC items and collection, and
+    rasters that no record lists. A record is looked at with what it lists, a raster by itself.
 
     Raises:
         ArgumentError: when there is nothing to look at.
@@ -51,21 +63,28 @@ def inspect_product(place: Path) -> tuple[int, list[Fault]]:
         notes = [place] if place.name.endswith(RECORD) else []
         rasters = [] if notes else [place]
     faults: list[Fault] = []
-    listed: set[str] = set()
+    listed: set[Path] = set()
     for note in notes:
         try:
             record = read_record(note)
         except SrdanetError as error:
             faults.append(Fault(note.name, error.what))
             continue
-        listed |= {name for level in record.levels.values() for name in level.files}
+        listed |= {note.with_name(name) for level in record.levels.values() for name in level.files}
         faults += _of_record(note, record)
+        item = note.with_name(note.name.removesuffix(RECORD) + ITEM)
+        if item.exists():
+            listed.add(item)
+            faults += _of_item(item, note, record)
+    if (place / COLLECTION).is_file():
+        listed.add(place / COLLECTION)
+        faults += (Fault(COLLECTION, what) for what in collection_faults(place))
     for path in rasters:
-        if path.name not in listed:
+        if path not in listed:
             faults += _of_raster(path, None)
             if notes and not _made_otherwise(path):
                 faults.append(Fault(path.name, "no record lists it: it is left over, or its record is missing"))
-    alone = [path for path in rasters if path.name not in listed]
+    alone = [path for path in rasters if path not in listed]
     return len(notes) + len(listed) + len(alone), faults
 
 
@@ -79,14 +98,22 @@ def _of_record(note: Path, record: Record) -> Iterator[Fault]:
         whole = True
         for name, file in about.files.items():
             path = note.with_name(name)
-            if not path.is_file():
+            if not (path.is_file() or (file.variables and path.is_dir())):
                 yield Fault(name, "it is missing, and the record lists it")
                 whole = False
                 continue
-            if digest(path) != file.sha256:
+            if path.suffix == STYLE:
+                # No checksum: people change styles to their taste.
+                raster = path.with_suffix(".tif")
+                held = about.files.get(raster.name)
+                fault = style_fault(path, raster, None if held is None else _row(held.variable))
+                if fault is not None:
+                    yield Fault(name, fault)
+                continue
+            if digest_of(path) != file.sha256:
                 yield Fault(name, "it was changed after it was written: its checksum is not that of the record")
             if file.variable is not None:
-                found = list(_of_raster(path, next((r for r in RASTERS if r.variable == file.variable), None)))
+                found = list(_of_raster(path, _row(file.variable)))
                 whole = whole and not found
                 yield from found
         if whole and about.file_of("lst") is not None:
@@ -94,6 +121,27 @@ def _of_record(note: Path, record: Record) -> Iterator[Fault]:
                 yield from _of_level(stored_levels([note], int(level))[0])
             except SrdanetError as error:
                 yield Fault(note.name, error.what)
+
+
+def _row(variable: str | None) -> Raster | None:
+    return next((raster for raster in RASTERS if raster.variable == variable), None)
+
+
+def _of_item(path: Path, note: Path, record: Record) -> Iterator[Fault]:
+    """What an item says otherwise than the record does."""
+    try:
+        found = read_item(path)
+        wanted = item_beside(note, record)
+    except SrdanetError as error:
+        yield Fault(path.name, error.what)
+        return
+    if wanted is None:
+        yield Fault(path.name, "the product has no date, and a STAC item needs one")
+        return
+    said = differences(without_collection(found), wanted)
+    yield from (Fault(path.name, what) for what in said[:_SAID])
+    if len(said) > _SAID:
+        yield Fault(path.name, f"it differs from the record in {len(said) - _SAID} more places")
 
 
 def _of_raster(path: Path, raster: Raster | None) -> Iterator[Fault]:

@@ -17,8 +17,9 @@ from srdanet.downscaling.rollout import StepModel
 from srdanet.downscaling.run import Model, Run, step_model
 from srdanet.errors import OutputError
 from srdanet.prepare.extent import Part, without_margin
-from srdanet.product.product import Product, check_outputs, write_product
+from srdanet.product.product import OWN, Layout, Product, check_outputs, write_product
 from srdanet.product.record import Auxiliary, ModelRecord, Origin
+from srdanet.product.warp import other_grid
 from srdanet.scene import Scene
 
 _BYTES = 26
@@ -34,6 +35,7 @@ def produce(
     conserve: bool = False,
     block: int = 400,
     stem: str | None = None,
+    layout: Layout = OWN,
     command: Sequence[str] = (),
     progress: Progress = silent,
     overwrite: bool = False,
@@ -50,6 +52,7 @@ def produce(
         conserve: Same as in `downscale`.
         block: Same as in `downscale`.
         stem: What all file names begin with; made of tile, date, day and platform where it is not given.
+        layout: Same as in `write_product`.
         command: What was typed, for the record.
         progress: Called with a step's name, windows done and windows in all.
         overwrite: Replace files of the same names.
@@ -65,14 +68,20 @@ def produce(
     stem = stem or stem_of(scene.geobox[ground], scene.time, scene.day, scene.platform)
     levels = list(plan.levels.values())
     heal(folder, stem)
-    check_outputs(folder, stem, levels, overwrite=overwrite)
-    origin = _origin(scene, loaded, {"to": to, "conserve": conserve, "block": block}, command)
+    check_outputs(folder, stem, levels, overwrite=overwrite, file_format=layout.file_format)
+    if layout.crs is not None:
+        other_grid(scene.geobox[ground], layout.crs, layout.res)  # an unknown CRS is refused before the work
+    options: dict[str, int | str | None] = {"to": to, "conserve": conserve, "block": block}
+    if layout != OWN:
+        options |= {"format": layout.file_format, "crs": layout.crs}
+        options |= {} if layout.res is None else {"res": str(layout.res)}
+    origin = _origin(scene, loaded, options, command)
     with hidden_folder(folder, f"{stem}_work") as work:
         _check_room(work, scene.lst["lst"].size * 4 ** len(levels))
         run = Run.of(scene, plan, loaded, conserve=conserve, workdir=work, progress=progress)
         results = {level: _part_of(result, scene, ground) for level, result in run}
         coarse = scene.lst["lst"][ground]
-        return write_product(results, folder, stem, origin=origin, coarse=coarse, overwrite=overwrite)
+        return write_product(results, folder, stem, origin=origin, coarse=coarse, layout=layout, overwrite=overwrite)
 
 
 def _part_of(result: xr.Dataset, scene: Scene, ground: Part) -> xr.Dataset:

@@ -1,7 +1,7 @@
-"""Quick looks: one map of temperature with its place, time, unit, scale and quality.
+"""Quick looks: maps of temperature with place, time, unit, scale and quality, the coarse LST beside the result.
 
-`draw_map` draws one panel and is shared with the comparison picture: one perceptually even colour map, missing
-cells in light grey, a scale bar in kilometres, a colour bar in kelvin.
+`draw_map` and `draw_lines` draw one panel and are shared with the comparison picture and the report: one perceptually
+even colour map, missing cells in light grey, graticule and coast, a scale bar in kilometres, a colour bar in kelvin.
 """
 
 from __future__ import annotations
@@ -11,19 +11,28 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
+from odc.geo.geobox import GeoBox
 
 from srdanet.arrays import Float32, pad_to
 from srdanet.energy import aggregate
-from srdanet.grid import cell_size, centre, geobox_of
+from srdanet.grid import centre, coarsen, geobox_of, ground_cell
 from srdanet.predictors.overpass import part_of_day
+from srdanet.product.lines import Line, coast, graticule
+from srdanet.product.looks import COLOURS, LOOKS
 from srdanet.product.record import LevelRecord, Origin
 
-COLOURS = ("inferno", 0.07, 1.0)
-"""Even steps in lightness, readable in grey and by colour-blind people, dark is cold; without the blackest end."""
 MISSING = "#d9d9d9"
 DOTS = 150
 """Per inch."""
-_LONG = 6.4
+_LONG = 5.2
+"""Inches along the longer side of a map."""
+_GAP = 0.45
+_LEAST = 1.5
+"""Inches that titles and colour bar need, however narrow the map is."""
+_APART = 0.6
+"""Inches between the degrees along an edge, at least."""
+SHOWN = int(_LONG * DOTS)
+"""Cells along a map at most: none is smaller than a dot."""
 _STRIP = 64
 
 
@@ -114,6 +123,50 @@ def draw_map(
     return shown
 
 
+def draw_lines(axes: Any, geobox: GeoBox) -> None:
+    """Draw a graticule with degrees along the lower and left edges, and the coast where the map is wide enough.
+
+    Args:
+        axes: Those of `draw_map`, in km from the upper-left corner.
+        geobox: The grid of the map, with cells of any size.
+    """
+    km = ground_cell(geobox) / 1000
+    height, width = geobox.shape
+    ticks: dict[str, list[tuple[float, str]]] = {"x": [], "y": []}
+    lines = graticule(geobox)
+    for line in lines:
+        axes.plot(line.x * km, line.y * km, color="white", linewidth=1.4, alpha=0.5)
+        axes.plot(line.x * km, line.y * km, color="black", linewidth=0.5, alpha=0.6)
+        upright = line.text.endswith(("E", "W")) or abs(np.ptp(line.y)) > abs(np.ptp(line.x))
+        place = _crossing(line, height) if upright else _crossing(Line(line.y, line.x), 0.0)
+        if place is not None and 0 <= place <= (width if upright else height):
+            ticks["x" if upright else "y"].append((place * km, line.text))
+    for line in coast(geobox):
+        axes.plot(line.x * km, line.y * km, color="white", linewidth=2, alpha=0.5)
+        axes.plot(line.x * km, line.y * km, color="black", linewidth=0.8)
+    axes.set_xlim(0, width * km)
+    axes.set_ylim(height * km, 0)
+    box = axes.get_position()
+    inches = axes.figure.get_size_inches() * (box.width, box.height)
+    for axis, side, span in (("x", inches[0], width), ("y", inches[1], height)):
+        step = span * km / max(side, 1e-3) * _APART
+        kept: list[tuple[float, str]] = []
+        for place, text in sorted(ticks[axis]):
+            if not kept or place - kept[-1][0] >= step:
+                kept.append((place, text))
+        style = {"fontsize": 8} | ({"rotation": 90, "va": "center"} if axis == "y" else {})
+        getattr(axes, f"set_{axis}ticks")([place for place, _ in kept], [text for _, text in kept], **style)
+    axes.tick_params(length=3, pad=2)
+
+
+def _crossing(line: Line, y: float) -> float | None:
+    """Where a line crosses a height; None where it does not."""
+    order = np.argsort(line.y)
+    if not line.y.size or not line.y[order[0]] <= y <= line.y[order[-1]]:
+        return None
+    return float(np.interp(y, line.y[order], line.x[order]))
+
+
 def colour_bar(figure: Any, shown: Any, axes: Any, label: str = "land surface temperature (K)") -> None:
     """A colour bar with its unit; pointed ends say that colder and warmer cells exist.
 
@@ -138,8 +191,16 @@ def save_figure(figure: Any, path: Path) -> None:
     figure.savefig(path, format="png", dpi=DOTS, bbox_inches="tight", pad_inches=0.12, metadata={"Software": "srdanet"})
 
 
-def write_quicklook(path: Path, result: xr.Dataset, *, level: int, origin: Origin, about: LevelRecord) -> None:
-    """Write the quick look of one level.
+def write_quicklook(
+    path: Path,
+    result: xr.Dataset,
+    *,
+    level: int,
+    origin: Origin,
+    about: LevelRecord,
+    coarse: xr.DataArray | None = None,
+) -> None:
+    """Write the quick look of one level: its map, and beside it in the same colours the LST it was made from.
 
     Args:
         path: The PNG.
@@ -147,34 +208,63 @@ def write_quicklook(path: Path, result: xr.Dataset, *, level: int, origin: Origi
         level: Nominal cell size (m), for the title.
         origin: What it was made from.
         about: What was measured on it.
+        coarse: (y / f, x / f) K of the same ground; left out of the picture when None.
     """
     from matplotlib.figure import Figure
 
     lst = result["lst"]
-    image, factor = thumbnail(lst, int(_LONG * DOTS))
-    height, width = image.shape
+    image, factor = thumbnail(lst, SHOWN)
+    limits = about.shown.get("lst") or LOOKS["lst"].limits(image)
+    box = geobox_of(result)
+    panels = [(f"{level} m", box, image, factor)]
+    if coarse is not None:
+        times = lst.shape[0] // coarse.shape[0]
+        panels.insert(0, (f"input, {size_text(level * times)}", coarsen(box, times), *thumbnail(coarse, SHOWN)))
+    height, width = lst.shape
     across, down = _LONG * min(1, width / height), _LONG * min(1, height / width)
-    figure = Figure(figsize=(across + 1, down))
-    # Places in inches: colour bar and texts keep their size whatever the map's shape.
-    axes = figure.add_axes((0, 0, across / (across + 1), 1))
-    shown = draw_map(axes, image, cell_size(geobox_of(result)) * factor, shared_range(image))
-    colour_bar(figure, shown, figure.add_axes(((across + 0.15) / (across + 1), 0, 0.2 / (across + 1), 1)))
-    place = " · ".join(part for part in (headline(origin), position(result)) if part)
-    texts = (
-        (f"Land surface temperature, {level} m", (0, 1), 22, {"fontsize": 12, "fontweight": "bold"}),
-        (place, (0, 1), 6, {"fontsize": 9}),
-        (_footnote(origin, about), (0, 0), -14, {"fontsize": 8, "color": "#555555"}),
-    )
+    # Places in inches: colour bar, degrees and texts keep their size whatever the map's shape.
+    slot = max(across, _LEAST) + _GAP
+    total = len(panels) * slot - _GAP + 1
+    figure = Figure(figsize=(total, down))
+    for number, (title, grid, small, per_cell) in enumerate(panels):
+        axes = figure.add_axes((number * slot / total, 0, across / total, 1))
+        title = title if len(panels) > 1 else ""
+        shown = draw_map(
+            axes, small, ground_cell(grid) * per_cell, limits, title=title, scale_bar=number == 0 and down > _LEAST
+        )
+        draw_lines(axes, grid)
+        if number == 0:
+            _write_texts(axes, level, origin, about, position(result))
+    tall = max(1.0, _LEAST / down)
+    colour_bar(figure, shown, figure.add_axes(((total - 0.85) / total, (1 - tall) / 2, 0.2 / total, tall)))
+    save_figure(figure, path)
+
+
+def size_text(metres: int) -> str:
+    """A cell size for people: `250 m`, `1 km`."""
+    return f"{metres / 1000:g} km" if metres >= 1000 else f"{metres} m"
+
+
+def _write_texts(axes: Any, level: int, origin: Origin, about: LevelRecord, place: str) -> None:
+    """Title and place above the first map, what was measured below it, and a warning where there is one."""
+    place = " · ".join(part for part in (headline(origin), place) if part)
+    texts: list[tuple[str, tuple[int, int], int, dict[str, Any]]] = [
+        (f"Land surface temperature, {level} m", (0, 1), 38, {"fontsize": 12, "fontweight": "bold"}),
+        (place, (0, 1), 22, {"fontsize": 9}),
+        (_footnote(origin, about), (0, 0), -30, {"fontsize": 8, "color": "#555555"}),
+    ]
+    if origin.auxiliary.warning:
+        warning = origin.auxiliary.warning
+        texts.append((warning, (0, 0), -43, {"fontsize": 9, "color": "#a00000", "fontweight": "bold"}))
     for text, corner, above, style in texts:
         axes.annotate(text, corner, (0, above), "axes fraction", "offset points", **style)
-    save_figure(figure, path)
 
 
 def _footnote(origin: Origin, about: LevelRecord) -> str:
     valid = f"{100 * about.valid_share:.1f} % of cells valid (missing: grey)"
     stated = f"mean uncertainty {about.uncertainty_mean:.1f} K" if about.uncertainty_mean is not None else None
     model = f"model {origin.model.name}" if origin.model else None
-    return " · ".join(part for part in (valid, stated, model, origin.auxiliary.warning) if part)
+    return " · ".join(part for part in (valid, stated, model) if part)
 
 
 def _scale_bar(axes: Any, width: float) -> None:

@@ -110,7 +110,9 @@ class FileRecord(_Part):
 
     sha256: str
     variable: str | None = None
-    """`lst`, `lst_uncertainty` or `quality`; None for the quick look."""
+    """`lst`, `lst_uncertainty` or `quality`; None for pictures, styles and files that hold several."""
+    variables: tuple[str, ...] = ()
+    """What a file that holds several holds."""
 
 
 class LevelRecord(_Part):
@@ -125,11 +127,15 @@ class LevelRecord(_Part):
     """Share of cells per flag."""
     closure: Closure | None
     overshoot: Overshoot | None = None
+    shown: dict[str, tuple[float, float]] = {}
+    """Colour range of pictures and styles (K), by variable."""
     files: dict[str, FileRecord] = {}
+    """All of them lie beside the record."""
 
     def file_of(self, variable: str) -> str | None:
         """Name of the file that holds a variable."""
-        return next((name for name, file in self.files.items() if file.variable == variable), None)
+        holds = (name for name, file in self.files.items() if variable in (file.variable, *file.variables))
+        return next(holds, None)
 
 
 class Software(_Part):
@@ -191,7 +197,7 @@ def read_record(path: Path) -> Record:
             what = f"is not the record of a product (a level is called {level!r})"
             raise GranuleError(what, where=path, todo="Use the record as srdanet wrote it.")
         for name in about.files:
-            if name in ("", ".", "..") or "\0" in name or Path(name).name != name:
+            if name in ("", ".", "..") or "\0" in name or "\\" in name or Path(name).name != name:
                 what = f"names a file outside its folder ({name!r})"
                 raise GranuleError(what, where=path, todo="Use the record as srdanet wrote it.")
     return record
@@ -209,12 +215,16 @@ def software() -> Software:
 
 def record(origin: Origin, levels: Mapping[int, LevelRecord]) -> Record:
     """The whole record: what went in, then what `measure` says of each level (by nominal cell size, m)."""
+    by_name = {str(level): about for level, about in levels.items()}
+    return Record(**dict(origin), created=now(), software=software(), levels=by_name)
+
+
+def now() -> str:
+    """The time (UTC) that a product states as that of its making."""
     # Whoever needs the same bytes twice says when it is: https://reproducible-builds.org/specs/source-date-epoch
     said = os.environ.get("SOURCE_DATE_EPOCH", "")
-    now = datetime.fromtimestamp(int(said), UTC) if said.isdigit() else datetime.now(UTC)
-    created = now.strftime("%Y-%m-%dT%H:%M:%SZ")
-    by_name = {str(level): about for level, about in levels.items()}
-    return Record(**dict(origin), created=created, software=software(), levels=by_name)
+    moment = datetime.fromtimestamp(int(said), UTC) if said.isdigit() else datetime.now(UTC)
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def measure(result: xr.Dataset, coarse: xr.DataArray | None = None) -> LevelRecord:

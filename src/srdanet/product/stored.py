@@ -18,7 +18,8 @@ from rasterio.windows import Window
 from srdanet.arrays import parse_utc
 from srdanet.errors import ArgumentError, GranuleError
 from srdanet.flags import flag_attributes
-from srdanet.grid import coordinates
+from srdanet.grid import coordinates, geobox_of
+from srdanet.product.cf import open_arrays
 from srdanet.product.layers import RASTERS
 from srdanet.product.record import RECORD, Record, read_record, records_in
 from srdanet.readers.guard import COG, open_image
@@ -63,6 +64,9 @@ class StoredLevel:
         height, width = self.geobox.shape
         rows, cols = rows or slice(0, height), cols or slice(0, width)
         window = Window(cols.start, rows.start, cols.stop - cols.start, rows.stop - rows.start)
+        held = self.path("lst")
+        if held is not None and held.suffix != ".tif":
+            return _read_arrays(held, self.geobox[rows, cols], rows, cols)
         data = {}
         for raster in RASTERS:
             path = self.path(raster.variable)
@@ -106,7 +110,34 @@ def _stored(note: Path, level: int | None) -> StoredLevel:
     name = record.levels[str(level)].file_of("lst")
     if name is None:
         raise GranuleError("names no file with the LST", where=note, todo="Make the product again.")
+    if not name.endswith(".tif"):
+        with open_level(note.with_name(name)) as arrays:
+            return StoredLevel(record, note, level, geobox_of(arrays["lst"].isel(time=0), degrees=True))
     return StoredLevel(record, note, level, grid_of_layer(note.with_name(name)))
+
+
+def open_level(path: Path) -> xr.Dataset:
+    """A level that was written as NetCDF or Zarr, opened.
+
+    Raises:
+        GranuleError: when it cannot be opened.
+    """
+    try:
+        return open_arrays(path, decode_coords="all")
+    except (OSError, ValueError) as error:
+        raise GranuleError(f"cannot be read ({error})", where=path, todo="Make the product again.") from error
+
+
+def _read_arrays(path: Path, geobox: GeoBox, rows: slice, cols: slice) -> xr.Dataset:
+    """A part of a level that was written as NetCDF or Zarr."""
+    data = {}
+    with open_level(path) as arrays:
+        for raster in RASTERS:
+            if raster.variable in arrays:
+                values = arrays[raster.variable].isel(time=0, y=rows, x=cols).values
+                about = flag_attributes() if raster.variable == "quality" else {"long_name": raster.long_name}
+                data[raster.variable] = (("y", "x"), values, {"units": raster.unit, **about})
+    return xr.Dataset(data, coords=coordinates(geobox))
 
 
 @contextmanager

@@ -16,8 +16,9 @@ from odc.geo.geobox import GeoBox
 
 from srdanet.errors import OutputError
 from srdanet.grid import same_crs
+from srdanet.product.cf import open_arrays
 from srdanet.product.cog import BLOCK, strips
-from srdanet.product.layers import Raster
+from srdanet.product.layers import RASTERS, Raster
 from srdanet.readers.guard import COG, open_image
 
 _TODO = "Nothing was written under its final name. If it happens again, check the disk."
@@ -100,6 +101,31 @@ def _value_fault(file: Any, data: xr.DataArray, raster: Raster) -> str | None:
             extreme = f"{stored[outside].flat[0]:g} {raster.unit}"
             return f"{int(outside.sum())} values such as {extreme} are impossible: look at model and inputs"
     return None
+
+
+def validate_array_file(path: Path, data: xr.Dataset) -> None:
+    """Check that a NetCDF file or a Zarr store holds exactly `data`: the layers of a level, each (y, x).
+
+    Raises:
+        OutputError: when it does not open, holds values out of range, or differs from `data` in any cell.
+    """
+    fault = None
+    try:
+        with open_arrays(path, decode_cf=False) as file:
+            for raster in RASTERS:
+                if raster.variable not in data or fault is not None:
+                    continue
+                stored, wanted = file[raster.variable].values[0], data[raster.variable].values
+                if not np.array_equal(stored, wanted, equal_nan=raster.floating):
+                    fault = f"{raster.variable} differs from the result"
+                outside = (stored < raster.low) | (stored > raster.high)
+                if outside.any():
+                    extreme = f"{stored[outside].flat[0]:g} {raster.unit}"
+                    fault = f"{int(outside.sum())} values such as {extreme} are impossible: look at model and inputs"
+    except (OSError, ValueError, KeyError) as error:
+        fault = f"it does not open or read ({error})"
+    if fault:
+        raise OutputError(f"failed its validation: {fault}", where=path.name, todo=_TODO)
 
 
 def validate_png(path: Path) -> None:

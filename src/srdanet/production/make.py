@@ -17,6 +17,7 @@ from srdanet.prepare.build import prepare
 from srdanet.prepare.plan import choose
 from srdanet.prepare.survey import InputFile
 from srdanet.product.produce import produce
+from srdanet.product.product import OWN, Layout
 from srdanet.production.static import Static
 from srdanet.production.units import Options, Unit
 
@@ -85,6 +86,7 @@ def make(task: Task, progress: Progress = silent) -> Made:
         model=model_of(options.model, options.device),
         conserve=options.conserve,
         stem=unit.name,
+        layout=Layout(options.file_format or OWN.file_format, options.crs, options.res),
         progress=progress,
         overwrite=True,
     )
@@ -92,4 +94,9 @@ def make(task: Task, progress: Progress = silent) -> Made:
     files = list(product.files)
     parts = {"prepare": round(prepared - started, 3), "downscale": round(ended - prepared, 3)}
     record = product.files.provenance.relative_to(directory)
-    return Made(str(record), sum(path.stat().st_size for path in files if path.exists()), parts)
+    return Made(str(record), sum(_bytes(path) for path in files), parts)
+
+
+def _bytes(place: Path) -> int:
+    """Bytes of a file, or of all files of a folder; none where it is not there."""
+    return sum(path.stat().st_size for path in (place, *place.rglob("*")) if path.is_file())

@@ -16,6 +16,7 @@ from srdanet.atomic import heal
 from srdanet.errors import ArgumentError, OutputError, SrdanetError
 from srdanet.network.bundle import Device
 from srdanet.prepare.survey import InputFile, survey
+from srdanet.product.product import OWN, Layout
 from srdanet.production.child import Work
 from srdanet.production.execute import Executor, execute
 from srdanet.production.ledger import Entry, Ledger, Totals
@@ -42,6 +43,7 @@ class Production:
         device: Device = "cpu",
         to: int = 250,
         conserve: bool = False,
+        layout: Layout = OWN,
         region: Geometry | None = None,
     ) -> Production:
         """Load the model, for what identifies it, and survey the files once for all units.
@@ -55,6 +57,8 @@ class Production:
         options = Options(
             model=model, identity=identity_of(model_of(model, device)), device=device, to=to, conserve=conserve,
             region=None if region is None else json.dumps(region.json),
+            file_format=None if layout.file_format == OWN.file_format else layout.file_format,
+            crs=layout.crs, res=layout.res,
         )  # fmt: skip
         found: dict[str, InputFile] = {}
         for given in files:

@@ -70,6 +70,12 @@ class Options(Frozen):
     conserve: bool = False
     region: str | None = None
     """The ground to cover, as GeoJSON in longitude and latitude; None: whole tiles."""
+    file_format: str | None = None
+    """`netcdf` or `zarr`; None: COGs."""
+    crs: str | None = None
+    """Grid of the products; None: that of the LST."""
+    res: float | None = None
+    """Cell size in units of `crs`."""
 
     @property
     def ground(self) -> Geometry | None:

@@ -66,6 +66,14 @@ def digest(path: Path, algorithm: str = "sha256") -> str:
         return _cksum(file) if algorithm == "cksum" else hashlib.file_digest(file, algorithm).hexdigest()
 
 
+def digest_of(place: Path) -> str:
+    """SHA-256 of a file, or of a folder: of the lines `SHA-256 of the file, two spaces, its path`, by path."""
+    if not place.is_dir():
+        return digest(place)
+    inner = sorted((path.relative_to(place).as_posix(), path) for path in place.rglob("*") if path.is_file())
+    return hashlib.sha256("".join(f"{digest(path)}  {name}\n" for name, path in inner).encode()).hexdigest()
+
+
 def _cksum(file: BinaryIO) -> str:
     """POSIX CRC (IEEE Std 1003.1, `cksum`): zlib's CRC with each byte's bits reversed, and the length appended."""
     crc, length = 0xFFFFFFFF, 0

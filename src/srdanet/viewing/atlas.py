@@ -20,11 +20,12 @@ from odc.geo.geobox import GeoBox
 
 from srdanet.errors import ArgumentError
 from srdanet.flags import FLAGS
-from srdanet.grid import cell_size
+from srdanet.grid import ground_cell
 from srdanet.product.layers import LST, QUALITY, UNCERTAINTY
+from srdanet.product.lines import Line, coast, graticule, to_degrees
+from srdanet.product.looks import FLAG_COLOURS, LOOKS, NO_FLAG, first_flag
+from srdanet.product.quicklook import size_text
 from srdanet.viewing.catalogue import Catalogue, Coarse, Entry, Place
-from srdanet.viewing.lines import Line, coast, graticule, to_degrees
-from srdanet.viewing.looks import FLAG_COLOURS, LOOKS, NO_FLAG, first_flag
 from srdanet.viewing.tiles import ArrayTiles, CogTiles, Files, Tiled
 
 _COARSE_HELD = 8
@@ -84,7 +85,7 @@ class Atlas:
                 {"title": entry.title, "stem": entry.stem, "layers": [asdict(layer) for layer in layers_of(entry)]}
                 for entry in place.entries
             ]
-            cells = {"rows": height, "cols": width, "metres": cell_size(place.geobox)}
+            cells = {"rows": height, "cols": width, "metres": ground_cell(place.geobox)}
             places.append({"name": place.name, **cells, "entries": entries})
         return {"folder": self.catalogue.folder.resolve().name, "places": places, "looks": self._looks}
 
@@ -288,11 +289,6 @@ def layers_of(entry: Entry) -> tuple[Layer, ...]:
             label = f"{LOOKS[raster.variable].name}, {size_text(entry.finest)}"
             found.append(Layer(f"{raster.variable}-{entry.finest}", label, raster.variable, entry.finest))
     return tuple(found)
-
-
-def size_text(metres: int) -> str:
-    """A cell size for people: `250 m`, `1 km`."""
-    return f"{metres / 1000:g} km" if metres >= 1000 else f"{metres} m"
 
 
 def _degrees(box: GeoBox, row: int, col: int) -> tuple[float | None, float | None]:

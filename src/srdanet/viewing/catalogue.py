@@ -84,13 +84,13 @@ class Entry:
         return ", ".join(part for part in (when, part_of_day(self.record.day)) if part) or self.stem
 
     def raster(self, level: int, variable: str) -> Path | None:
-        """The COG of a variable; None when the product has none or it is gone."""
+        """The COG of a variable; None when the product has none, or it is gone or of another format."""
         about = self.record.levels.get(str(level))
         name = about.file_of(variable) if about else None
         if name is None:
             return None
         path = self.note.parent / name
-        return path if path.is_file() else None
+        return path if path.is_file() and path.suffix == ".tif" else None
 
     @cached_property
     def geobox(self) -> GeoBox:
@@ -195,8 +195,8 @@ class Catalogue:
         found = [Entry(note, read_record(note), (*named, *beside)) for note in records_in(home)]
         whole = [entry for entry in found if entry.levels]
         if not whole:
-            todo = "Name a folder that `srdanet downscale` or `srdanet demo` wrote."
-            raise ArgumentError("holds no product", where=home, todo=todo)
+            todo = "Name a folder that `srdanet downscale` or `srdanet demo` wrote; NetCDF and Zarr are not drawn."
+            raise ArgumentError("holds no product of GeoTIFFs", where=home, todo=todo)
         return cls(home, tuple(sorted(whole, key=lambda entry: (entry.record.time or "", entry.stem))))
 
     def places(self) -> tuple[Place, ...]:

@@ -12,11 +12,10 @@ from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 
 from srdanet.flags import FLAGS
-from srdanet.grid import cell_size
-from srdanet.product.quicklook import colour_bar, draw_map
+from srdanet.grid import ground_cell
+from srdanet.product.looks import FLAG_COLOURS, NO_FLAG, Look, first_flag
+from srdanet.product.quicklook import colour_bar, draw_lines, draw_map
 from srdanet.viewing.facts import Spectrum
-from srdanet.viewing.lines import Line, coast, graticule
-from srdanet.viewing.looks import FLAG_COLOURS, NO_FLAG, Look, first_flag
 
 SIDE = 480
 """Cells along a map at most: fewer than its dots, so that each is seen whole."""
@@ -44,9 +43,9 @@ def map_picture(
     """
     figure, axes, beside = _frame(geobox)
     # The last column of a thinned image may reach beyond the grid.
-    metres = cell_size(geobox) * -(-geobox.shape[1] // image.shape[1])
+    metres = ground_cell(geobox) * -(-geobox.shape[1] // image.shape[1])
     shown = draw_map(axes, image, metres, limits, scale_bar=scale_bar, colours=look.colours)
-    _draw_lines(axes, geobox)
+    draw_lines(axes, geobox)
     colour_bar(figure, shown, beside, f"{look.name} ({look.unit})")
     return _png(figure)
 
@@ -60,12 +59,12 @@ def flag_picture(quality: NDArray[np.uint8], geobox: GeoBox) -> str:
     beside.set_axis_off()
     numbers = first_flag(quality)
     names, colours = ["no flag", *(f.name for f in FLAGS)], [NO_FLAG, *(FLAG_COLOURS[f.name] for f in FLAGS)]
-    height, width = (n * cell_size(geobox) / 1000 for n in geobox.shape)
+    height, width = (n * ground_cell(geobox) / 1000 for n in geobox.shape)
     palette = ListedColormap(colours)
     axes.imshow(
         numbers, cmap=palette, vmin=-0.5, vmax=len(FLAGS) + 0.5, extent=(0, width, height, 0), interpolation="none"
     )
-    _draw_lines(axes, geobox)
+    draw_lines(axes, geobox)
     present = [
         Patch(facecolor=colours[n], edgecolor="#555555", linewidth=0.5, label=names[n]) for n in np.unique(numbers)
     ]
@@ -83,39 +82,6 @@ def _frame(geobox: GeoBox) -> tuple[Any, Any, Any]:
     figure = Figure(figsize=(across + 0.9, down))
     axes = figure.add_axes((0, 0, across / (across + 0.9), 1))
     return figure, axes, figure.add_axes(((across + 0.12) / (across + 0.9), 0, 0.18 / (across + 0.9), 1))
-
-
-def _draw_lines(axes: Any, geobox: GeoBox) -> None:
-    """Graticule with degrees along the lower and left edges, and the coast; axes in km from the upper-left corner."""
-    km = cell_size(geobox) / 1000
-    height, width = geobox.shape
-    ticks: dict[str, list[tuple[float, str]]] = {"x": [], "y": []}
-    lines = graticule(geobox)
-    for line in lines:
-        axes.plot(line.x * km, line.y * km, color="white", linewidth=1.4, alpha=0.5)
-        axes.plot(line.x * km, line.y * km, color="black", linewidth=0.5, alpha=0.6)
-        upright = line.text.endswith(("E", "W")) or abs(np.ptp(line.y)) > abs(np.ptp(line.x))
-        place = _crossing(line, height) if upright else _crossing(Line(line.y, line.x), 0.0)
-        if place is not None and 0 <= place <= (width if upright else height):
-            ticks["x" if upright else "y"].append((place * km, line.text))
-    for line in coast(geobox):
-        axes.plot(line.x * km, line.y * km, color="white", linewidth=2, alpha=0.5)
-        axes.plot(line.x * km, line.y * km, color="black", linewidth=0.8)
-    axes.set_xlim(0, width * km)
-    axes.set_ylim(height * km, 0)
-    axes.set_xticks([place for place, _ in ticks["x"]], [text for _, text in ticks["x"]], fontsize=8)
-    axes.set_yticks(
-        [place for place, _ in ticks["y"]], [text for _, text in ticks["y"]], fontsize=8, rotation=90, va="center"
-    )
-    axes.tick_params(length=3, pad=2)
-
-
-def _crossing(line: Line, y: float) -> float | None:
-    """Where a line crosses a height; None where it does not."""
-    order = np.argsort(line.y)
-    if not line.y.size or not line.y[order[0]] <= y <= line.y[order[-1]]:
-        return None
-    return float(np.interp(y, line.y[order], line.x[order]))
 
 
 def distribution_picture(images: Mapping[str, NDArray[np.float32]]) -> str:

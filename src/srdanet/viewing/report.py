@@ -15,15 +15,14 @@ from srdanet.atomic import publish, refuse_existing, staged
 from srdanet.energy import excess
 from srdanet.errors import ArgumentError, GridError, extra
 from srdanet.flags import FLAGS, NO_AUXILIARY
-from srdanet.grid import cell_size, geobox_of, nesting
+from srdanet.grid import geobox_of, ground_cell, nesting
 from srdanet.predictors.land_cover import GROUPS
 from srdanet.product.layers import LST, QUALITY, UNCERTAINTY
-from srdanet.product.quicklook import headline, shared_range, thumbnail
+from srdanet.product.lines import COAST_FROM, coast
+from srdanet.product.looks import DIFFERENCE, LOOKS
+from srdanet.product.quicklook import headline, shared_range, size_text, thumbnail
 from srdanet.viewing import facts, figures
-from srdanet.viewing.atlas import size_text
 from srdanet.viewing.catalogue import Coarse, Entry
-from srdanet.viewing.lines import COAST_FROM, coast
-from srdanet.viewing.looks import DIFFERENCE, LOOKS
 
 _ENDING = "_report.html"
 _BARE = 0.5
@@ -210,10 +209,10 @@ def _sections(entry: Entry, images: _Images, beyond: Float32) -> Iterator[Sectio
     yield Section("Maps", tuple(_maps(entry, images, (slice(None), slice(None)), whole=True)), _lines_words(entry))
     part = facts.detail(images.departure, images.coarse.factor)
     if part is not None:
-        km = facts.DETAIL * images.coarse.factor * cell_size(entry.geobox) / 1000
+        km = facts.DETAIL * images.coarse.factor * ground_cell(entry.geobox) / 1000
         words = f"The {km:.0f} km square in which the product departs most from interpolation, cell by cell."
         yield Section("Detail", tuple(_maps(entry, images, part, whole=False)), words)
-    factor, km = images.coarse.factor, cell_size(entry.geobox) / 1000
+    factor, km = images.coarse.factor, ground_cell(entry.geobox) / 1000
     named = {"coarse": images.coarse.values, "bicubic": images.bicubic, "product": images.fine}
     curves = [
         Figure(
@@ -287,6 +286,6 @@ def _maps(entry: Entry, images: _Images, part: tuple[slice, slice], *, whole: bo
 
 def _lines_words(entry: Entry) -> str:
     drawn = "Coast: Natural Earth, 1:50 million. " if coast(entry.geobox) else ""
-    wide = min(entry.geobox.shape) * cell_size(entry.geobox) >= COAST_FROM
+    wide = min(entry.geobox.shape) * ground_cell(entry.geobox) >= COAST_FROM
     none = "" if drawn or wide else "No coast is drawn: the map is too narrow for one of 1:50 million. "
     return f"{drawn}{none}Grey cells are missing. The first three share one colour scale."

@@ -25,8 +25,8 @@ from urllib.parse import parse_qs, urlsplit
 
 from srdanet.errors import ArgumentError, SrdanetError
 from srdanet.predictors.overpass import part_of_day
+from srdanet.product.lines import Line
 from srdanet.viewing.atlas import Atlas
-from srdanet.viewing.lines import Line
 
 HOST = "127.0.0.1"
 """The only address the viewer listens on."""

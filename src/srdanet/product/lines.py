@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 from pyproj import Transformer
 
-from srdanet.grid import cell_size
+from srdanet.grid import ground_cell
 
 COAST_FROM = 200_000.0
 """Narrowest map (m) on which the coast is drawn."""
@@ -60,7 +60,7 @@ def graticule(geobox: GeoBox, about: int = 4) -> list[Line]:
 
 def coast(geobox: GeoBox) -> list[Line]:
     """The coastline around the grid; nothing for maps narrower than `COAST_FROM`, and for grids without a CRS."""
-    if geobox.crs is None or min(geobox.shape) * cell_size(geobox) < COAST_FROM:
+    if geobox.crs is None or min(geobox.shape) * ground_cell(geobox) < COAST_FROM:
         return []
     lon, lat = _edge(geobox)
     if not np.isfinite(lon).all() or np.ptp(lon) > 180:
@@ -122,6 +122,6 @@ def _degrees(value: float, sides: str) -> str:
 @cache
 def _coastline() -> tuple[tuple[NDArray[np.float64], NDArray[np.float64]], ...]:
     """Longitude and latitude (degrees) of each line."""
-    with as_file(files("srdanet.viewing").joinpath("coastline.npz")) as path, np.load(path) as stored:
+    with as_file(files("srdanet.product").joinpath("coastline.npz")) as path, np.load(path) as stored:
         points, lengths = stored["hundredths"] / 100.0, stored["lengths"]
     return tuple((part[:, 0], part[:, 1]) for part in np.split(points, np.cumsum(lengths)[:-1]))

@@ -5,7 +5,7 @@ import pytest
 from odc.geo.geobox import GeoBox
 
 from srdanet.grid import Level, Tile
-from srdanet.viewing.lines import coast, graticule, to_degrees
+from srdanet.product.lines import coast, graticule, to_degrees
 
 TILE = Tile(18, 4).geobox(Level.KM1)
 

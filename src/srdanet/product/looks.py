@@ -1,4 +1,4 @@
-"""How each layer looks, as a table: colours, unit, words. Shared by the report and the viewer.
+"""How each layer looks, as a table: colours, unit, words. Shared by quick looks, styles, the report and the viewer.
 
 The colours of temperature, difference and uncertainty are even in lightness or diverge through white, and stay
 distinct to colour-blind people; those of the flags are Okabe and Ito's (2008).
@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 
 from srdanet.flags import FLAGS
 from srdanet.product.layers import LST, QUALITY, UNCERTAINTY
-from srdanet.product.quicklook import COLOURS
+
+COLOURS = ("inferno", 0.07, 1.0)
+"""Even steps in lightness, readable in grey and by colour-blind people, dark is cold; without the blackest end."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,8 @@ class Look:
     """Narrowest colour range, in the unit."""
     from_zero: bool = False
     """Whether the colour range begins at 0."""
+    blank: tuple[float, float] = (0.0, 1.0)
+    """Colour range of an image without a valid cell."""
 
     def palette(self) -> NDArray[np.uint8]:
         """(256, 3) RGB, low to high."""
@@ -39,10 +43,10 @@ class Look:
         return np.asarray(np.round(colormaps[name](np.linspace(low, high, 256))[:, :3] * 255), np.uint8)
 
     def limits(self, values: NDArray[np.float32]) -> tuple[float, float]:
-        """A colour range: the middle 98 % of `values`, in steps that read well; (0, 1) when none is valid."""
+        """A colour range: the middle 98 % of `values`, in steps that read well; `blank` when none is valid."""
         valid = values[np.isfinite(values)]
         if not valid.size:
-            return 0.0, 1.0
+            return self.blank
         low, high = (float(v) for v in np.percentile(valid, (1, 99)))
         step = self.least / 2
         low = 0.0 if self.from_zero else float(np.floor(low / step) * step)
@@ -51,7 +55,7 @@ class Look:
 
 
 LOOKS = {
-    LST.variable: Look("temperature", "K", COLOURS, least=2.0),
+    LST.variable: Look("temperature", "K", COLOURS, least=2.0, blank=(273.0, 303.0)),
     UNCERTAINTY.variable: Look("uncertainty, 1 σ", "K", ("cividis", 0.0, 1.0), 0.5, from_zero=True),
     QUALITY.variable: Look("quality", "", ("viridis", 0.0, 1.0), 1.0),
 }
