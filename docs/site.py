@@ -23,8 +23,10 @@ OUTSIDE = {
     "CHANGELOG.md": "changelog.md",
     "simulator/README.md": "simulator/index.md",
     "simulator/docs/realism.md": "simulator/realism.md",
-    "src/srdanet/models/default/MODEL_CARD.md": "models/default.md",
-    "src/srdanet/models/world/MODEL_CARD.md": "models/world.md",
+}
+OUTSIDE |= {
+    str(card.relative_to(ROOT)): f"models/{card.parent.name}.md"
+    for card in sorted((ROOT / "src" / "srdanet" / "models").glob("*/MODEL_CARD.md"))
 }
 """Files of the repository to the pages that they become."""
 CLI = "reference/cli.md"
@@ -33,10 +35,11 @@ _CODE = re.compile(r"^```.*?^```|`[^`\n]+`", re.MULTILINE | re.DOTALL)
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
-    """Add the notebook's pages to the navigation, in their order."""
+    """Add the model cards and the notebook's pages to the navigation."""
     pages = sorted(path.name for path in (ROOT / "docs" / "notebook").glob("[0-9]*.md"))
     listed = ["notebook/README.md", *(f"notebook/{name}" for name in pages)]
-    config.nav = [*(config.nav or []), {"Notebook": listed}]
+    cards = [{page.removeprefix("models/").removesuffix(".md"): page} for page in OUTSIDE.values() if "models/" in page]
+    config.nav = [*(config.nav or []), {"Models": cards}, {"Notebook": listed}]
     return config
 
 
