@@ -9,7 +9,7 @@ import click
 from srdanet.cli import options
 
 
-@click.command()
+@click.command(short_help="Write a STAC collection of the products in a folder.")
 @click.argument("folder", type=options.FOLDER, metavar="FOLDER")
 @options.as_json
 @options.verbose
