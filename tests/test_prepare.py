@@ -281,8 +281,8 @@ def test_provenance_names_every_input_with_its_hash(scene: Scene, folder: Path) 
 
 
 def test_granules_are_not_changed_by_screening(folder: Path, monkeypatch: pytest.MonkeyPatch, scene: Scene) -> None:
-    def read_only(*args: Any) -> Granule:
-        granule = open_granule(*args)
+    def read_only(*args: Any, **options: Any) -> Granule:
+        granule = open_granule(*args, **options)
         for layer in granule.layers.values():
             layer.values.flags.writeable = False
         return granule

@@ -85,7 +85,7 @@ def test_a_network_of_before_runs_but_is_not_trained_on() -> None:
     from srdanet.network.kinds import load_network
 
     with pytest.raises(ModelError, match="another network"):
-        load_network(load_model("default"))
+        load_network(load_model("europe"))
 
 
 if __name__ == "__main__":

@@ -88,7 +88,7 @@ def test_each_form_of_a_time_counts(form: str, tmp_path: Path) -> None:
             continue  # a file may be written after the day of its image
         if form.startswith("name"):
             (note,) = plan([f"lst={path}"], **wrong).assumed
-            assert "goes before" in note, "a name may hold the day of an export"
+            assert "takes precedence" in note, "a name may hold the day of an export"
             continue
         with pytest.raises(ArgumentError, match="2020-07-15"):
             plan([f"lst={path}"], **wrong)

@@ -85,6 +85,6 @@ def test_every_configuration_in_the_repository_is_read(name: str) -> None:
 
 def test_the_stages_of_the_shipped_model() -> None:
     stages = read_config(CONFIGS / "shipped.toml")
-    assert [stage.stage for stage in stages] == ["elsewhere", "everywhere"]
+    assert [stage.stage for stage in stages] == ["elsewhere", "everywhere", "longer"]
     assert stages[0].left_out == ("zhangye", "imperial", "los-angeles", "talca")
     assert stages[1].left_out == ()

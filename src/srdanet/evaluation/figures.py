@@ -85,7 +85,8 @@ def draw_spectra(path: Path, data: Mapping[str, Any]) -> None:
         axes.axhline(1, color=_GREY, linewidth=0.8)
         for row in panel.rows:
             number = data["methods"].index(row["method"])
-            style = "--" if row["method"] == BICUBIC_NAME else "-"
+            # Where colours are used twice, dots tell the second use.
+            style = "--" if row["method"] == BICUBIC_NAME else "-" if number < len(COLOURS) else ":"
             powers = _powers(row)
             if powers:
                 colour = COLOURS[number % len(COLOURS)]

@@ -165,7 +165,7 @@ def as_markdown(data: Mapping[str, Any], name: str) -> str:
     return "\n\n".join(parts)
 
 
-SHORT = ("bicubic-conserving", "tsharp", "blend", "random-forest", "data-mining", "rcan", "unet", "cbam", "default")
+SHORT = ("tsharp", "blend", "rcan", "default", "europe")
 """Methods of the short form of the summary."""
 
 
@@ -242,8 +242,7 @@ def _by_method(data: Mapping[str, Any], columns: _Columns, numbers: Mapping[str,
 BLOCKS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "summary, same sensor": lambda data: summary(data, list(SETS), same_sensor=True),
     "summary, cross-sensor": lambda data: summary(data, list(SETS), same_sensor=False),
-    "short, same sensor": lambda data: summary(data, list(SETS), same_sensor=True, only=SHORT),
-    "short, cross-sensor": lambda data: summary(data, list(SETS), same_sensor=False, only=SHORT),
+    "short": lambda data: summary(data, ["imt-day", "imt-night", "world"], same_sensor=True, only=SHORT),
     "experiments, same sensor": lambda data: experiments(
         data,
         {
