@@ -131,7 +131,7 @@ def test_the_netcdf_says_what_cf_asks_for(tmp_path: Path, result: dict[int, xr.D
 
 @pytest.fixture(scope="module")
 def checker(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The checker of the CF conventions; where it is not on the path, in an environment of its own, for it needs much."""
+    """The checker of the CF conventions, where it is not on the path in an environment of its own: it needs much."""
     found = shutil.which("compliance-checker")
     if found is None:
         home = tmp_path_factory.mktemp("checker")
