@@ -6,10 +6,12 @@ not run and where they are tested instead.
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -19,9 +21,9 @@ import pytest
 import rasterio
 from affine import Affine
 
-from srdanet import Tile, open_granule
+from srdanet import Tile, open_granule, open_scene
 from srdanet.prepare.extent import valid_part
-from test_tutorials import ROOT
+from test_tutorials import ROOT, _blocks
 
 PAGES = [ROOT / "README.md", *(ROOT / "docs" / f"{name}.md" for name in ("guide", "products", "viewing", "comparison"))]
 NOT_HERE = {
@@ -138,3 +140,29 @@ def test_the_commands_of_a_page_run(page: Path, world: Path, tmp_path: Path) -> 
         line = line.replace("lst_…_provenance.json", record)
         overwrite = " --overwrite" if " -o " in line and not line.startswith("srdanet run") else ""
         run(line + overwrite)
+
+
+@pytest.mark.trial
+def test_the_recipe_for_earthaccess(world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its calls are held against the library's signatures; search and download are answered from the folder."""
+    earthaccess = pytest.importorskip("earthaccess")
+    known = {name: inspect.signature(getattr(earthaccess, name)) for name in ("login", "search_data", "download")}
+
+    def search(**asked: object) -> list[Path]:
+        known["search_data"].bind(**asked)
+        return sorted((world / "downloads").glob(f"{asked['short_name']}.*"))
+
+    def download(found: list[Path], folder: str) -> None:
+        known["download"].bind(found, folder)
+        Path(folder).mkdir(exist_ok=True)
+        for path in found:
+            shutil.copy(path, folder)
+
+    monkeypatch.setattr(earthaccess, "login", lambda: known["login"].bind())
+    monkeypatch.setattr(earthaccess, "search_data", search)
+    monkeypatch.setattr(earthaccess, "download", download)
+    monkeypatch.chdir(tmp_path)
+    (block,) = (b for b in _blocks(ROOT / "docs/tutorials/recipes.md") if "import earthaccess" in b.code)
+    exec(compile(block.code, "recipes", "exec"), {})
+    with open_scene("scene.nc") as scene:
+        assert {"red", "albedo"} <= set(scene.present)
