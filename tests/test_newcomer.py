@@ -46,10 +46,17 @@ def _run(*words: str, where: Path, path: Path | None = None) -> str:
 
 @pytest.fixture(scope="module")
 def wheels(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Each made from the source distribution, as an index or a packager would: both are tried at once."""
     folder = tmp_path_factory.mktemp("wheels")
     for source in (ROOT, ROOT / "simulator"):
-        command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)]
-        subprocess.run(command, cwd=source, check=True, capture_output=True)
+        unpacked = tmp_path_factory.mktemp("source")
+        for kind, where in (("sdist", source), ("wheel", unpacked)):
+            command = [sys.executable, "-m", "hatchling", "build", "-t", kind, "-d", str(folder)]
+            subprocess.run(command, cwd=where, check=True, capture_output=True)
+            if kind == "sdist":
+                (archive,) = folder.glob("*.tar.gz")
+                subprocess.run(["tar", "-xzf", archive, "--strip-components=1", "-C", unpacked], check=True)
+                archive.unlink()
     return sorted(folder.glob("*.whl"))
 
 
