@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from itertools import product
 from pathlib import Path
@@ -86,6 +86,7 @@ def _card(
         left_out=", ".join(config["left_out"]) or "none",
         world_table=_places(places),
         factors_table=_factors(widen),
+        ranges_table=_ranges(net.statistics.ranges),
         **tables,
     )
 
@@ -97,6 +98,13 @@ def _factors(widen: Sequence[float]) -> str:
     names = [f"{'night' if night else 'day'}, weather {'known' if known else 'unknown'}" for night, known in columns]
     steps = zip(("2 → 1 km", "1 km → 500 m", "500 → 250 m"), CELLS, strict=True)
     return pipe(["step", *names], [[step, *(f"{found[cell, *case]:.2f}" for case in columns)] for step, cell in steps])
+
+
+def _ranges(ranges: Mapping[str, Sequence[float]]) -> str:
+    """The ranges of training as a Markdown table."""
+    return pipe(
+        ["input", "lowest", "highest"], [[name, f"{low:.4g}", f"{high:.4g}"] for name, (low, high) in ranges.items()]
+    )
 
 
 def _places(report: WorldReport) -> str:
