@@ -201,7 +201,7 @@ class Stack:
         elevation = _regrid(source.read(rows, cols), source.factor, own)
         east, north = terrain.gradient(elevation, box)
         out = {"elevation": elevation, "slope": np.degrees(np.arctan(np.hypot(east, north))).astype(np.float32)}
-        shade = self.overpass.illumination(east, north, box)
+        shade = self.overpass.illumination(east, north, box, (rows.start * own, cols.start * own))
         if shade is not None:
             out["illumination"] = shade
         return {name: _regrid(values, own, factor) for name, values in out.items()}
@@ -220,7 +220,8 @@ class Stack:
             # Aspect is where the slope descends; the gradient points uphill.
             east, north = (np.where(flat, 0, -tilt * f(towards)).astype(np.float32) for f in (np.sin, np.cos))
             east, north = (_regrid(part, slope.factor, own) for part in (east, north))
-            shade = self.overpass.illumination(east, north, refine(self.root[rows, cols], own))
+            box, corner = refine(self.root[rows, cols], own), (rows.start * own, cols.start * own)
+            shade = self.overpass.illumination(east, north, box, corner)
             if shade is not None:
                 out["illumination"] = _regrid(shade, own, factor)
         return out
