@@ -14,7 +14,9 @@ import sys
 from pathlib import Path
 
 import pytest
+import rasterio
 
+from qgis_styles import check_style, has_qgis, in_qgis
 from test_tutorials import ROOT, _blocks
 
 pytestmark = pytest.mark.trial
@@ -89,6 +91,29 @@ def test_the_quickstart_leaves_what_it_says(followed: Path) -> None:
     for pattern in ("granules", "scene.nc", "lst_*_250m.tif", "lst_*_250m_uncertainty.tif", "lst_*_250m_quality.tif",
                     "lst_*_250m.png", "lst_*_provenance.json", "comparison.png", "lst_*_report.html"):  # fmt: skip
         assert len(list(demo.glob(pattern))) == 1, pattern
+
+
+def test_the_product_opens_in_other_programs(clean: Path, followed: Path) -> None:
+    """rasterio and xarray of the clean environment, and QGIS's styles; QGIS itself where it is installed."""
+    layers = {end: next((followed / "demo").glob(f"lst_*_250m{end}.tif")) for end in ("", "_uncertainty", "_quality")}
+    with rasterio.open(layers[""]) as product:
+        kelvin = product.read(1, masked=True)
+        assert product.units == ("K",)
+    with_xarray = (
+        "import xarray as xr\n"
+        "with xr.open_dataset('demo.nc') as cube:\n"
+        "    print(*cube['lst'].dims, cube['lst'].attrs['units'], float(cube['lst'].mean()))\n"
+    )
+    said = _run("python", "-c", with_xarray, where=followed, path=clean).split()
+    assert said[:4] == ["time", "y", "x", "K"]
+    assert float(said[4]) == pytest.approx(float(kelvin.mean()), abs=0.05)
+    for end, unit in (("", "K"), ("_uncertainty", "K"), ("_quality", None)):
+        check_style(layers[end], unit)
+    if has_qgis():
+        said_by_qgis = in_qgis(list(layers.values()))
+        assert all(one["valid"] and one["crs"] and all(one["labels"]) for one in said_by_qgis)
+        assert [one["type"] for one in said_by_qgis] == ["singlebandpseudocolor", "singlebandpseudocolor", "paletted"]
+        assert [one.get("suffix") for one in said_by_qgis] == [" K", " K", None]
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="Chromium is absent (Debian: apt-get install chromium)")

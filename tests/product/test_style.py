@@ -10,6 +10,7 @@ import pytest
 import rasterio
 from small_results import ABOUT, level
 
+from qgis_styles import check_style, has_qgis, in_qgis
 from srdanet.flags import CONSERVED, FAR_FROM_TRAINING, GAP_NEAR, colours
 from srdanet.product import product, write_product
 from srdanet.product.inspection import inspect_product
@@ -99,3 +100,22 @@ def test_a_style_changed_to_ones_taste_is_no_fault(folder: Path) -> None:
     _write(folder / "x_250m.qml", "INTERPOLATED", "DISCRETE")
     _write(folder / "x_250m_quality.qml", "#009e73", "#ffffff")
     assert inspect_product(folder)[1] == []
+
+
+@pytest.mark.parametrize(("end", "unit"), [("", "K"), ("_uncertainty", "K"), ("_quality", None)])
+def test_a_style_has_what_readers_of_qgis_look_for(folder: Path, end: str, unit: str | None) -> None:
+    check_style(folder / f"x_250m{end}.tif", unit)
+
+
+@pytest.mark.skipif(not has_qgis(), reason="QGIS is not installed (Debian: apt-get install python3-qgis)")
+def test_qgis_opens_the_rasters_in_their_styles(folder: Path) -> None:
+    lst, quality = in_qgis([folder / "x_250m.tif", folder / "x_250m_quality.tif"])
+    assert lst["valid"]
+    assert lst["crs"]
+    assert (lst["type"], lst["suffix"]) == ("singlebandpseudocolor", " K")
+    ramp = {item.attrib["label"]: float(item.attrib["value"]) for item in _renderer(folder / "x_250m.qml").iter("item")}
+    assert lst["labels"] == list(ramp)
+    assert lst["range"] == [min(ramp.values()), max(ramp.values())]
+    assert len(lst["colours"]) > 20, "QGIS draws many temperatures in many colours"
+    assert (quality["valid"], quality["type"]) == (True, "paletted")
+    assert sorted(quality["labels"]) == ["auxiliary_carried", "gap_near, conserved", "no flag", "no_input"]

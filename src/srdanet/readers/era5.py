@@ -317,7 +317,9 @@ def _read_netcdf(source: Path | bytes, engine: str, where: str, crop: Crop) -> I
         said = _said(f"{Path(where).name} {file.attrs}")
         for name in file.data_vars:
             if str(name) in _UNITS:
-                image = crop(_standard(file[name], f"{where} ({name})")).load()
+                image = crop(_standard(file[name], f"{where} ({name})"))
+                # Not every version of xarray can read nothing out of a classic file.
+                image = image.load() if image.size else image.copy(data=np.empty(image.shape, image.dtype))
                 yield image.assign_attrs(image.attrs | {"sums": said})
 
 
