@@ -265,7 +265,7 @@ def _joined(name: str, parts: list[xr.DataArray]) -> tuple[xr.DataArray, list[Gr
 def _on_one_grid(first: Float64, other: Float64) -> bool:
     """Whether the points of two axes lie whole steps apart."""
     step = step_of(first) or step_of(other)
-    if not step or other.size > 1 and abs(step_of(other) - step) > 1e-3 * step:
+    if not step or (other.size > 1 and abs(step_of(other) - step) > 1e-3 * step):
         return not step
     offset = (other[0] - first[0]) / step
     return bool(abs(offset - round(offset)) < 0.01)
