@@ -12,7 +12,7 @@ from string import Template
 import numpy as np
 
 from srdanet.evaluation import Report, run_orleans, run_simulated, run_simulation, run_target
-from srdanet.evaluation.tables import interval, number, pipe
+from srdanet.evaluation.tables import coverage, interval, number, pipe
 from srdanet.evaluation.world import CUBIC, MODEL, TSHARP, WorldReport, run_world
 from srdanet.network.bundle import Bundle
 from srdanet.network.calibrated import CASES, CELLS
@@ -123,10 +123,8 @@ def _markdown(report: Report) -> str:
     head = ["", "of", "measure", "model", "bicubic", "share", "95 % interval", "errors within 1 s / 1.96 s"]
     rows = []
     for row in report.rows:
-        # Where the error is taken without its mean, so is its share within the uncertainty.
-        how = "centred_" if row.measure.centred else ""
-        keys = (f"{how}within_1_sigma", f"{how}within_1_96_sigma")
-        within = " / ".join(f"{row.model_metrics.get(key, np.nan):.2f}" for key in keys)
         numbers = map(number, (row.model, row.bicubic, row.share))
-        rows.append([row.label, row.count, row.measure.label, *numbers, interval(row.interval), within])
+        rows.append(
+            [row.label, row.count, row.measure.label, *numbers, interval(row.interval), coverage(row.as_dict())]
+        )
     return pipe(head, rows, words=3)
