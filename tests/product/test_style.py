@@ -118,4 +118,4 @@ def test_qgis_opens_the_rasters_in_their_styles(folder: Path) -> None:
     assert lst["range"] == [min(ramp.values()), max(ramp.values())]
     assert len(lst["colours"]) > 20, "QGIS draws many temperatures in many colours"
     assert (quality["valid"], quality["type"]) == (True, "paletted")
-    assert sorted(quality["labels"]) == ["auxiliary_carried", "gap_near, conserved", "no flag", "no_input"]
+    assert sorted(quality["labels"]) == ["far_from_training", "gap_near, conserved", "no flag", "no_input"]
