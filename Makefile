@@ -46,7 +46,7 @@ define environment
 @touch $@
 endef
 
-.PHONY: help demo test lint format types trials audit reproduce compare bench bench-scale bench-season docs notebooks lowest lock clean
+.PHONY: help demo test lint format types trials audit reproduce compare bench bench-scale bench-season bench-tasks docs notebooks lowest lock clean
 
 help:
 	@echo "make demo     run the whole chain on a synthetic scene: GeoTIFFs, a picture, errors against the known truth"
@@ -58,6 +58,7 @@ help:
 	@echo "make compare  every method and model on every data set: tables and figures of docs/comparison.md and docs/results.md"
 	@echo "make bench    seconds and memory of a full tile against their limits"
 	@echo "make bench-season   30 dates of a farm, from granules to a table, against its limit"
+	@echo "make bench-tasks   eight tasks of users, each one command, with its time; writes the table of docs/tasks.md"
 	@echo "make bench-scale   many units: overhead, workers killed, 100,000 units; fails where a limit is missed"
 	@echo "make docs     the documentation as a site, in site/; a warning is an error"
 	@echo "make notebooks   docs/notebooks from the tutorials, executed"
@@ -99,6 +100,9 @@ bench: $(TEST)/.installed
 
 bench-season: $(TEST)/.installed
 	OMP_NUM_THREADS=1 $(TEST)/bin/python benchmarks/season.py $(ARGS)
+
+bench-tasks: $(TEST)/.installed
+	OMP_NUM_THREADS=1 $(TEST)/bin/python benchmarks/tasks.py $(ARGS)
 
 bench-scale: $(TEST)/.installed
 	OMP_NUM_THREADS=1 $(TEST)/bin/python benchmarks/scale.py $(ARGS)
