@@ -22,6 +22,7 @@ from lightning_fabric.utilities import move_data_to_device
 from torch import nn
 from torch.utils.data import DataLoader
 
+from srdanet.atomic import settle
 from srdanet.downscaling.rollout import advance, rollout
 from srdanet.errors import ConfigError
 from srdanet.network.bundle import load_model
@@ -191,7 +192,7 @@ class Trainer:
         temporary = path.with_suffix(".tmp")
         # On the processor, so that a machine without GPU can read it.
         torch.save(move_data_to_device(state, torch.device("cpu")), temporary)
-        temporary.replace(path)
+        settle(temporary, path)
 
     def restore(self, path: Path) -> None:
         """Take the state that `save` wrote.
