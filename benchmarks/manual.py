@@ -35,7 +35,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PAGES = ("README.md", "docs/comparison.md", "docs/results.md")
 NUMBERS = {"comparison": Path("docs") / "comparison.json", "results": Path("docs") / "results.json"}
 """Name of a set of numbers → its file."""
-DIGITS = 5
+DIGITS = 7
 PROCESSES = 2
 
 Data = Mapping[str, Any]
