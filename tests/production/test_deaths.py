@@ -1,4 +1,4 @@
-"""The command that runs many units, or the scheduler that it talks to, is killed; given again, it ends as undisturbed."""
+"""The command that runs many units, or the scheduler it talks to, is killed; given again, it ends as undisturbed."""
 
 from __future__ import annotations
 
