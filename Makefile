@@ -55,7 +55,7 @@ help:
 	@echo "make types    mypy --strict                 make trials   the long tests"
 	@echo "make audit    hold constraints.txt against the public lists of vulnerabilities (asks the network)"
 	@echo "make reproduce   train a short form of the shipped model, hold it against bounds on unseen data"
-	@echo "make compare  every method on every data set: tables and figures of docs/comparison.md"
+	@echo "make compare  every method and model on every data set: tables and figures of docs/comparison.md and docs/results.md"
 	@echo "make bench    seconds and memory of a full tile against their limits"
 	@echo "make bench-season   30 dates of a farm, from granules to a table, against its limit"
 	@echo "make bench-tasks   eight tasks of users, each one command, with its time; writes the table of docs/tasks.md"
@@ -93,6 +93,7 @@ reproduce: $(TEST)/.installed
 
 compare: $(TEST)/.installed
 	OMP_NUM_THREADS=1 $(TEST)/bin/python benchmarks/comparison.py --data $(DATA)
+	OMP_NUM_THREADS=1 $(TEST)/bin/python benchmarks/accuracy.py --data $(DATA)
 
 bench: $(TEST)/.installed
 	$(TEST)/bin/python benchmarks/tile.py $(ARGS)

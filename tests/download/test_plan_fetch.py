@@ -28,7 +28,7 @@ from srdanet.download.place import degree_cells
 from srdanet.download.tables import ERA5_VARIABLES
 from srdanet.download.transfer import Patience
 from srdanet.download.weather import weather_requests
-from srdanet.errors import AccessError, ArgumentError, DownloadError, OutputError
+from srdanet.errors import AccessError, ArgumentError, DownloadError, GranuleError, OutputError
 from srdanet.grid import Tile
 from srdanet.prepare import survey
 
@@ -68,11 +68,16 @@ def test_extent_of_a_region(tmp_path: Path) -> None:
     place = place_of_region(path)
     assert place.tiles == (TILE,)
     assert place.bounds == pytest.approx((2.0, 48.0, 2.1, 48.2), abs=1e-5)
-    path.write_text(json.dumps({**field, "crs": {"properties": {"name": "urn:ogc:def:crs:EPSG::32631"}}}))
-    with pytest.raises(ArgumentError, match="not in longitude and latitude"):
+    # 3 E on the equator's metres north of it that are 48 N: UTM as QGIS may export it.
+    square = [[500_000, 5_316_000], [507_000, 5_316_000], [507_000, 5_338_000], [500_000, 5_316_000]]
+    utm = {"crs": {"properties": {"name": "urn:ogc:def:crs:EPSG::32631"}}, "type": "Polygon", "coordinates": [square]}
+    path.write_text(json.dumps(utm))
+    assert place_of_region(path).bounds == pytest.approx((3.0, 48.0, 3.094, 48.195), abs=2e-2)
+    path.write_text(json.dumps({"type": "Polygon", "coordinates": [[[2, 98], [3, 98], [3, 99], [2, 98]]]}))
+    with pytest.raises(ArgumentError, match="not an extent"):
         place_of_region(path)
     path.write_text("not json")
-    with pytest.raises(ArgumentError, match="GeoJSON"):
+    with pytest.raises(GranuleError, match="GeoJSON"):
         place_of_region(path)
 
 
