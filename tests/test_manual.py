@@ -19,6 +19,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import rasterio
+import xarray as xr
 from affine import Affine
 
 from srdanet import Tile, open_granule, open_scene
@@ -166,3 +167,22 @@ def test_the_recipe_for_earthaccess(world: Path, tmp_path: Path, monkeypatch: py
     exec(compile(block.code, "recipes", "exec"), {})
     with open_scene("scene.nc") as scene:
         assert {"red", "albedo"} <= set(scene.present)
+
+
+@pytest.mark.trial
+def test_a_granule_opens_as_the_page_says(world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The block of products.md, with what the page says of the result."""
+    text = (ROOT / "docs" / "products.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"^```py\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    (name,) = re.findall(r'"(MOD11A1[^"]+)"', code)
+    (tmp_path / name).symlink_to(next((world / "downloads").glob("MOD11A1.A2020197*")))
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, xr.Dataset] = {}
+    exec(compile(code, "products", "exec"), names)
+    granule = names["granule"]
+    assert granule["lst_day"].attrs["units"] == "K"
+    assert bool(granule["lst_day"].isnull().any())
+    assert granule["qc_day_lst_error"].attrs["flag_meanings"]
+    assert set(xr.open_dataset(name, engine="srdanet", layers=["lst_day"]).data_vars) & {"lst_day", "lst_night"} == {
+        "lst_day"
+    }
