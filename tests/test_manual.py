@@ -43,6 +43,7 @@ FILLED = {
     "GRANULES/": "downloads/",
     "--bounds 5.0,45.0,5.3,45.2": "--bounds BOUNDS",
     "--city 2.35,48.86": "--city CITY",
+    "--scenes 48": "--scenes 2",
     "--truth fine/": "--truth fine/ --method bicubic",
     "scene.nc --truth fine.tif": "lst=coarse.tif ndvi=ndvi.tif --truth fine.tif",
     "--method examples/": f"--method {ROOT}/examples/",
