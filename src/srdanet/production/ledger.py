@@ -206,11 +206,13 @@ class Ledger:
     def waiting(self) -> list[str]:
         """Names of the wanted units that are to be done, in order; last those during which a run died."""
         chosen = "SELECT name FROM units WHERE wanted = 1 AND state = 'waiting' ORDER BY deaths, number"
-        return [name for (name,) in self._base.execute(chosen)]
+        with self._reading():
+            return [name for (name,) in self._base.execute(chosen)]
 
     def unit(self, name: str) -> Unit:
         """A unit by name."""
-        return self._unit(self._base.execute("SELECT unit FROM units WHERE name = ?", (name,)).fetchone())
+        with self._reading():
+            return self._unit(self._base.execute("SELECT unit FROM units WHERE name = ?", (name,)).fetchone())
 
     @staticmethod
     def _unit(row: tuple[str]) -> Unit:
@@ -256,7 +258,8 @@ class Ledger:
     def totals(self, *, wanted: bool = True) -> Totals:
         """Units by state: of those wanted last, or of all that the folder has."""
         where = "WHERE wanted = 1" if wanted else ""
-        return Totals(**dict(self._base.execute(f"SELECT state, count(*) FROM units {where} GROUP BY state")))
+        with self._reading():
+            return Totals(**dict(self._base.execute(f"SELECT state, count(*) FROM units {where} GROUP BY state")))
 
     def entries(self, name: str | None = None, *, state: State | None = None) -> Iterator[Entry]:
         """What is known of each unit, in order; of one, or of those in one state."""
@@ -264,22 +267,24 @@ class Ledger:
         wanted = {"name": name, "state": state}
         given = {key: value for key, value in wanted.items() if value is not None}
         where = f"WHERE {' AND '.join(f'{key} = :{key}' for key in given)}" if given else ""
-        for row in self._base.execute(f"SELECT {columns} FROM units {where} ORDER BY number", given):
-            known = dict(zip(columns.split(", "), row, strict=True))
-            yield Entry(**known | {"parts": json.loads(known["parts"]) if known["parts"] else None})
+        with self._reading():
+            for row in self._base.execute(f"SELECT {columns} FROM units {where} ORDER BY number", given):
+                known = dict(zip(columns.split(", "), row, strict=True))
+                yield Entry(**known | {"parts": json.loads(known["parts"]) if known["parts"] else None})
 
     def means(self) -> Mapping[str, float]:
         """Mean seconds, bytes and memory of the units that are done; empty where none is."""
-        row = self._base.execute(
-            "SELECT avg(seconds), avg(bytes), max(memory) FROM units WHERE state = 'done'"
-        ).fetchone()
+        mean = "SELECT avg(seconds), avg(bytes), max(memory) FROM units WHERE state = 'done'"
+        with self._reading():
+            row = self._base.execute(mean).fetchone()
         return {k: float(v) for k, v in zip(("seconds", "bytes", "memory"), row, strict=True) if v is not None}
 
     def causes(self) -> Mapping[str, int]:
         """Units that failed, by kind of cause."""
-        return Counter(
-            dict(self._base.execute("SELECT kind, count(*) FROM units WHERE state = 'failed' GROUP BY kind"))
-        )
+        with self._reading():
+            return Counter(
+                dict(self._base.execute("SELECT kind, count(*) FROM units WHERE state = 'failed' GROUP BY kind"))
+            )
 
     def write_lines(self) -> None:
         """`units.jsonl` anew, one line a unit; while a run lasts, a line is appended as a unit ends.
@@ -300,6 +305,16 @@ class Ledger:
                 self._base.execute("ROLLBACK")
                 raise
             self._base.execute("COMMIT")
+
+    @contextlib.contextmanager
+    def _reading(self) -> Iterator[None]:
+        """What damage to the file leads to as an error of ours."""
+        try:
+            yield
+        except (sqlite3.DatabaseError, ValueError, TypeError) as error:
+            todo = "Give the command of the run again with another folder (-o); the products that are there stay whole."
+            what = f"the ledger is damaged ({type(error).__name__}: {error})"
+            raise OutputError(what, where=self.directory / FILE, todo=todo) from error
 
     @contextlib.contextmanager
     def _errors(self) -> Iterator[None]:
