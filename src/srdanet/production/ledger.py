@@ -21,7 +21,7 @@ from types import TracebackType
 from typing import Any, Literal, Self
 
 from srdanet.atomic import replacing
-from srdanet.errors import ArgumentError, OutputError, RunError
+from srdanet.errors import ArgumentError, OutputError, RunError, SrdanetError
 from srdanet.production.child import Outcome
 from srdanet.production.units import Unit
 
@@ -148,7 +148,8 @@ class Ledger:
 
     def fact(self, name: str) -> str | None:
         """Something the ledger remembers of the run as a whole."""
-        found = self._base.execute("SELECT value FROM facts WHERE name = ?", (name,)).fetchone()
+        with self._reading():
+            found = self._base.execute("SELECT value FROM facts WHERE name = ?", (name,)).fetchone()
         return None if found is None else str(found[0])
 
     def remember(self, name: str, value: str) -> None:
@@ -169,23 +170,26 @@ class Ledger:
         with self._transaction():
             self._base.execute("UPDATE units SET wanted = 0")
             for unit, key in units:
-                text = unit.model_dump_json()
-                known = self._base.execute(
-                    "SELECT key, state, record FROM units WHERE name = ?", (unit.name,)
-                ).fetchone()
-                if known is None:
-                    insert = "INSERT INTO units (name, unit, key, state, wanted) VALUES (?, ?, ?, 'waiting', 1)"
-                    self._base.execute(insert, (unit.name, text, key))
-                    continue
-                same, state, record = known[0] == key, known[1], known[2]
-                keeps = same and (
-                    (state == "done" and record is not None and (self.directory / record).is_file())
-                    or state == "empty"
-                    or (state == "failed" and not retry)
-                )
-                update = "UPDATE units SET unit = ?, key = ?, state = ?, deaths = deaths * ?, wanted = 1 WHERE name = ?"
-                now = (text, key, state if keeps else "waiting", int(same and not retry), unit.name)
-                self._base.execute(update, now)
+                with self._reading():
+                    text = unit.model_dump_json()
+                    known = self._base.execute(
+                        "SELECT key, state, record FROM units WHERE name = ?", (unit.name,)
+                    ).fetchone()
+                    if known is None:
+                        insert = "INSERT INTO units (name, unit, key, state, wanted) VALUES (?, ?, ?, 'waiting', 1)"
+                        self._base.execute(insert, (unit.name, text, key))
+                        continue
+                    same, state, record = known[0] == key, known[1], known[2]
+                    keeps = same and (
+                        (state == "done" and record is not None and (self.directory / record).is_file())
+                        or state == "empty"
+                        or (state == "failed" and not retry)
+                    )
+                    update = (
+                        "UPDATE units SET unit = ?, key = ?, state = ?, deaths = deaths * ?, wanted = 1 WHERE name = ?"
+                    )
+                    now = (text, key, state if keeps else "waiting", int(same and not retry), unit.name)
+                    self._base.execute(update, now)
 
     def recover(self) -> list[Unit]:
         """The units that were worked on when an earlier run died; they are to be done again, after all others.
@@ -193,7 +197,8 @@ class Ledger:
         Where units are made in the process of the run itself, one that makes it crash would do so every time: it is
         given up after `MOST_DEATHS`.
         """
-        units = [self._unit(row) for row in self._base.execute("SELECT unit FROM units WHERE state = 'running'")]
+        with self._reading():
+            units = [self._unit(row) for row in self._base.execute("SELECT unit FROM units WHERE state = 'running'")]
         with self._transaction():
             if self.fact("executor") == "serial":
                 self._base.execute("UPDATE units SET deaths = deaths + 1 WHERE state = 'running'")
@@ -307,23 +312,23 @@ class Ledger:
             self._base.execute("COMMIT")
 
     @contextlib.contextmanager
-    def _reading(self) -> Iterator[None]:
-        """What damage to the file leads to as an error of ours."""
+    def _errors(self, *damage: type[Exception]) -> Iterator[None]:
+        """Errors of SQLite and of the system as ours; those of `damage` mean a damaged file."""
+        where = self.directory / FILE
         try:
             yield
-        except (sqlite3.DatabaseError, ValueError, TypeError) as error:
-            todo = "Give the command of the run again with another folder (-o); the products that are there stay whole."
-            what = f"the ledger is damaged ({type(error).__name__}: {error})"
-            raise OutputError(what, where=self.directory / FILE, todo=todo) from error
-
-    @contextlib.contextmanager
-    def _errors(self) -> Iterator[None]:
-        """Errors of SQLite and of the system as ours."""
-        try:
-            yield
-        except (sqlite3.OperationalError, sqlite3.DatabaseError, OSError) as error:
+        except SrdanetError:
+            raise
+        except (sqlite3.OperationalError, OSError) as error:
             todo = "Check the free space and the permissions, then give the same command again: what is done stays."
-            raise OutputError(f"cannot be written ({error})", where=self.directory / FILE, todo=todo) from error
+            raise OutputError(f"cannot be written ({error})", where=where, todo=todo) from error
+        except (sqlite3.DatabaseError, *damage) as error:
+            todo = "Give the command of the run again with another folder (-o); the products that are there stay whole."
+            raise OutputError(f"the ledger is damaged ({error})", where=where, todo=todo) from error
+
+    def _reading(self) -> contextlib.AbstractContextManager[None]:
+        """The same for what is read: no text, number or unit is one."""
+        return self._errors(ValueError, TypeError, KeyError)
 
 
 _STATES: Mapping[str, State] = {"empty": "empty", "disk": "waiting"}
