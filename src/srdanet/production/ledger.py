@@ -169,6 +169,7 @@ class Ledger:
         """
         with self._transaction():
             self._base.execute("UPDATE units SET wanted = 0")
+            update = "UPDATE units SET unit = ?, key = ?, state = ?, deaths = deaths * ?, wanted = 1 WHERE name = ?"
             for unit, key in units:
                 with self._reading():
                     text = unit.model_dump_json()
@@ -184,9 +185,6 @@ class Ledger:
                         (state == "done" and record is not None and (self.directory / record).is_file())
                         or state == "empty"
                         or (state == "failed" and not retry)
-                    )
-                    update = (
-                        "UPDATE units SET unit = ?, key = ?, state = ?, deaths = deaths * ?, wanted = 1 WHERE name = ?"
                     )
                     now = (text, key, state if keeps else "waiting", int(same and not retry), unit.name)
                     self._base.execute(update, now)
@@ -315,6 +313,7 @@ class Ledger:
     def _errors(self, *damage: type[Exception]) -> Iterator[None]:
         """Errors of SQLite and of the system as ours; those of `damage` mean a damaged file."""
         where = self.directory / FILE
+        damages: tuple[type[Exception], ...] = (sqlite3.DatabaseError, *damage)
         try:
             yield
         except SrdanetError:
@@ -322,7 +321,7 @@ class Ledger:
         except (sqlite3.OperationalError, OSError) as error:
             todo = "Check the free space and the permissions, then give the same command again: what is done stays."
             raise OutputError(f"cannot be written ({error})", where=where, todo=todo) from error
-        except (sqlite3.DatabaseError, *damage) as error:
+        except damages as error:
             todo = "Give the command of the run again with another folder (-o); the products that are there stay whole."
             raise OutputError(f"the ledger is damaged ({error})", where=where, todo=todo) from error
 
