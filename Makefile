@@ -47,7 +47,7 @@ define environment
 @touch $@
 endef
 
-.PHONY: help demo test coverage mutants lint format types trials audit reproduce compare bench bench-scale bench-season bench-tasks docs notebooks lowest lock clean
+.PHONY: help demo test coverage mutants lint format types trials audit reproduce compare bench bench-scale bench-season bench-tasks docs notebooks pictures lowest lock clean
 
 help:
 	@echo "make demo     run the whole chain on a synthetic scene: GeoTIFFs, a picture, errors against the known truth"
@@ -65,6 +65,7 @@ help:
 	@echo "make bench-scale   many units: overhead, workers killed, 100,000 units; fails where a limit is missed"
 	@echo "make docs     the documentation as a site, in site/; a warning is an error"
 	@echo "make notebooks   docs/notebooks from the tutorials, executed"
+	@echo "make pictures    demo, report and viewer in docs/img, as a newcomer sees them (Chromium)"
 	@echo "make lowest   tests with the lowest allowed versions of all packages"
 	@echo "make lock     rewrite constraints.txt       make clean    remove environments and caches"
 
@@ -148,6 +149,9 @@ $(NOTEBOOKS)/.installed: $(LISTS) $(SOURCES)
 
 notebooks: $(NOTEBOOKS)/.installed
 	$(NOTEBOOKS)/bin/python docs/notebooks/make.py
+
+pictures: $(TEST)/.installed
+	SRDANET_SCREENSHOTS=$(CURDIR)/docs/img OMP_NUM_THREADS=1 $(TEST)/bin/python -m pytest -m trial tests/test_newcomer.py -k looked_at
 
 # The lowest versions that pyproject.toml allows, found by uv; then the tests that need no torch.
 $(LOWEST)/.installed: $(LISTS)
