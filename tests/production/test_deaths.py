@@ -16,6 +16,7 @@ from click.testing import CliRunner
 from small_archive import write_archive
 
 from srdanet.cli import cli
+from srdanet.production.ledger import Ledger
 from srdanet.production.static import FOLDER
 
 UNITS = 6
@@ -101,8 +102,10 @@ def check_finished(out: Path, command: list[str], before: dict[Path, int], undis
 
 
 def made(out: Path) -> dict[Path, int]:
-    """Records of whole products, and when each was written."""
-    return {path: path.stat().st_mtime_ns for path in out.rglob("*_provenance.json")}
+    """Records of what the ledger knows to be done, and when each was written."""
+    with Ledger(out, write=False) as ledger:
+        records = [out / entry.record for entry in ledger.entries(state="done") if entry.record]
+    return {path: path.stat().st_mtime_ns for path in records}
 
 
 @pytest.mark.trial

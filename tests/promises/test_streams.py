@@ -44,6 +44,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+RECORD = "out/lst_h18v04-r10c20-16x17_2020197_day_provenance.json"
 PRINTS = {
     "help": ["--help"],
     "help of a verb": ["downscale", "--help"],
@@ -51,7 +52,7 @@ PRINTS = {
     "versions": ["info"],
     "a scene": ["info", "scene.nc"],
     "a scene, JSON": ["info", "scene.nc", "--json"],
-    "a product": ["info", "out"],
+    "a product": ["info", RECORD],
     "a plan": ["downscale", "scene.nc", "-o", "new", "--dry-run"],
     "a product made": ["downscale", "scene.nc", "--to", "500", "-o", "made", "--json"],
     "checked": ["validate", "out"],
