@@ -31,6 +31,7 @@ import types
 from collections.abc import Callable, Iterator
 from contextlib import redirect_stdout
 from functools import partial
+from operator import itemgetter
 from pathlib import Path
 from typing import NamedTuple
 
@@ -265,8 +266,9 @@ def mutants_of(code: str, operators: list[str], *, limit: int, seed: int) -> Ite
         for occurrence, (start, _) in enumerate(places):
             if not any(first <= start < last for first, last in idle):
                 changes.append((operator, occurrence, start))
-    drawn = set(random.Random(seed).sample(range(len(changes)), min(limit, len(changes))))
-    for operator, occurrence, start in (change for number, change in enumerate(changes) if number in drawn):
+    # A larger limit adds to those of a smaller one.
+    random.Random(seed).shuffle(changes)
+    for operator, occurrence, start in sorted(changes[:limit], key=itemgetter(2)):
         changed = mutate_code(code, operator, occurrence)
         lines = list(difflib.unified_diff(code.splitlines(), changed.splitlines(), n=0, lineterm=""))[2:]
         was, becomes = (" ".join(line[1:].strip() for line in lines if line[0] == sign) for sign in "-+")
