@@ -149,6 +149,12 @@ def test_each_option_of_keep_reflectance_drops_what_it_says_and_nothing_else(opt
     assert not keep[65535], "the fill word would read as clear"
 
 
+def test_the_default_screening_keeps_lst_up_to_2_kelvin_and_albedo_of_any_inversion() -> None:
+    assert Screening().keep_lst(np.array([0, 64, 128, 192], np.uint8)).tolist() == [True, True, False, False]
+    assert Screening().keep_albedo(np.array([0, 1], np.uint8)).all()
+    assert Screening().keep_band(np.arange(16, dtype=np.uint32) << 2, 1).nonzero()[0].tolist() == [0, 8, 12]
+
+
 def test_the_default_screening_drops_cloud_its_edge_and_its_shadow() -> None:
     words = np.arange(65536, dtype=np.uint16)
     default = ("cloud", "adjacent", "shadow", "internal_cloud")
