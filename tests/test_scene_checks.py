@@ -263,11 +263,11 @@ def test_predictors_in_the_units_of_the_table() -> None:
     with pytest.raises(SceneError, match=r"red: most values lie outside .*median 2050\)\s+Give physical"):
         as_predictor("red", image(COARSE, 100, 4000))
     cover = image(COARSE, 1, 17, "land_cover").round()
-    cover[0, 0], cover[4, 6] = np.nan, 99
+    cover[0, 0], cover[4, 6] = np.nan, 0
     found, dropped = as_predictor("land_cover", cover)
     assert (found.dtype, dropped) == (np.uint8, 1)
     assert (found.values[0, 0], found.values[4, 6], found.values[0, 1]) == (255, 255, cover.values[0, 1])
-    filled, dropped = as_predictor("land_cover", cover.fillna(255).where(cover != 99, 255).astype("uint8"))
+    filled, dropped = as_predictor("land_cover", cover.fillna(255).where(cover != 0, 255).astype("uint8"))
     assert (dropped, filled.values[0, 0]) == (0, 255)
     with pytest.raises(SceneError, match="IGBP"):
         as_predictor("land_cover", image(COARSE, 100, 200, "land_cover"))
