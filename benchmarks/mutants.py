@@ -31,6 +31,7 @@ import types
 from collections.abc import Callable, Iterator
 from contextlib import redirect_stdout
 from functools import partial
+from operator import attrgetter
 from pathlib import Path
 from typing import NamedTuple
 
@@ -131,7 +132,7 @@ def run(module: str, settings: dict, *, only_report: bool) -> list[dict]:
             entry["result"] != "survived" or only_report or entry["tests"] == tests_mark
         ):
             known[entry["line"], entry["was"], entry["becomes"]] = entry
-    mutants = list(mutants_of(original, settings["operators"], limit=settings["limit"], seed=settings["seed"]))
+    mutants = mutants_of(original, settings["operators"], limit=settings["limit"], seed=settings["seed"])
     missing = [mutant for mutant in mutants if (mutant.line, mutant.was, mutant.becomes) not in known]
     if missing and not only_report:
         # Loads the tests and all that they import.
@@ -251,7 +252,7 @@ def forget() -> None:
             del sys.modules[name]
 
 
-def mutants_of(code: str, operators: list[str], *, limit: int, seed: int) -> Iterator[Mutant]:
+def mutants_of(code: str, operators: list[str], *, limit: int, seed: int) -> list[Mutant]:
     """At most `limit` mutants of a module, drawn from all but those in annotations, which change nothing."""
     tree = get_ast(code)
     nodes = list(ast_nodes(tree))
@@ -265,13 +266,30 @@ def mutants_of(code: str, operators: list[str], *, limit: int, seed: int) -> Ite
         for occurrence, (start, _) in enumerate(places):
             if not any(first <= start < last for first, last in idle):
                 changes.append((operator, occurrence, start))
-    drawn = set(random.Random(seed).sample(range(len(changes)), min(limit, len(changes))))
-    for operator, occurrence, start in (change for number, change in enumerate(changes) if number in drawn):
+    # A larger limit adds to those of a smaller one.
+    random.Random(seed).shuffle(changes)
+    lines = code.splitlines()
+    found = []
+    for operator, occurrence, (row, col) in changes:
         changed = mutate_code(code, operator, occurrence)
-        lines = list(difflib.unified_diff(code.splitlines(), changed.splitlines(), n=0, lineterm=""))[2:]
-        was, becomes = (" ".join(line[1:].strip() for line in lines if line[0] == sign) for sign in "-+")
-        inside = any(first <= start < last for first, last in bodies)
-        yield Mutant(changed, inside, start[0], was, becomes)
+        # A star is also what stands before arguments by keyword, or before what is unpacked.
+        if lines[row - 1][col : col + 2] == "*," or not _compiles(changed):
+            continue
+        diff = list(difflib.unified_diff(lines, changed.splitlines(), n=0, lineterm=""))[2:]
+        was, becomes = (" ".join(line[1:].strip() for line in diff if line[0] == sign) for sign in "-+")
+        inside = any(first <= (row, col) < last for first, last in bodies)
+        found.append(Mutant(changed, inside, row, was, becomes))
+        if len(found) == limit:
+            break
+    return sorted(found, key=attrgetter("line"))
+
+
+def _compiles(code: str) -> bool:
+    try:
+        compile(code, "mutant", "exec")
+    except SyntaxError:
+        return False
+    return True
 
 
 def _annotations(tree: ast.Module) -> Iterator[ast.AST]:
