@@ -1,4 +1,4 @@
-"""The command that runs many units, or the scheduler it talks to, is killed; given again, it ends as undisturbed."""
+"""A run of many units, or the scheduler that it talks to, is killed; given again, the command ends as undisturbed."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ from click.testing import CliRunner
 from small_archive import write_archive
 
 from srdanet.cli import cli
+from srdanet.production.ledger import Ledger
+from srdanet.production.static import FOLDER
 
 UNITS = 6
 ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "OMP_NUM_THREADS": "1"}
@@ -96,12 +98,14 @@ def check_finished(out: Path, command: list[str], before: dict[Path, int], undis
     assert done.stdout.splitlines()[-1].startswith(f"{UNITS} done, 0 failed"), done.stdout
     assert {path: path.stat().st_mtime_ns for path in before} == before
     assert rasters(out) == undisturbed
-    assert not [path for path in out.rglob(".*") if path.is_dir()]
+    assert not [path for path in out.rglob(".*") if path.is_dir() and path.name != FOLDER]
 
 
 def made(out: Path) -> dict[Path, int]:
-    """Records of whole products, and when each was written."""
-    return {path: path.stat().st_mtime_ns for path in out.rglob("*_provenance.json")}
+    """Records of what the ledger knows to be done, and when each was written."""
+    with Ledger(out, write=False) as ledger:
+        records = [out / entry.record for entry in ledger.entries(state="done") if entry.record]
+    return {path: path.stat().st_mtime_ns for path in records}
 
 
 @pytest.mark.trial
