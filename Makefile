@@ -29,6 +29,7 @@ TEST := .venv-test
 LOCK := .venv-lock
 AUDIT := .venv-audit
 DOCS := .venv-docs
+MUTANTS := .venv-mutants
 NOTEBOOKS := .venv-notebooks
 LOWEST := .venv-lowest
 LISTS := pyproject.toml simulator/pyproject.toml constraints.txt
@@ -46,13 +47,15 @@ define environment
 @touch $@
 endef
 
-.PHONY: help demo test lint format types trials audit reproduce compare bench bench-scale bench-season bench-tasks docs notebooks lowest lock clean
+.PHONY: help demo test coverage mutants lint format types trials audit reproduce compare bench bench-scale bench-season bench-tasks docs notebooks pictures lowest lock clean
 
 help:
 	@echo "make demo     run the whole chain on a synthetic scene: GeoTIFFs, a picture, errors against the known truth"
 	@echo "make test     install everything and run all tests"
 	@echo "make lint     ruff: rules and format        make format   let ruff mend what it can"
 	@echo "make types    mypy --strict                 make trials   the long tests"
+	@echo "make coverage the tests again, counting branches of src; fails under 90 %"
+	@echo "make mutants  change the numeric core in small ways and see whether its tests notice; fails under 90 %"
 	@echo "make audit    hold constraints.txt against the public lists of vulnerabilities (asks the network)"
 	@echo "make reproduce   train a short form of the shipped model, hold it against bounds on unseen data"
 	@echo "make compare  every method and model on every data set: tables and figures of docs/comparison.md and docs/results.md"
@@ -62,6 +65,7 @@ help:
 	@echo "make bench-scale   many units: overhead, workers killed, 100,000 units; fails where a limit is missed"
 	@echo "make docs     the documentation as a site, in site/; a warning is an error"
 	@echo "make notebooks   docs/notebooks from the tutorials, executed"
+	@echo "make pictures    demo, report and viewer in docs/img, as a newcomer sees them (Chromium)"
 	@echo "make lowest   tests with the lowest allowed versions of all packages"
 	@echo "make lock     rewrite constraints.txt       make clean    remove environments and caches"
 
@@ -82,6 +86,20 @@ test: $(TEST)/.installed
 
 trials: $(TEST)/.installed
 	OMP_NUM_THREADS=1 $(TEST)/bin/python -m pytest -n $(JOBS) --dist load -m trial $(ARGS)
+
+# Processes that the tests start are counted too (pyproject.toml, tool.coverage.run).
+coverage: $(TEST)/.installed
+	rm -f .coverage .coverage.*
+	OMP_NUM_THREADS=1 $(TEST)/bin/python -m coverage run -m pytest -n $(JOBS) --dist loadfile $(ARGS)
+	$(TEST)/bin/python -m coverage combine --quiet
+	$(TEST)/bin/python -m coverage report
+
+# The tool stands outside constraints.txt: no test needs it.
+$(MUTANTS)/.installed: $(LISTS)
+	$(call environment,$(MUTANTS),-c constraints.txt $(TORCH) -e ".[$(EXTRAS)]" -e ./simulator cosmic-ray==8.7.0)
+
+mutants: $(MUTANTS)/.installed
+	nice $(MUTANTS)/bin/python benchmarks/mutants.py $(ARGS)
 
 audit:
 	test -d $(AUDIT) || $(PYTHON) -m venv $(AUDIT)
@@ -132,6 +150,9 @@ $(NOTEBOOKS)/.installed: $(LISTS) $(SOURCES)
 notebooks: $(NOTEBOOKS)/.installed
 	$(NOTEBOOKS)/bin/python docs/notebooks/make.py
 
+pictures: $(TEST)/.installed
+	SRDANET_SCREENSHOTS=$(CURDIR)/docs/img OMP_NUM_THREADS=1 $(TEST)/bin/python -m pytest -m trial tests/test_newcomer.py -k looked_at
+
 # The lowest versions that pyproject.toml allows, found by uv; then the tests that need no torch.
 $(LOWEST)/.installed: $(LISTS)
 	$(call environment,$(LOWEST),uv)
@@ -153,5 +174,5 @@ lock:
 	rm -rf $(LOCK)
 
 clean:
-	rm -rf $(DEMO) $(TEST) $(LOCK) $(AUDIT) $(DOCS) $(NOTEBOOKS) $(LOWEST) demo site build dist simulator/build simulator/dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(DEMO) $(TEST) $(LOCK) $(AUDIT) $(DOCS) $(NOTEBOOKS) $(LOWEST) $(MUTANTS) .mutants .coverage .coverage.* demo site build dist simulator/build simulator/dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find src tests simulator -name __pycache__ -type d -prune -exec rm -rf {} +

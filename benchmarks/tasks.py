@@ -56,7 +56,8 @@ def _small(folder: Path, _: str) -> bool:
 
 def _in_degrees(folder: Path, _: str) -> bool:
     with xr.open_dataset(folder / "degrees.nc") as cube:
-        return cube.sizes["time"] == DATES and {"lat", "lon"} <= set(cube.dims)
+        names = [cube[axis].attrs["standard_name"] for axis in ("y", "x")]
+        return cube.sizes["time"] == DATES and names == ["latitude", "longitude"]
 
 
 def _judged(folder: Path, _: str) -> bool:

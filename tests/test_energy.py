@@ -241,3 +241,16 @@ def test_contradictions_stay_positive() -> None:
     closed = conserve(np.full((36, 36), 350.0), coarse)
     assert closed.min() > 0
     assert degrade(closed, 4) == pytest.approx(coarse, abs=1e-6)
+
+
+@pytest.mark.parametrize("wrong", [np.nan, 0.0, -0.5, np.inf])
+def test_a_cell_without_an_emissivity_counts_as_missing(wrong: float) -> None:
+    lst = np.array([[280.0, 290.0], [300.0, 310.0]])
+    emissivity = np.array([[wrong, 0.9], [0.98, 0.95]])
+    expected = degrade(np.array([[np.nan, 290.0], [300.0, 310.0]]), 2, emissivity=np.nan_to_num(emissivity, posinf=0))
+    assert degrade(lst, 2, emissivity=emissivity)[0, 0] == pytest.approx(expected[0, 0])
+
+
+def test_an_image_without_columns_has_none_afterwards() -> None:
+    assert degrade(np.zeros((4, 0)), 2).shape == (2, 0)
+    assert aggregate(np.zeros((0, 6), np.float32), 3).shape == (0, 2)

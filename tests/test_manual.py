@@ -43,6 +43,7 @@ FILLED = {
     "GRANULES/": "downloads/",
     "--bounds 5.0,45.0,5.3,45.2": "--bounds BOUNDS",
     "--city 2.35,48.86": "--city CITY",
+    "--scenes 48": "--scenes 2",
     "--truth fine/": "--truth fine/ --method bicubic",
     "scene.nc --truth fine.tif": "lst=coarse.tif ndvi=ndvi.tif --truth fine.tif",
     "--method examples/": f"--method {ROOT}/examples/",
@@ -137,7 +138,7 @@ def test_the_commands_of_a_page_run(page: Path, world: Path, tmp_path: Path) -> 
             line = line.replace(text, instead)
         for name, value in places.items():
             line = line.replace(name, value)
-        (record, *_) = [*(path.name for path in (here / "products").glob("lst_h18v04*_provenance.json")), ""]
+        (record, *_) = [*(path.name for path in sorted((here / "products").glob("lst_h18v04*_provenance.json"))), ""]
         line = line.replace("lst_…_provenance.json", record)
         overwrite = " --overwrite" if " -o " in line and not line.startswith("srdanet run") else ""
         run(line + overwrite)

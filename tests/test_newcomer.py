@@ -1,7 +1,7 @@
 """A newcomer's path: the wheels in a clean environment, the quickstart followed to the letter, its results looked at.
 
 Needs a package index, as `pip` finds one. Pictures are kept where SRDANET_SCREENSHOTS names a folder; those of the
-documentation (docs/img/report.png, view.png) were made so.
+documentation (docs/img: demo.png, report.png, view.png) are made so, by `make pictures`.
 """
 
 from __future__ import annotations
@@ -128,6 +128,7 @@ def test_report_and_viewer_are_looked_at(clean: Path, followed: Path, tmp_path: 
     playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     shots = Path(os.environ.get("SRDANET_SCREENSHOTS", tmp_path))
     shots.mkdir(parents=True, exist_ok=True)
+    shutil.copy(followed / "demo" / "comparison.png", shots / "demo.png")
     said: list[str] = []
     (report,) = (followed / "demo").glob("*_report.html")
     environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}

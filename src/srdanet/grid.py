@@ -431,7 +431,7 @@ def _axis(
         centres = np.unwrap(centres, period=360.0)
     first, count = float(centres[0]), centres.size - 1
     step = float(centres[-1] - first) / count
-    if not np.isfinite(step) or step == 0 or np.abs(np.diff(centres) - step).max() > 0.01 * abs(step):
+    if not np.isfinite(centres).all() or step == 0 or np.abs(np.diff(centres) - step).max() > 0.01 * abs(step):
         raise GridError("cells are not evenly spaced", where=name, todo="Resample them.")
     error = _resolution(stated) * scale
     if error > 0:

@@ -11,6 +11,7 @@ from srdanet.readers.quality import (
     QC_250M,
     QC_500M,
     QC_LST,
+    QC_LST21,
     STATE_1KM,
     Screening,
     decode,
@@ -30,8 +31,11 @@ LAYOUT = {
     ),
     "QC_250M": ("spare_high:2 adjacency_correction:1 atmospheric_correction:1 band_2:4 band_1:4 spare:2 produced:2"),
     "ALBEDO_QUALITY": "spare:7 magnitude:1",
+    "QC_LST21": (
+        "lst_error:2 emissivity_error:2 emissivity_contrast:2 opacity:2 iterations:2 cloud:2 data_quality:2 mandatory:2"
+    ),
 }
-BITS = {"QC_LST": 8, "STATE_1KM": 16, "QC_500M": 32, "QC_250M": 16, "ALBEDO_QUALITY": 8}
+BITS = {"QC_LST": 8, "QC_LST21": 16, "STATE_1KM": 16, "QC_500M": 32, "QC_250M": 16, "ALBEDO_QUALITY": 8}
 
 
 def slow(table: str, word: int) -> dict[str, int]:
@@ -59,7 +63,7 @@ def test_every_word_of_8_bits_decodes_as_its_string_of_bits(table: str) -> None:
     same(table, np.arange(2**8, dtype=np.uint8))
 
 
-@pytest.mark.parametrize("table", ["STATE_1KM", "QC_250M"])
+@pytest.mark.parametrize("table", ["STATE_1KM", "QC_250M", "QC_LST21"])
 def test_every_word_of_16_bits_decodes_as_its_string_of_bits(table: str) -> None:
     same(table, np.arange(2**16, dtype=np.uint16))
 
@@ -115,6 +119,16 @@ def test_keep_lst_keeps_the_error_classes_up_to_the_limit_and_never_what_was_not
     assert keep.sum() == kept * 16 * 2
 
 
+def test_lst_error_and_cloud_of_every_word_of_mod21() -> None:
+    words = np.arange(2**16, dtype=np.uint16)
+    bound = np.array([np.inf, 2.0, 1.5, 1.0])
+    expected = np.where(words % 4 < 2, bound[words // 2**14], np.nan)
+    assert np.array_equal(lst_error(words, QC_LST21), expected, equal_nan=True)
+    cloudy = words // 16 % 4 == 3
+    assert np.array_equal(Screening(1.5).keep_lst(words, QC_LST21), (expected <= 1.5) & ~cloudy)
+    assert np.array_equal(Screening(1.5, cloud=False).keep_lst(words, QC_LST21), expected <= 1.5)
+
+
 DROPS = {
     "cloud": lambda f: f["cloud"] in (1, 2),
     "adjacent": lambda f: f["adjacent"] == 1,
@@ -133,6 +147,12 @@ def test_each_option_of_keep_reflectance_drops_what_it_says_and_nothing_else(opt
     keep = Screening(**{name: name == option for name in DROPS}).keep_reflectance(words)
     assert np.array_equal(keep[:65535], [not DROPS[option](fields) for fields in STATES])
     assert not keep[65535], "the fill word would read as clear"
+
+
+def test_the_default_screening_keeps_lst_up_to_2_kelvin_and_albedo_of_any_inversion() -> None:
+    assert Screening().keep_lst(np.array([0, 64, 128, 192], np.uint8)).tolist() == [True, True, False, False]
+    assert Screening().keep_albedo(np.array([0, 1], np.uint8)).all()
+    assert Screening().keep_band(np.arange(16, dtype=np.uint32) << 2, 1).nonzero()[0].tolist() == [0, 8, 12]
 
 
 def test_the_default_screening_drops_cloud_its_edge_and_its_shadow() -> None:
