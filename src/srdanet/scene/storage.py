@@ -44,6 +44,8 @@ _PACKED_AHEAD = 64
 _MARK = "srdanet_scene"
 _GROUPS = "srdanet_groups"
 _AGAIN = "Write it again with `srdanet prepare`."
+_DAMAGE = (OSError, LookupError, ValueError, RuntimeError, TypeError, AttributeError, ArithmeticError, AssertionError)
+"""What libraries raise over files that are damaged, whose descriptions may hold anything."""
 _PACKING = ("_FillValue", "missing_value", "scale_factor", "add_offset", "grid_mapping", "coordinates", "dtype")
 
 
@@ -144,7 +146,7 @@ def read(path: str | os.PathLike[str]) -> tuple[dict[str, str], dict[str, xr.Dat
                 stored = group.variables[key]
                 stored.data = indexing.LazilyIndexedArray(_Stored(stored._data, path, key))
             group.attrs = _attributes(group.attrs, np.dtype("f8"))
-    except (OSError, KeyError, ValueError, RuntimeError) as error:
+    except _DAMAGE as error:
         for opened in groups.values():
             opened.close()
         raise SceneError(f"is damaged: {first_line(error)}", where=path, todo=_AGAIN) from error
@@ -264,7 +266,7 @@ def _about_netcdf(path: Path) -> dict[str, str]:
     try:
         with h5py.File(path, "r") as file:
             return {k: v for k, v in file.attrs.items() if isinstance(v, str)}
-    except (OSError, KeyError, ValueError, RuntimeError) as error:
+    except _DAMAGE as error:
         raise SceneError(f"is damaged or cut short: {first_line(error)}", where=path, todo=_AGAIN) from error
 
 
@@ -298,7 +300,7 @@ class _Stored(BackendArray):
             basic = all(isinstance(part, int | np.integer | slice) for part in key)
             part = self.inner[indexing.BasicIndexer(key)] if basic else self.inner.oindex[indexing.OuterIndexer(key)]
             return np.asarray(part.get_duck_array())
-        except (OSError, KeyError, ValueError, RuntimeError) as error:
+        except _DAMAGE as error:
             what = f"is damaged: a block of {self.name} cannot be read ({first_line(error)})"
             raise SceneError(what, where=self.path, todo=_AGAIN) from error
 
@@ -313,7 +315,7 @@ def _about_zarr(path: Path) -> dict[str, str]:
         root = zarr.open_group(path, mode="r")
         about = {k: v for k, v in root.attrs.items() if isinstance(v, str)}
         lost = [f"{n}/{k}" for n, g in root.groups() for k, a in g.arrays() if a.nchunks_initialized < a.nchunks]
-    except (OSError, KeyError, ValueError) as error:
+    except _DAMAGE as error:
         raise SceneError(f"is damaged: {first_line(error)}", where=path, todo=_AGAIN) from error
     if lost and _MARK in about:
         raise SceneError(f"is damaged: blocks of {', '.join(lost)} are missing", where=path, todo=_AGAIN)
