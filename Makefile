@@ -47,7 +47,7 @@ define environment
 @touch $@
 endef
 
-.PHONY: help demo test coverage mutants lint format types trials audit reproduce compare bench bench-scale bench-season docs notebooks lowest lock clean
+.PHONY: help demo test coverage mutants lint format types trials audit reproduce compare bench bench-scale bench-season bench-tasks docs notebooks pictures lowest lock clean
 
 help:
 	@echo "make demo     run the whole chain on a synthetic scene: GeoTIFFs, a picture, errors against the known truth"
@@ -58,12 +58,14 @@ help:
 	@echo "make mutants  change the numeric core in small ways and see whether its tests notice; fails under 90 %"
 	@echo "make audit    hold constraints.txt against the public lists of vulnerabilities (asks the network)"
 	@echo "make reproduce   train a short form of the shipped model, hold it against bounds on unseen data"
-	@echo "make compare  every method on every data set: tables and figures of docs/comparison.md"
+	@echo "make compare  every method and model on every data set: tables and figures of docs/comparison.md and docs/results.md"
 	@echo "make bench    seconds and memory of a full tile against their limits"
 	@echo "make bench-season   30 dates of a farm, from granules to a table, against its limit"
+	@echo "make bench-tasks   eight tasks of users, each one command, with its time; writes the table of docs/tasks.md"
 	@echo "make bench-scale   many units: overhead, workers killed, 100,000 units; fails where a limit is missed"
 	@echo "make docs     the documentation as a site, in site/; a warning is an error"
 	@echo "make notebooks   docs/notebooks from the tutorials, executed"
+	@echo "make pictures    demo, report and viewer in docs/img, as a newcomer sees them (Chromium)"
 	@echo "make lowest   tests with the lowest allowed versions of all packages"
 	@echo "make lock     rewrite constraints.txt       make clean    remove environments and caches"
 
@@ -109,12 +111,16 @@ reproduce: $(TEST)/.installed
 
 compare: $(TEST)/.installed
 	OMP_NUM_THREADS=1 $(TEST)/bin/python benchmarks/comparison.py --data $(DATA)
+	OMP_NUM_THREADS=1 $(TEST)/bin/python benchmarks/accuracy.py --data $(DATA)
 
 bench: $(TEST)/.installed
 	$(TEST)/bin/python benchmarks/tile.py $(ARGS)
 
 bench-season: $(TEST)/.installed
 	OMP_NUM_THREADS=1 $(TEST)/bin/python benchmarks/season.py $(ARGS)
+
+bench-tasks: $(TEST)/.installed
+	OMP_NUM_THREADS=1 $(TEST)/bin/python benchmarks/tasks.py $(ARGS)
 
 bench-scale: $(TEST)/.installed
 	OMP_NUM_THREADS=1 $(TEST)/bin/python benchmarks/scale.py $(ARGS)
@@ -143,6 +149,9 @@ $(NOTEBOOKS)/.installed: $(LISTS) $(SOURCES)
 
 notebooks: $(NOTEBOOKS)/.installed
 	$(NOTEBOOKS)/bin/python docs/notebooks/make.py
+
+pictures: $(TEST)/.installed
+	SRDANET_SCREENSHOTS=$(CURDIR)/docs/img OMP_NUM_THREADS=1 $(TEST)/bin/python -m pytest -m trial tests/test_newcomer.py -k looked_at
 
 # The lowest versions that pyproject.toml allows, found by uv; then the tests that need no torch.
 $(LOWEST)/.installed: $(LISTS)

@@ -1,4 +1,4 @@
-"""Makes the pictures of docs/results.md: `python benchmarks/pictures.py --data ../shared/data`.
+"""Pictures of real scenes, for docs/results.md and the notebook: `python benchmarks/pictures.py --data ../shared/data`.
 
 Real scenes that training has not seen: MODIS at 1 km, bicubic at 250 m, SRDA-Net at 500 m and 250 m, and the
 finer sensor (ASTER, Landsat) at 250 m.
@@ -30,15 +30,20 @@ DATES = ("2017-01-19", "2018-02-23")
 SENSORS = {"aster": "ASTER", "orleans": "Landsat 8"}
 
 
-def scenes(data: Path) -> Iterator[LabelledScene]:
-    """Held ASTER pairs from the liveliest to the calmest, and Orleans."""
+def liveliest(data: Path) -> list[LabelledScene]:
+    """Held ASTER pairs from the liveliest to the calmest."""
     held = aster_part(aster.read(data), "test")
     ranked = sorted(held, key=lambda pair: -float(pair.truth[4].std()))
-    yield from ranked[:: max(1, len(ranked) // PAIRS)][:PAIRS]
+    return ranked[:: max(1, len(ranked) // PAIRS)][:PAIRS]
+
+
+def scenes(data: Path) -> Iterator[LabelledScene]:
+    """Some ASTER pairs, and Orleans."""
+    yield from liveliest(data)
     yield from (day for day in orleans.read(data) if day.group in DATES)
 
 
-def draw(labelled: LabelledScene) -> Path:
+def draw(labelled: LabelledScene, path: Path) -> Path:
     """Write one picture."""
     scene, truth = labelled.scene, labelled.truth[4]
     lst = scene.lst["lst"]
@@ -56,7 +61,6 @@ def draw(labelled: LabelledScene) -> Path:
         f"{SENSORS[labelled.source]}, 250 m": truth - bias,
     }
     origin = Origin(tile="h18v04", day=True, time=scene.when)
-    path = HERE / f"{labelled.source.replace('orleans', 'landsat')}-{labelled.group}.png"
     return write_comparison(path, panels, origin=origin, cells=40, overwrite=True)
 
 
@@ -65,7 +69,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True)
     for scene in scenes(parser.parse_args().data):
-        print(draw(scene))
+        name = f"{scene.source.replace('orleans', 'landsat')}-{scene.group}.png"
+        print(draw(scene, HERE / name))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Maps of places in other climates: 1 km, bicubic, TsHARP, the model `world`, and the truth at 250 m.
+"""Maps of places in other climates: 1 km, bicubic, TsHARP, the default model, and the truth at 250 m.
 
 `python benchmarks/places.py --data DATA` writes docs/img/places.png.
 """
@@ -24,15 +24,11 @@ PARTS = {
 METHODS = {"bicubic": "bicubic", "tsharp": "TsHARP", "default": "SRDA-Net"}
 
 
-def main() -> None:
-    """Draw the maps."""
+def draw(path: Path, data: Path) -> None:
+    """Write the maps as a PNG."""
     from matplotlib import pyplot as plt
 
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("-o", "--out", type=Path, default=Path("docs/img/places.png"))
-    told = parser.parse_args()
-    scenes = {labelled.group: labelled for labelled in world.read(told.data) if labelled.group in PARTS}
+    scenes = {labelled.group: labelled for labelled in world.read(data) if labelled.group in PARTS}
     figure, axes = plt.subplots(2, 5, figsize=(15, 6.6), layout="constrained")
     for row, (name, (title, *part)) in zip(axes, PARTS.items(), strict=True):
         labelled = scenes[name]
@@ -45,7 +41,17 @@ def main() -> None:
             axis.set_title(f"{title}: {what}" if what == "1 km" else what, fontsize=10, loc="left")
             axis.set_axis_off()
         figure.colorbar(drawn, ax=row, label="LST (K)", shrink=0.9)
-    figure.savefig(told.out, dpi=80)
+    figure.savefig(path, dpi=80)
+    plt.close(figure)
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("-o", "--out", type=Path, default=Path("docs/img/places.png"))
+    told = parser.parse_args()
+    draw(told.out, told.data)
 
 
 if __name__ == "__main__":

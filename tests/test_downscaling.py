@@ -95,7 +95,7 @@ def test_quality_tells_what_auxiliary_was_there() -> None:
 
     assert bits(None) == flags.NO_AUXILIARY.mask
     assert bits(greenness(4)) == flags.AUXILIARY_PARTIAL.mask
-    assert bits(greenness(2)) == flags.AUXILIARY_PARTIAL.mask | flags.AUXILIARY_CARRIED.mask
+    assert bits(greenness(2)) == flags.AUXILIARY_PARTIAL.mask
 
 
 @pytest.mark.parametrize(("model", "least"), [("default", 0.15), ("europe", 0.3)])

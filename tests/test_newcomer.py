@@ -1,7 +1,7 @@
 """A newcomer's path: the wheels in a clean environment, the quickstart followed to the letter, its results looked at.
 
 Needs a package index, as `pip` finds one. Pictures are kept where SRDANET_SCREENSHOTS names a folder; those of the
-documentation (docs/img/report.png, view.png) were made so.
+documentation (docs/img: demo.png, report.png, view.png) are made so, by `make pictures`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,9 @@ import sys
 from pathlib import Path
 
 import pytest
+import rasterio
 
+from qgis_styles import check_style, has_qgis, in_qgis
 from test_tutorials import ROOT, _blocks
 
 pytestmark = pytest.mark.trial
@@ -44,10 +46,17 @@ def _run(*words: str, where: Path, path: Path | None = None) -> str:
 
 @pytest.fixture(scope="module")
 def wheels(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Each made from the source distribution, as an index or a packager would: both are tried at once."""
     folder = tmp_path_factory.mktemp("wheels")
     for source in (ROOT, ROOT / "simulator"):
-        command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)]
-        subprocess.run(command, cwd=source, check=True, capture_output=True)
+        unpacked = tmp_path_factory.mktemp("source")
+        for kind, where in (("sdist", source), ("wheel", unpacked)):
+            command = [sys.executable, "-m", "hatchling", "build", "-t", kind, "-d", str(folder)]
+            subprocess.run(command, cwd=where, check=True, capture_output=True)
+            if kind == "sdist":
+                (archive,) = folder.glob("*.tar.gz")
+                subprocess.run(["tar", "-xzf", archive, "--strip-components=1", "-C", unpacked], check=True)
+                archive.unlink()
     return sorted(folder.glob("*.whl"))
 
 
@@ -91,11 +100,35 @@ def test_the_quickstart_leaves_what_it_says(followed: Path) -> None:
         assert len(list(demo.glob(pattern))) == 1, pattern
 
 
+def test_the_product_opens_in_other_programs(clean: Path, followed: Path) -> None:
+    """rasterio and xarray of the clean environment, and QGIS's styles; QGIS itself where it is installed."""
+    layers = {end: next((followed / "demo").glob(f"lst_*_250m{end}.tif")) for end in ("", "_uncertainty", "_quality")}
+    with rasterio.open(layers[""]) as product:
+        kelvin = product.read(1, masked=True)
+        assert product.units == ("K",)
+    with_xarray = (
+        "import xarray as xr\n"
+        "with xr.open_dataset('demo.nc') as cube:\n"
+        "    print(*cube['lst'].dims, cube['lst'].attrs['units'], float(cube['lst'].mean()))\n"
+    )
+    said = _run("python", "-c", with_xarray, where=followed, path=clean).split()
+    assert said[:4] == ["time", "y", "x", "K"]
+    assert float(said[4]) == pytest.approx(float(kelvin.mean()), abs=0.05)
+    for end, unit in (("", "K"), ("_uncertainty", "K"), ("_quality", None)):
+        check_style(layers[end], unit)
+    if has_qgis():
+        said_by_qgis = in_qgis(list(layers.values()))
+        assert all(one["valid"] and one["crs"] and all(one["labels"]) for one in said_by_qgis)
+        assert [one["type"] for one in said_by_qgis] == ["singlebandpseudocolor", "singlebandpseudocolor", "paletted"]
+        assert [one.get("suffix") for one in said_by_qgis] == [" K", " K", None]
+
+
 @pytest.mark.skipif(CHROMIUM is None, reason="Chromium is absent (Debian: apt-get install chromium)")
 def test_report_and_viewer_are_looked_at(clean: Path, followed: Path, tmp_path: Path) -> None:
     playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     shots = Path(os.environ.get("SRDANET_SCREENSHOTS", tmp_path))
     shots.mkdir(parents=True, exist_ok=True)
+    shutil.copy(followed / "demo" / "comparison.png", shots / "demo.png")
     said: list[str] = []
     (report,) = (followed / "demo").glob("*_report.html")
     environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}

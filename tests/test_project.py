@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-import json
+import importlib
 import re
 import shlex
 import subprocess
@@ -13,6 +13,7 @@ import tomllib
 import zipfile
 from importlib import metadata
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import click
@@ -27,7 +28,6 @@ from packaging.utils import canonicalize_name
 import srdanet
 from srdanet import errors
 from srdanet.cli import cli
-from srdanet.evaluation.tables import fill
 from srdanet.flags import FLAGS
 from srdanet.grid import Level, Tile, coordinates, refine
 from srdanet.variables import BY_NAME, UNUSED
@@ -281,21 +281,53 @@ def test_pages_named_in_sources_exist() -> None:
 
 def test_the_manual_is_short() -> None:
     def words(path: Path) -> int:
-        return len(path.read_text(encoding="utf-8").split())
+        # The lines of tables and other marks are no words.
+        return len([part for part in path.read_text(encoding="utf-8").split() if re.search(r"\w", part)])
 
     # Tables that programs write or check, measurements, and what nobody needs for making products.
-    apart = ("promises", "comparison", "performance", "viewing", "downloading", "scale", "products", "ceos-ard")
+    apart = (
+        "promises",
+        "comparison",
+        "performance",
+        "viewing",
+        "downloading",
+        "scale",
+        "products",
+        "ceos-ard",
+        "tasks",
+    )
     assert sum(words(page) for page in ROOT.glob("docs/*.md") if page.stem not in apart) <= 6000
     assert words(ROOT / "README.md") <= 900
 
 
-def test_tables_of_the_comparison_come_from_its_numbers() -> None:
+@pytest.fixture
+def manual(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """What makes the manual's tables; its neighbours can be imported too."""
+    monkeypatch.syspath_prepend(ROOT / "benchmarks")
+    return importlib.import_module("manual")
+
+
+def test_tables_of_the_manual_come_from_its_numbers(manual: ModuleType) -> None:
     """Without numbers there are no tables: none is written by hand."""
-    path = ROOT / "docs" / "comparison.json"
-    data = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {"methods": [], "tables": []}
+    numbers, found = manual.read_numbers(), set()
     for page in MANUAL:
         text = page.read_text(encoding="utf-8")
-        assert fill(text, data) == text, f"{_page(page)} differs from comparison.json: run `make compare`"
+        assert manual.fill(text, numbers) == text, f"{_page(page)} differs from its numbers: run `make compare`"
+        names = [name for _, name, _ in manual.TABLE.findall(text)]
+        assert not names or _page(page) in manual.PAGES
+        found |= set(names)
+    assert found == set(manual.TABLES)
+
+
+@pytest.mark.parametrize("page", ["comparison", "results"])
+def test_make_compare_makes_every_table_and_figure(page: str, manual: ModuleType) -> None:
+    made = {name: importlib.import_module(name).FIGURES for name in ("comparison", "accuracy")}
+    text = (ROOT / "docs" / f"{page}.md").read_text(encoding="utf-8")
+    assert "\n|" not in manual.TABLE.sub("", text)
+    assert set(re.findall(r"\(img/([^)]+)\)", text)) == set(made["comparison" if page == "comparison" else "accuracy"])
+    recipe = re.search(r"^compare:.*\n((?:\t.*\n)+)", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert recipe
+    assert all(f"benchmarks/{name}.py --data" in recipe[1] for name in made)
 
 
 def _commands() -> list[tuple[Path, str]]:

@@ -6,8 +6,9 @@ The public names, loaded when first used, so that `import srdanet` is quick.
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING
 
+# `typing` takes as long to load as all else here, and an interrupt is not handled before `srdanet.__main__` runs.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     __version__: str
     from srdanet.downscaling.run import downscale as downscale

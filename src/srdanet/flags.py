@@ -26,8 +26,8 @@ INPUT_UNCERTAIN = Flag("input_uncertain", 2, "the product gives the coarse LST a
 GAP_NEAR = Flag("gap_near", 4, "a neighbouring coarse cell has no LST", "#e69f00")
 NO_AUXILIARY = Flag("no_auxiliary", 8, "no auxiliary data here: detail comes from the coarse LST alone", "#cc79a7")
 AUXILIARY_PARTIAL = Flag("auxiliary_partial", 16, "some auxiliary data that the model takes is missing here", "#f0e442")
-AUXILIARY_CARRIED = Flag(
-    "auxiliary_carried", 32, "some auxiliary data comes from a grid coarser than the result's", "#56b4e9"
+FAR_FROM_TRAINING = Flag(
+    "far_from_training", 32, "LST or a predictor lies far outside what the model was trained on", "#56b4e9"
 )
 CONSERVED = Flag("conserved", 64, "the coarse LST is reproduced exactly (conservation was on)")
 OVERSHOOT = Flag(
@@ -40,7 +40,7 @@ FLAGS: tuple[Flag, ...] = (
     GAP_NEAR,
     NO_AUXILIARY,
     AUXILIARY_PARTIAL,
-    AUXILIARY_CARRIED,
+    FAR_FROM_TRAINING,
     CONSERVED,
     OVERSHOOT,
 )

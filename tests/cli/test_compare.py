@@ -79,8 +79,8 @@ def test_the_command_of_the_guide_compares_a_pair_of_geotiffs(folder: Path, runn
 
 def test_all_files_after_truth_belong_to_it(folder: Path, runner: CliRunner) -> None:
     (folder / "b.tif").write_bytes((folder / "coarse.tif").read_bytes())
-    line = "compare coarse.tif b.tif --truth fine.tif fine.tif --method nearest --same-sensor --factor 2"
-    run(runner, f"{line} --no-figures -o out")
+    line = "compare coarse.tif b.tif --truth fine.tif,unit=K lst=fine.tif,unit=K --method nearest --same-sensor"
+    run(runner, f"{line} --factor 2 --no-figures -o out")
     assert {row["scenes"] for row in rows(folder / "out") if not row["case"]} == {"2"}
     assert {row["case"] for row in rows(folder / "out")} == {"coarse", "b", ""}
     assert {row["measure"] for row in rows(folder / "out")} == {"pooled_rmse"}

@@ -6,9 +6,11 @@ import datetime as dt
 import json
 import logging
 import re
+import shlex
 import sys
 import zipfile
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -26,7 +28,7 @@ from srdanet.download.place import degree_cells
 from srdanet.download.tables import ERA5_VARIABLES
 from srdanet.download.transfer import Patience
 from srdanet.download.weather import weather_requests
-from srdanet.errors import AccessError, ArgumentError, DownloadError, OutputError
+from srdanet.errors import AccessError, ArgumentError, DownloadError, GranuleError, OutputError
 from srdanet.grid import Tile
 from srdanet.prepare import survey
 
@@ -66,11 +68,16 @@ def test_extent_of_a_region(tmp_path: Path) -> None:
     place = place_of_region(path)
     assert place.tiles == (TILE,)
     assert place.bounds == pytest.approx((2.0, 48.0, 2.1, 48.2), abs=1e-5)
-    path.write_text(json.dumps({**field, "crs": {"properties": {"name": "urn:ogc:def:crs:EPSG::32631"}}}))
-    with pytest.raises(ArgumentError, match="not in longitude and latitude"):
+    # 3 E on the equator's metres north of it that are 48 N: UTM as QGIS may export it.
+    square = [[500_000, 5_316_000], [507_000, 5_316_000], [507_000, 5_338_000], [500_000, 5_316_000]]
+    utm = {"crs": {"properties": {"name": "urn:ogc:def:crs:EPSG::32631"}}, "type": "Polygon", "coordinates": [square]}
+    path.write_text(json.dumps(utm))
+    assert place_of_region(path).bounds == pytest.approx((3.0, 48.0, 3.094, 48.195), abs=2e-2)
+    path.write_text(json.dumps({"type": "Polygon", "coordinates": [[[2, 98], [3, 98], [3, 99], [2, 98]]]}))
+    with pytest.raises(ArgumentError, match="not an extent"):
         place_of_region(path)
     path.write_text("not json")
-    with pytest.raises(ArgumentError, match="GeoJSON"):
+    with pytest.raises(GranuleError, match="GeoJSON"):
         place_of_region(path)
 
 
@@ -358,3 +365,44 @@ def test_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert not (tmp_path / "data").exists()
     both = runner.invoke(cli, [*base, "--bounds", "1,2,3,4", "--dry-run"])
     assert both.exit_code == 2
+
+
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+LINES = sorted({
+    line.rstrip("`")
+    for page in (DOCS / "downloading.md", *DOCS.glob("tutorials/*.md"))
+    for line in re.findall(r"srdanet (fetch --(?:bounds|tile|region) [^`\n]*`?)", page.read_text(encoding="utf-8"))
+})  # fmt: skip
+
+
+@pytest.mark.parametrize("line", LINES)
+def test_the_lines_of_the_pages(line: str, server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With an account that the server on loopback does not ask for; the answers are the catalogue's in their form."""
+    products = ("MOD11A1", "MOD09GA", "MOD09GQ", "MCD43A3")
+    days = [dt.date(2020, 7, 1) + dt.timedelta(number) for number in range(31)]
+    names = [granule_name(product, str(day)) for product in products for day in days]
+    archive = Archive([*names, granule_name("MCD12Q1", "2019-01-01")], server.url)
+    for name in archive.names:
+        server.answers[f"/{name}"] = lambda handler, _: handler.serve()
+    server.answers["/result.nc"] = lambda handler, _: handler.serve(b"\x89HDF" + CONTENT[4:])
+    use_store(monkeypatch, Store(server.url))
+    session = requests.Session()
+    monkeypatch.setattr("srdanet.download.plan_fetch", partial(plan_fetch, ask=archive, service=LOOPBACK))
+    known = partial(carry_out, session=session, archive=LOOPBACK, store=LOOPBACK)
+    monkeypatch.setattr("srdanet.download.carry_out", known)
+    monkeypatch.chdir(tmp_path)
+    ring = [[2.0, 48.0], [2.2, 48.0], [2.2, 48.2], [2.0, 48.2], [2.0, 48.0]]
+    Path("farm.geojson").write_text(json.dumps({"type": "Polygon", "coordinates": [ring]}))
+    dry, words = "--dry-run" in line or "-o" not in line, shlex.split(line)
+    done = CliRunner().invoke(cli, [*words, *(["--dry-run"] if "-o" not in line else [] if dry else ["--yes"])])
+    assert done.exit_code == 0, done.output
+    got = {path.name for path in tmp_path.rglob("*.hdf")}
+    assert got <= set(archive.names)
+    if dry:
+        assert not got
+        assert "lst: MOD11A1" in done.output
+    else:
+        assert {name.partition(".")[0] for name in got} == {*products, "MCD12Q1"}
+        again = CliRunner().invoke(cli, [*words, "--yes"])
+        assert " 0 files downloaded" in again.output, "what is there is kept"
+    session.close()

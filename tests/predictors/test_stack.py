@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from odc.geo.geobox import GeoBox
 
+from srdanet.arrays import repeat
 from srdanet.errors import ArgumentError, GridError
 from srdanet.grid import Tile, coordinates, refine
 from srdanet.predictors.overpass import Overpass
@@ -62,21 +63,18 @@ def test_a_window_is_a_cut_of_the_whole(row: int, height: int, col: int, width: 
     whole, part = stack.read(*ALL, factor), stack.read(slice(row, row + height), slice(col, col + width), factor)
     cut = slice(row * factor, (row + height) * factor), slice(col * factor, (col + width) * factor)
     np.testing.assert_array_equal(part.channels, whole.channels[(slice(None), *cut)])
-    np.testing.assert_array_equal(part.carried, whole.carried[cut])
     half = factor // 2
     cut = slice(row * half, (row + height) * half), slice(col * half, (col + width) * half)
     np.testing.assert_allclose(part.context, whole.context[(slice(None), *cut)], atol=1e-5)
 
 
-def test_the_finest_of_several_serves_and_carrying_is_marked() -> None:
+def test_the_finest_of_several_serves_and_a_coarse_one_is_repeated() -> None:
     both = [dataset(2, {"red": ramp(2) * 0 + 0.1}), dataset(4, {"red": ramp(4) * 0 + 0.2})]
     for order in (both, both[::-1]):
         stack = Stack(ROOT, order, SUMMER)
         np.testing.assert_allclose(channel(stack, "red", 4), 0.2)
-        assert not stack.read(*ALL, 4).carried.any()
-    coarse = Stack(ROOT, both[:1], SUMMER)
-    assert coarse.read(*ALL, 4).carried.all()
-    assert not coarse.read(*ALL, 2).carried.any()
+    coarse = Stack(ROOT, [dataset(2, {"red": ramp(2)})], SUMMER)
+    np.testing.assert_array_equal(channel(coarse, "red", 4), repeat(channel(coarse, "red", 2), 2))
 
 
 def test_part_coverage_is_missing_outside_and_right_inside() -> None:
@@ -147,7 +145,7 @@ def test_an_illumination_given_goes_before_the_computed_one() -> None:
     np.testing.assert_allclose(channel(stack, "elevation", 4), elevation)
 
 
-def test_a_coarse_slope_is_marked_and_codes_for_missing_light_nothing() -> None:
+def test_codes_for_missing_in_a_coarse_slope_light_nothing() -> None:
     slope, aspect = ramp(2, 5, 20), ramp(2, 90, 180)
     slope[3, 4] = aspect[5, 6] = -9999
     stack = Stack(ROOT, [dataset(2, {"slope": slope, "aspect": aspect})], SUMMER)
@@ -156,7 +154,7 @@ def test_a_coarse_slope_is_marked_and_codes_for_missing_light_nothing() -> None:
     assert np.isnan(lit[6:8, 8:10]).all()
     assert np.isnan(lit[10:12, 12:14]).all()
     assert np.isnan(lit).sum() == 8
-    assert fields.carried.sum() == fields.carried.size - 4, "a missing slope is not carried"
+    assert np.isnan(fields.channels[CHANNELS.index("slope")]).sum() == 4
 
 
 def test_all_windows_agree_whether_it_is_day() -> None:

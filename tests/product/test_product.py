@@ -30,6 +30,19 @@ def test_names_and_nothing_else(written: tuple[Path, object]) -> None:
     assert sorted(p.name for p in written[0].iterdir()) == sorted([*per_level, "x_stac.json", "x_provenance.json"])
 
 
+def test_written_side_by_side_they_are_the_same(
+    written: tuple[Path, dict[int, xr.Dataset]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, levels = written
+    for threads in (1, 4):
+        monkeypatch.setenv("OMP_NUM_THREADS", str(threads))
+        out = tmp_path / str(threads)
+        write_product(levels, out, "x", origin=ABOUT, coarse=level(1000, 1240, 1080)["lst"])
+        for path in folder.iterdir():
+            if path.suffix != ".json":  # they hold the time of writing
+                assert (out / path.name).read_bytes() == path.read_bytes(), (threads, path.name)
+
+
 @pytest.mark.parametrize("metres", [500, 250])
 @pytest.mark.parametrize(
     ("end", "variable"), [("", "lst"), ("_uncertainty", "lst_uncertainty"), ("_quality", "quality")]

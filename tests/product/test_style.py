@@ -10,7 +10,8 @@ import pytest
 import rasterio
 from small_results import ABOUT, level
 
-from srdanet.flags import AUXILIARY_CARRIED, CONSERVED, GAP_NEAR, colours
+from qgis_styles import check_style, has_qgis, in_qgis
+from srdanet.flags import CONSERVED, FAR_FROM_TRAINING, GAP_NEAR, colours
 from srdanet.product import product, write_product
 from srdanet.product.inspection import inspect_product
 
@@ -21,7 +22,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(product, "write_quicklook", lambda path, *_, **__: path.write_bytes(whole_png))
     result = level(250, 60, 40)
     result["quality"][30, 5:9] |= GAP_NEAR.mask | CONSERVED.mask
-    result["quality"][40, 5] |= AUXILIARY_CARRIED.mask
+    result["quality"][40, 5] |= FAR_FROM_TRAINING.mask
     write_product(result, tmp_path, "x", origin=ABOUT)
     return tmp_path
 
@@ -66,7 +67,7 @@ def test_the_palette_names_the_flags_of_every_value_in_the_file(folder: Path) ->
         assert set(np.unique(file.read(1))) == set(entries)
         table = file.colormap(1)
     labels = {value: entry.attrib["label"] for value, entry in entries.items()}
-    assert labels == {0: "no flag", 1: "no_input", 4 | 64: "gap_near, conserved", 32: "auxiliary_carried"}
+    assert labels == {0: "no flag", 1: "no_input", 4 | 64: "gap_near, conserved", 32: "far_from_training"}
     for value, entry in entries.items():
         colour = tuple(int(entry.attrib["color"][at : at + 2], 16) for at in (1, 3, 5))
         assert colour == colours()[value] == table[value][:3]
@@ -99,3 +100,22 @@ def test_a_style_changed_to_ones_taste_is_no_fault(folder: Path) -> None:
     _write(folder / "x_250m.qml", "INTERPOLATED", "DISCRETE")
     _write(folder / "x_250m_quality.qml", "#009e73", "#ffffff")
     assert inspect_product(folder)[1] == []
+
+
+@pytest.mark.parametrize(("end", "unit"), [("", "K"), ("_uncertainty", "K"), ("_quality", None)])
+def test_a_style_has_what_readers_of_qgis_look_for(folder: Path, end: str, unit: str | None) -> None:
+    check_style(folder / f"x_250m{end}.tif", unit)
+
+
+@pytest.mark.skipif(not has_qgis(), reason="QGIS is not installed (Debian: apt-get install python3-qgis)")
+def test_qgis_opens_the_rasters_in_their_styles(folder: Path) -> None:
+    lst, quality = in_qgis([folder / "x_250m.tif", folder / "x_250m_quality.tif"])
+    assert lst["valid"]
+    assert lst["crs"]
+    assert (lst["type"], lst["suffix"]) == ("singlebandpseudocolor", " K")
+    ramp = {item.attrib["label"]: float(item.attrib["value"]) for item in _renderer(folder / "x_250m.qml").iter("item")}
+    assert lst["labels"] == list(ramp)
+    assert lst["range"] == [min(ramp.values()), max(ramp.values())]
+    assert len(lst["colours"]) > 20, "QGIS draws many temperatures in many colours"
+    assert (quality["valid"], quality["type"]) == (True, "paletted")
+    assert sorted(quality["labels"]) == ["far_from_training", "gap_near, conserved", "no flag", "no_input"]

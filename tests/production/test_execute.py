@@ -235,3 +235,20 @@ def test_open_files_and_memory_stay_flat(count: int) -> None:
         assert mine[-1][0] == mine[0][0]
         assert mine[-1][1] < mine[0][1] + 4e6
     assert threading.active_count() < 10
+
+
+@pytest.mark.trial
+def test_a_run_of_a_thousand_units_stays_flat(start: Start, production: Production) -> None:
+    """The process that runs them, ledger included: neither its memory nor its open files grow with what is done."""
+    seen: list[tuple[int, int]] = []
+
+    def look(entry: object) -> None:
+        if len(os.listdir("/proc/self/task")) < 30:
+            pages = int(Path("/proc/self/statm").read_text().split()[1])
+            seen.append((pages * os.sysconf("SC_PAGE_SIZE"), len(os.listdir("/proc/self/fd"))))
+
+    totals, _ = start(Processes(2, Limits()), write, units(1000), ended=look)
+    assert str(totals) == "1000 done, 0 failed, 0 to do"
+    assert len(seen) == 1000
+    assert seen[-1][0] < seen[200][0] + 8e6, (seen[200], seen[-1])
+    assert seen[-1][1] <= seen[200][1]

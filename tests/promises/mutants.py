@@ -123,6 +123,8 @@ def main(kind: str, source: str, folder: str) -> None:
     from srdanet.errors import SrdanetError
 
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # libraries print what they think of a file
     read, raw, path = reader(kind), Path(source).read_bytes(), Path(folder) / Path(source).name
     for change in json.loads((Path(folder) / "changes.json").read_text()):
         path.write_bytes(changed(raw, tuple(change)))
@@ -134,7 +136,7 @@ def main(kind: str, source: str, folder: str) -> None:
             said = ("refused", "") if named else ("foreign", f"does not name the file: {error}")
         except BaseException as error:
             said = ("foreign", f"{type(error).__name__}: {error}")
-        print(json.dumps(said), flush=True)
+        print(json.dumps(said), file=answers, flush=True)
 
 
 if __name__ == "__main__":

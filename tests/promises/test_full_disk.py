@@ -86,3 +86,51 @@ def test_a_full_file_system(tmp_path: Path, what: str, kilobytes: int) -> None:
     if ended.stdout.startswith("told:"):
         assert "free space" in ended.stdout
         assert left == ""
+
+
+QUOTA = r"""
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+/* Files may hold so many bytes in all; then each write fails as beyond a quota. */
+static long left = -1;
+static int over(int fd, size_t size) {
+    struct stat about;
+    if (left < 0) { const char *said = getenv("TEST_QUOTA"); left = said ? atol(said) : 1L << 40; }
+    if (fstat(fd, &about) || !S_ISREG(about.st_mode)) return 0;
+    left = left > (long)size ? left - (long)size : 0;
+    if (left == 0) errno = EDQUOT;
+    return left == 0;
+}
+#define REAL(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
+ssize_t write(int fd, const void *b, size_t n) { return over(fd, n) ? -1 : REAL(write)(fd, b, n); }
+ssize_t pwrite(int fd, const void *b, size_t n, off_t o) { return over(fd, n) ? -1 : REAL(pwrite)(fd, b, n, o); }
+ssize_t pwrite64(int fd, const void *b, size_t n, off64_t o) { return over(fd, n) ? -1 : REAL(pwrite64)(fd, b, n, o); }
+size_t fwrite(const void *b, size_t s, size_t n, FILE *f) {
+    return over(fileno(f), s * n) ? 0 : REAL(fwrite)(b, s, n, f);
+}
+"""
+
+
+@pytest.mark.trial
+@pytest.mark.skipif(shutil.which("cc") is None, reason="no C compiler")
+@pytest.mark.parametrize("kilobytes", [1, 20, 60, 100, 200, 500])
+@pytest.mark.parametrize("what", WHAT)
+def test_a_quota(tmp_path: Path, what: str, kilobytes: int) -> None:
+    """A library between the program and the system fails writes with EDQUOT, as a file server does."""
+    source, library, folder = tmp_path / "quota.c", tmp_path / "quota.so", tmp_path / "out"
+    source.write_text(QUOTA)
+    subprocess.run(["cc", "-shared", "-fPIC", "-o", str(library), str(source), "-ldl"], check=True)
+    folder.mkdir()
+    ended = run(what, folder, f"export LD_PRELOAD={library} TEST_QUOTA={1024 * kilobytes};")
+    assert ended.returncode == 0, (ended.returncode, ended.stderr[-800:])
+    assert ended.stdout.startswith(("told:", "done"))
+    if ended.stdout.startswith("told:"):
+        assert "quota" in ended.stdout
+        assert list(folder.iterdir()) == []
+    else:
+        assert kilobytes > 100

@@ -46,8 +46,9 @@ def test_interrupted_while_it_loads(tmp_path: Path, module: str, number: signal.
 @pytest.mark.trial
 def test_interrupted_at_any_time_of_the_first_two_seconds() -> None:
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    code = "import os; os.write(1, b'x'); " + POINT.format(words=["info", "default"])
-    for delay in (0.01, 0.03, 0.06, 0.1, 0.15, 0.2, 0.3, 0.4, 0.6, 0.8, 1.2, 1.6):
+    entered = "import os, srdanet.__main__; os.write(1, b'x'); "  # before, Python itself ends the process
+    code = entered + POINT.format(words=["info", "default"])
+    for delay in (0.003, 0.01, 0.03, 0.06, 0.1, 0.15, 0.2, 0.3, 0.4, 0.6, 0.8, 1.2, 1.6):
         process = subprocess.Popen(
             [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=env, text=True
         )

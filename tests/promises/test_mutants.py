@@ -15,9 +15,12 @@ from mutants import Change, survivors
 from test_damaged_scenes import scene
 
 from granules import write_granule
-from srdanet.errors import GranuleError
+from srdanet.errors import GranuleError, SrdanetError
+from srdanet.grid import Level, Tile, lonlat
 from srdanet.readers.checksum import digest
+from srdanet.readers.elevation import open_elevation
 from srdanet.readers.granule import open_granule
+from srdanet.scene import open_scene
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "readers"))
 from weather_files import write_new, write_old, write_zip
@@ -160,3 +163,78 @@ def test_with_a_checksum_every_change_is_found(tmp_path: Path) -> None:
         source.write_bytes(data)
         with pytest.raises(GranuleError, match="checksum"):
             open_granule(source, checksum=known)
+
+
+@pytest.mark.trial
+def test_every_byte_of_heights_that_is_read_changes_what_lies_there_alone(tmp_path: Path) -> None:
+    """A `.hgt` is values and nothing else: a changed byte is refused, or changes the cells that its post touches."""
+    path = _heights(tmp_path / "N45E003.hgt")
+    box = Tile(18, 4).geobox(Level.KM1)[600:602, 250:253]
+    intact = open_elevation(path, box).values
+    lon, lat = lonlat(box.pad(1))
+    rows = range(int((46 - lat.max()) * 1200) + 6, int((46 - lat.min()) * 1200) - 6)
+    cols = range(int((lon.min() - 3) * 1200) + 6, int((lon.max() - 3) * 1200) - 6)
+    touched = refused = 0
+    with path.open("r+b") as file:
+        for row in rows:
+            for col in cols:
+                at = 2 * (1201 * row + col) + (row + col) % 2
+                file.seek(at)
+                (old,) = file.read(1)
+                file.seek(at)
+                file.write(bytes([old ^ (0xFF, 1, 0x80)[col % 3]]))
+                file.flush()
+                try:
+                    found = open_elevation(path, box).values
+                except GranuleError as error:
+                    refused += path.name in str(error)
+                else:
+                    different = np.argwhere(~(found == intact))
+                    touched += bool(len(different))
+                    assert len(different) <= 4, (row, col, different)
+                    for cell in different:
+                        east, north = lonlat(box[cell[0] : cell[0] + 1, cell[1] : cell[1] + 1])
+                        assert abs(north[0, 0] - (46 - row / 1200)) < 1 / 120, (row, col)
+                        assert abs(east[0, 0] - (3 + col / 1200)) < 1 / 60, (row, col)
+                file.seek(at)
+                file.write(bytes([old]))
+    assert touched + refused > 500
+
+
+@pytest.mark.trial
+def test_damage_to_any_file_of_a_zarr_scene_is_named_or_does_no_harm(tmp_path: Path) -> None:
+    """Each file cut, gone, empty, or with bytes changed: values are right or refused, never wrong."""
+    path = scene().save(tmp_path / "scene.zarr")
+    names = sorted(one.relative_to(path) for one in path.rglob("*") if one.is_file())
+    with open_scene(path) as opened:
+        whole = opened.load()
+    rng = np.random.default_rng(8)
+    tried = refused = unnamed = 0
+    for name in names:
+        raw = (path / name).read_bytes()
+        cuts = [raw[:end] for end in {0, 1, len(raw) // 2, len(raw) - 1}]
+        copies: list[bytes | None] = [None, *cuts, b"{" * 40, bytes(len(raw))]
+        for at in rng.integers(0, len(raw), min(len(raw), 40)):
+            copies.append(raw[:at] + bytes([raw[at] ^ int(rng.integers(1, 256))]) + raw[at + 1 :])
+        for content in copies:
+            if content == raw:
+                continue
+            tried += 1
+            if content is None:
+                (path / name).unlink()
+            else:
+                (path / name).write_bytes(content)
+            try:
+                with open_scene(path) as opened:
+                    found = opened.load()
+            except SrdanetError as error:
+                refused += path.name in str(error)
+                unnamed += path.name not in str(error)
+            else:
+                for old, new in zip((whole.lst, *whole.auxiliary), (found.lst, *found.auxiliary), strict=True):
+                    for variable in old.data_vars:
+                        np.testing.assert_array_equal(new[variable].values, old[variable].values, err_msg=str(name))
+            (path / name).write_bytes(raw)
+    assert tried > 200
+    assert unnamed == 0
+    assert refused > tried / 2, (refused, tried)

@@ -18,7 +18,7 @@ from srdanet.datasets.splits import load_splits
 from srdanet.download.place import place_of_region
 from srdanet.errors import SrdanetError
 from srdanet.product import read_record
-from srdanet.readers import dates, elevation_names
+from srdanet.readers import dates, elevation_names, odl
 from srdanet.readers.filenames import identify
 from srdanet.readers.meteorology import open_stations
 from srdanet.readers.places import read_points, read_regions
@@ -96,6 +96,28 @@ def test_much_content_is_read_or_refused(tmp_path: Path, what: str) -> None:
         check(tmp_path / name, read, content)
 
     any_content()
+
+
+WORDS = ("GROUP", "END_GROUP", "OBJECT", "END_OBJECT", "END", "A", "VALUE", "=", "(", ")", ",", '"x"', '"', "1", "-2.5")
+metadata = st.one_of(
+    st.text(max_size=300),
+    st.text(alphabet='GROUPEND_OBJECT=()",\n /*\0 12.x', max_size=300),
+    st.lists(st.sampled_from([*WORDS, "\n", "/*", "*/", "\0"]), max_size=60).map(" ".join),
+)
+
+
+@pytest.mark.trial
+def test_any_metadata_text_is_parsed_or_refused() -> None:
+    @settings(max_examples=8_000, deadline=None, database=None)
+    @given(metadata)
+    def any_text(text: str) -> None:
+        try:
+            told = odl.parse(text, "some.hdf").name
+        except SrdanetError as error:
+            told = str(error).partition(": ")[0]
+        assert told in ("", "some.hdf")
+
+    any_text()
 
 
 names = st.from_regex(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from pathlib import Path
 
 import matplotlib.image
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 from matplotlib.axes import Axes
 
-from srdanet.training.curve import _move_apart, draw_curve
+from srdanet.training.curve import _move_apart, draw_curve, record
 
 HEAD = "iteration,rate,skipped,sea.share1,land.share1,weight.ms_ssim,validation.sea,validation.land\n"
 LINES = ("100,0.001,0,1.2,,1.0,0.91,0.95\n", "200,0.0001,3,0.9,0.8,2.0,0.81,0.95\n")
@@ -48,3 +49,12 @@ def test_names_keep_their_distance_and_move_no_more_than_they_must() -> None:
     apart = _move_apart([0.2, 0.21, 0.22, 0.3, 0.31], 0.05)
     assert np.diff(apart).min() > 0.05 - 1e-12
     assert apart.mean() == pytest.approx(np.mean([0.2, 0.21, 0.22, 0.3, 0.31]))
+
+
+def test_lines_of_a_run_that_was_killed_before_its_checkpoint_are_replaced(tmp_path: Path) -> None:
+    log = tmp_path / "log.csv"
+    for iteration, loss in ((4, 1.0), (8, 0.5), (12, 0.4), (8, 0.7)):
+        record(log, iteration, [{"source": "toy", "rate": 0.1, "loss": loss, "share1": loss}], ["toy"], {}, {})
+    lines = list(csv.DictReader(log.open()))
+    assert [(row["iteration"], row["toy.share1"]) for row in lines] == [("4", "1.0"), ("8", "0.7")]
+    assert [path.name for path in tmp_path.iterdir()] == ["log.csv"]

@@ -7,6 +7,7 @@ import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from srdanet.errors import ConfigError, ModelError
 from srdanet.interpolation import interpolate
 from srdanet.network.bundle import SEAL, load_model
 from srdanet.network.calibrated import CASES
+from srdanet.network.domain import widened
 from srdanet.network.kinds import load_network
 from srdanet.network.srdanet import Architecture, Kind
 from srdanet.predictors.stack import CHANNELS, CONTEXT
@@ -220,7 +222,8 @@ def test_a_run_goes_on_from_a_model(samples: dict[str, list[Sample]], exported: 
     config = settings(tmp_path / "run", 1).model_copy(update={"start": exported, "seed": 9})
     trainer = Trainer(config, {"toy": [sample(seed) for seed in (50, 51)]}, samples)
     assert trainer.net.training
-    assert trainer.net.describe()["statistics"] == begun.config["statistics"]
+    found = cast("dict[str, object]", trainer.net.describe()["statistics"])
+    assert found | {"ranges": None} == begun.config["statistics"] | {"ranges": None}
     for name, value in load_network(begun).state_dict().items():
         assert torch.equal(value, trainer.shadow[name]), name
     _, made = read_checkpoint(run(trainer))
@@ -234,6 +237,21 @@ def test_a_run_cannot_go_on_from_another_network(
     config = config.model_copy(update={"start": exported, "network": config.network.__class__(channels=24)})
     with pytest.raises(ConfigError, match="another network"):
         Trainer(config, samples, samples)
+
+
+def test_a_model_knows_the_ranges_of_all_its_trainings(
+    samples: dict[str, list[Sample]], exported: Path, tmp_path: Path
+) -> None:
+    first = load_model(exported).domain.ranges
+    seen = np.concatenate([sample.lst.ravel() for sample in samples["toy"]])
+    low, high = first["lst"]
+    assert np.nanmin(seen) <= low < np.nanquantile(seen, 0.01)
+    assert np.nanquantile(seen, 0.99) < high <= np.nanmax(seen)
+    warmer = {"toy": [replace(one, lst=one.lst + 40) for one in samples["toy"]]}
+    trainer = Trainer(settings(tmp_path / "run", 1).model_copy(update={"start": exported}), warmer, warmer)
+    then = load_model(export(run(trainer), tmp_path / "model", version="8", card="# Card").folder).domain.ranges
+    assert then["lst"][0] == low
+    assert then["lst"][1] == pytest.approx(high + 40, abs=0.01)
 
 
 def test_a_run_cannot_go_on_from_what_has_seen_its_held_pairs(
@@ -258,7 +276,8 @@ def test_export_gives_a_bundle_that_runs(checkpoint: Path, folder: Path) -> None
         with torch.no_grad():
             expected = net(*(torch.from_numpy(x)[None] for x in (lst[None], channels, context)))
         np.testing.assert_allclose(fine, expected[0][0, 0].numpy(), atol=1e-3)
-        np.testing.assert_allclose(sigma, 2 * expected[1][0, 0].numpy(), rtol=1e-3)
+        stated = widened(2 * expected[1][0, 0].numpy(), bundle.domain.excess(lst, channels, context))
+        np.testing.assert_allclose(sigma, stated, rtol=1e-3)
 
 
 @pytest.mark.trial
@@ -280,7 +299,8 @@ def test_a_rival_becomes_a_bundle_that_runs(kind: Kind, samples: dict[str, list[
         with torch.no_grad():
             expected = net(*(torch.from_numpy(x)[None] for x in (lst[None], channels, context)))
         np.testing.assert_allclose(fine, expected[0][0, 0].numpy(), atol=1e-3)
-        np.testing.assert_allclose(sigma, expected[1][0, 0].numpy(), rtol=1e-3)
+        stated = widened(expected[1][0, 0].numpy(), bundle.domain.excess(lst, channels, context))
+        np.testing.assert_allclose(sigma, stated, rtol=1e-3)
 
 
 @pytest.mark.parametrize("name", ["step.onnx", "weights.safetensors", "MODEL_CARD.md"])

@@ -15,20 +15,9 @@ from srdanet.errors import DownloadError
 if TYPE_CHECKING:
     from srdanet.download import FetchPlan, Outcome, Place
     from srdanet.grid import Tile
+    from srdanet.prepare.survey import Bounds
 
 _PARTS = ("reflectance_250m", "reflectance_500m", "albedo", "land_cover", "elevation", "weather")
-
-
-def _read_bounds(_: click.Context, param: click.Parameter, value: str | None) -> tuple[float, ...] | None:
-    """Four numbers with commas between them; anything else is a usage error."""
-    if value is None:
-        return None
-    try:
-        west, south, east, north = map(float, value.split(","))
-    except ValueError as error:
-        message = f"{value!r} is not an extent. Write it as west,south,east,north in degrees."
-        raise click.BadParameter(message, param=param) from error
-    return west, south, east, north
 
 
 def _read_dates(context: click.Context, param: click.Parameter, values: tuple[str, ...]) -> tuple[dt.date, ...]:
@@ -38,7 +27,7 @@ def _read_dates(context: click.Context, param: click.Parameter, values: tuple[st
 
 @click.command(short_help="Download the inputs for a place and dates.")
 @click.option("--tile", "tiles", multiple=True, metavar="hXXvYY", help="A MODIS tile; may be repeated.")
-@click.option("--bounds", callback=_read_bounds, metavar="W,S,E,N", help="An extent in degrees.")
+@click.option("--bounds", callback=options.read_bounds, metavar="W,S,E,N", help="An extent in degrees.")
 @click.option("--region", type=options.FILE, help="A GeoJSON file in longitude and latitude.")
 @click.option(
     "--dates", multiple=True, required=True, callback=_read_dates, metavar="FIRST/LAST",
@@ -64,7 +53,7 @@ def _read_dates(context: click.Context, param: click.Parameter, values: tuple[st
 @options.as_json
 @options.verbose
 def fetch(
-    tiles: tuple[str, ...], bounds: tuple[float, ...] | None, region: Path | None, dates: tuple[dt.date, ...],
+    tiles: tuple[str, ...], bounds: Bounds | None, region: Path | None, dates: tuple[dt.date, ...],
     lst: str, platforms: tuple[str, ...], elevation: str, without: tuple[str, ...],
     as_list: bool, yes: bool, out: Path | None, dry_run: bool, as_json: bool,
 ) -> None:  # fmt: skip
@@ -98,7 +87,7 @@ def fetch(
     _report(outcome, left.missing, out, as_json=as_json)
 
 
-def _place(tiles: tuple[str, ...], bounds: tuple[float, ...] | None, region: Path | None) -> Place:
+def _place(tiles: tuple[str, ...], bounds: Bounds | None, region: Path | None) -> Place:
     from srdanet.download import Place, place_of_bounds, place_of_region
     from srdanet.grid import Tile
 

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from srdanet.arrays import Progress
     from srdanet.grid import Tile
+    from srdanet.prepare.survey import Bounds
     from srdanet.production.execute import Executor, Limits
 
 _INTERRUPTED = "interrupted; no unfinished file was left behind"
@@ -249,11 +250,23 @@ def read_dates(context: click.Context, param: click.Parameter, values: Sequence[
     return tuple(sorted(found))
 
 
+def read_bounds(_: click.Context, param: click.Parameter, value: str | None) -> Bounds | None:
+    """Four numbers with commas between them; anything else is a usage error."""
+    if value is None:
+        return None
+    try:
+        west, south, east, north = map(float, value.split(","))
+    except ValueError as error:
+        message = f"{value!r} are no bounds. Write west,south,east,north in degrees, as in 5.0,45.0,5.3,45.2."
+        raise click.BadParameter(message, param=param) from error
+    return west, south, east, north
+
+
 def ground(command: Command) -> Command:
     """`--region`, `--bounds`: the ground to cover, which the command gets as `region`, a geometry or None."""
 
     @wraps(command)
-    def with_region(*, region: Path | None, bounds: str | None, **given: Any) -> Any:
+    def with_region(*, region: Path | None, bounds: Bounds | None, **given: Any) -> Any:
         from srdanet.readers.places import read_regions, region_of_bounds, together
 
         if region is not None and bounds is not None:
@@ -262,16 +275,12 @@ def ground(command: Command) -> Command:
         if region is not None:
             shape = together(read_regions(region))
         elif bounds is not None:
-            try:
-                west, south, east, north = (float(edge) for edge in bounds.split(","))
-            except ValueError:
-                message = f"{bounds!r} are no bounds. Write west,south,east,north in degrees, as in 5.0,45.0,5.3,45.2."
-                raise click.BadParameter(message, param_hint="--bounds") from None
-            shape = region_of_bounds((west, south, east, north)).shape
+            shape = region_of_bounds(bounds).shape
         return command(region=shape, **given)
 
     chosen: Command = with_region
-    chosen = click.option("--bounds", metavar="W,S,E,N", help="Cover what lies between these degrees alone.")(chosen)
+    about = "Cover what lies between these degrees alone."
+    chosen = click.option("--bounds", callback=read_bounds, metavar="W,S,E,N", help=about)(chosen)
     return click.option("--region", type=FILE, metavar="FIELD.geojson", help="Cover this ground alone.")(chosen)
 
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import math
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +14,7 @@ from odc.geo.geobox import GeoBox
 from srdanet.errors import ArgumentError
 from srdanet.grid import GRID_LEFT, GRID_TOP, METRES_PER_DEGREE, TILE_SIDE, Level, Tile, lonlat
 from srdanet.prepare.survey import Bounds, touch
+from srdanet.readers.places import read_regions, together
 
 _SPACING = 0.05
 """Degrees between the points that are looked at to find the tiles of an extent."""
@@ -69,29 +68,18 @@ def place_of_bounds(west: float, south: float, east: float, north: float) -> Pla
     return Place(tuple(Tile(int(a), int(b)) for a, b in found), (west, south, east, north))
 
 
-def place_of_region(path: str | Path) -> Place:
-    """The tiles that touch the extent of a GeoJSON file (WGS 84, as RFC 7946 has it).
+def place_of_region(path: Path) -> Place:
+    """The tiles that touch the extent of the polygons of a GeoJSON file, as `readers.places.read_regions` reads them.
 
     Raises:
-        ArgumentError: when the file is not GeoJSON, or is in another CRS.
+        GranuleError: when the file cannot be read or holds no polygon.
+        ArgumentError: when they do not lie on the Earth.
     """
-    todo = "Give a GeoJSON file with longitudes and latitudes, such as QGIS exports in EPSG:4326."
+    box = together(read_regions(path)).boundingbox
     try:
-        data = json.loads(Path(path).read_text(encoding="utf-8"))
-        crs = json.dumps(data.get("crs", "")) if isinstance(data, dict) else ""
-        points = np.array(list(_positions(data)), np.float64)
-    except (OSError, ValueError, TypeError, IndexError, RecursionError) as error:
-        raise ArgumentError("is not a readable GeoJSON file", where=path, todo=todo) from error
-    if not points.size or not np.isfinite(points).all():
-        raise ArgumentError("holds no coordinates", where=path, todo=todo)
-    if crs not in ('""', "") and not any(name in crs for name in ("CRS84", "4326")):
-        raise ArgumentError("is not in longitude and latitude", where=path, todo=todo)
-    (west, south), (east, north) = points.min(axis=0), points.max(axis=0)
-    tiny = 1e-6  # a point has no extent
-    try:
-        return place_of_bounds(float(west) - tiny, float(south) - tiny, float(east) + tiny, float(north) + tiny)
+        return place_of_bounds(box.left, box.bottom, box.right, box.top)
     except ArgumentError as error:
-        raise ArgumentError(error.what, where=path, todo=todo) from error
+        raise ArgumentError(error.what, where=path, todo="Correct its coordinates.") from error
 
 
 def degree_cells(place: Place) -> frozenset[tuple[int, int]]:
@@ -120,19 +108,3 @@ def degree_cells(place: Place) -> frozenset[tuple[int, int]]:
 def _points(first: float, last: float) -> np.ndarray[Any, np.dtype[np.float64]]:
     count = min(_MOST_POINTS, max(2, math.ceil((last - first) / _SPACING) + 1))
     return np.linspace(first, last, count)
-
-
-def _positions(value: Any) -> Iterator[tuple[float, float]]:
-    """Longitude and latitude of every position in a GeoJSON object."""
-    if isinstance(value, dict):
-        parts: Iterable[Any] = [value[key] for key in ("features", "geometries", "geometry") if value.get(key)]
-        for part in parts:
-            yield from _positions(part)
-        if "coordinates" in value:
-            yield from _positions(value["coordinates"])
-    elif isinstance(value, list):
-        if value and all(isinstance(item, int | float) for item in value):
-            yield float(value[0]), float(value[1])
-        else:
-            for item in value:
-                yield from _positions(item)

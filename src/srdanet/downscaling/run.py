@@ -227,11 +227,15 @@ class Run:
         below = window.scaled(factor // 2).outer
         known = None if before.uncertainty is None else before.uncertainty[below]
         result = advance(self.model, Estimate(before.lst[below], known), read.fields)
-        beyond = np.where((result.lst < low) | (result.lst > high), np.uint8(flags.OVERSHOOT.mask), np.uint8(0))
+        bits = np.where((result.lst < low) | (result.lst > high), np.uint8(flags.OVERSHOOT.mask), np.uint8(0))
+        domain = getattr(self.model, "domain", None)
+        excess = domain and domain.excess(before.lst[below], read.fields.channels, read.fields.context)
+        if excess is not None:
+            bits[(excess > 0) & np.isfinite(result.lst)] |= np.uint8(flags.FAR_FROM_TRAINING.mask)
         stated = result.uncertainty
         if stated is not None:
             stated = np.where(np.isnan(result.lst), np.nan, stated)
-        return Estimate(np.clip(result.lst, low, high), stated, quality=read.quality | beyond)
+        return Estimate(np.clip(result.lst, low, high), stated, quality=read.quality | bits)
 
     def _read(self, window: Window, factor: int) -> _Read | None:
         """A window's predictors and quality; None where it has no LST, since many tiles are mostly sea or cloud."""
@@ -271,7 +275,6 @@ class Run:
             (flags.GAP_NEAR, repeat(near, factor)),
             (flags.NO_AUXILIARY, ~some),
             (flags.AUXILIARY_PARTIAL, some & ~whole),
-            (flags.AUXILIARY_CARRIED, fields.carried),
         )
         bits = np.zeros(some.shape, np.uint8)
         for flag, where in states:

@@ -38,7 +38,7 @@ def read_pairs(
     Args:
         coarse: Scenes (.nc, .zarr), LST rasters, folders of these in the order of their names, or the files of one
             scene, of which one at least is given as NAME=FILE.
-        truth: The finer LST of each, in the same order: rasters, FILE or lst=FILE[:BAND][,key=value], or folders.
+        truth: The finer LST of each, in the same order: rasters, [lst=]FILE[:BAND][,key=value], or folders.
         same_sensor: Whether the coarse images were made from the fine ones or are of the same sensor.
         factor: How many times finer the truth is taken; by default `FACTORS`.
         choice: `tile`, `date`, `day`, `platform`, `time` as in `srdanet.prepare.plan`.
@@ -103,8 +103,9 @@ def labelled(
 
 
 def _named(text: str) -> bool:
-    """Whether it is NAME=FILE."""
-    return "=" in text and not Path(text).exists()
+    """Whether it is NAME=FILE, and not FILE,key=value."""
+    name, sign, _ = text.partition("=")
+    return bool(sign) and name.strip().isidentifier() and not Path(text).exists()
 
 
 def _expand(given: Sequence[str]) -> Iterator[str]:

@@ -5,16 +5,13 @@ from __future__ import annotations
 import csv
 import io
 import math
-import re
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from srdanet.errors import ArgumentError
 from srdanet.evaluation.comparison import Standing, Table
-from srdanet.evaluation.report import finite
+from srdanet.evaluation.report import Measure, finite
 from srdanet.evaluation.scoring import BICUBIC_NAME
-from srdanet.evaluation.sets import SETS
 from srdanet.evaluation.strata import FARMLAND
 
 if TYPE_CHECKING:
@@ -165,10 +162,6 @@ def as_markdown(data: Mapping[str, Any], name: str) -> str:
     return "\n\n".join(parts)
 
 
-SHORT = ("tsharp", "blend", "rcan", "default", "europe")
-"""Methods of the short form of the summary."""
-
-
 def summary(
     data: Mapping[str, Any], names: Sequence[str], *, same_sensor: bool, only: Collection[str] | None = None
 ) -> str:
@@ -239,46 +232,6 @@ def _by_method(data: Mapping[str, Any], columns: _Columns, numbers: Mapping[str,
     return pipe(head, body) if columns else ""
 
 
-BLOCKS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
-    "summary, same sensor": lambda data: summary(data, list(SETS), same_sensor=True),
-    "summary, cross-sensor": lambda data: summary(data, list(SETS), same_sensor=False),
-    "short": lambda data: summary(data, ["imt-day", "imt-night", "world"], same_sensor=True, only=SHORT),
-    "experiments, same sensor": lambda data: experiments(
-        data,
-        {
-            "2000 → 1000 m": ("imt-day", "day", 1000),
-            "simulated, 500 m": ("simulated", "day", 500),
-            "simulated, 250 m": ("simulated", "day", 250),
-        },
-    ),
-    "experiments, cross-sensor": lambda data: experiments(
-        data, {"ASTER, 500 m": ("aster", "day", 500), "ASTER, 250 m": ("aster", "day", 250)}
-    ),
-    "farmland, same sensor": lambda data: farmland(data, same_sensor=True),
-    "farmland, cross-sensor": lambda data: farmland(data, same_sensor=False),
-    **{name: (lambda data, name=name: as_markdown(data, name)) for name in SETS},  # type: ignore[misc]
-}
-"""Name of a table in a page to what makes it of the plain data."""
-_BLOCK = re.compile(r"(<!-- table: ([^\n]+?) -->\n).*?(<!-- end -->)", re.DOTALL)
-
-
-def fill(page: str, data: Mapping[str, Any]) -> str:
-    """A page whose tables, between `<!-- table: NAME -->` and `<!-- end -->`, are made of the plain data anew.
-
-    Raises:
-        ArgumentError: when a name is not one of `BLOCKS`.
-    """
-
-    def made(found: re.Match[str]) -> str:
-        first, name, last = found.groups()
-        if name not in BLOCKS:
-            raise ArgumentError(f"there is no table {name!r}", todo=f"Choose from {', '.join(BLOCKS)}.")
-        text = BLOCKS[name](data)
-        return f"{first}\n{text}\n\n{last}" if text else f"{first}{last}"
-
-    return _BLOCK.sub(made, page)
-
-
 def _by_class(rows: Sequence[Mapping[str, Any]]) -> str:
     methods = [m for m in dict.fromkeys(row["method"] for row in rows) if m != BICUBIC_NAME]
     shares = {(row["label"], row["method"]): row["share"] for row in rows}
@@ -312,3 +265,17 @@ def interval(bounds: Sequence[float | None]) -> str:
     """`0.912 to 0.934`; empty for one that does not exist."""
     low, high = bounds
     return "" if low is None or high is None or math.isnan(low) else f"{low:.3f} to {high:.3f}"
+
+
+def coverage(row: Mapping[str, Any]) -> str:
+    """How far errors of a row lie within the stated uncertainty, from the plain data of `Row.as_dict`.
+
+    Where the measure does not count an image's mean error, neither do the shares.
+    """
+    return within(row["model_metrics"], centred=Measure(row["measure"]).centred)
+
+
+def within(metrics: Mapping[str, float | None], *, centred: bool = False) -> str:
+    """Shares of errors within 1 and 1.96 stated standard deviations, `0.68 / 0.95`; empty where none is stated."""
+    shares = [metrics.get(f"{'centred_' if centred else ''}within_{end}_sigma") for end in ("1", "1_96")]
+    return " / ".join(f"{share:.2f}" for share in shares if share is not None and not math.isnan(share))

@@ -23,6 +23,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from srdanet import threads
 from srdanet.arrays import Float32
 from srdanet.errors import ArgumentError, MissingExtraError, ModelError, first_line, spelled
+from srdanet.network.domain import BOUNDED, Domain, widened
 from srdanet.predictors.stack import CHANNELS, CONTEXT
 
 if TYPE_CHECKING:
@@ -43,6 +44,12 @@ DEVICES: tuple[Device, ...] = get_args(Device)
 _CUDA = "CUDAExecutionProvider"
 
 
+class _Statistics(BaseModel):
+    """Of the training data, what a run needs."""
+
+    ranges: dict[Literal[BOUNDED], tuple[float, float]] = {}  # type: ignore[valid-type]
+
+
 class _Manifest(BaseModel):
     """What `bundle.json` must hold for a model to run; it holds more, for training and for people."""
 
@@ -54,6 +61,7 @@ class _Manifest(BaseModel):
     context: list[str]
     halo: Annotated[int, Field(ge=0, le=1024)]
     widen: list[float] = []
+    statistics: _Statistics = _Statistics()
     sha256: dict[Literal["step.onnx", "weights.safetensors", "MODEL_CARD.md"], str]
 
     @field_validator("sha256")
@@ -101,6 +109,11 @@ class Bundle:
     def card(self) -> str:
         """The model card, Markdown."""
         return (self.folder / "MODEL_CARD.md").read_text(encoding="utf-8")
+
+    @cached_property
+    def domain(self) -> Domain:
+        """What it was trained on; of models from before this was noted, nothing."""
+        return Domain(self.config.get("statistics", {}).get("ranges", {}))
 
     @cached_property
     def _order(self) -> Mapping[str, slice | list[int]]:
@@ -152,11 +165,13 @@ class Bundle:
             context: (M, h, w), NaN = missing.
 
         Returns:
-            LST and its standard deviation, (2h, 2w) K; defined everywhere, meaningful where `lst` is.
+            LST and its standard deviation, (2h, 2w) K; defined everywhere, meaningful where `lst` is. The deviation
+            is larger where the inputs are far from those of training.
 
         Raises:
             ModelError: when the ONNX file is not a network, or not one of this package.
         """
+        far = self.domain.excess(lst, channels, context)
         channels, context = channels[self._order["channels"]], context[self._order["context"]]
         feed = {"lst": lst[None, None], "channels": channels[None], "context": context[None]}
         session = self._session
@@ -166,7 +181,7 @@ class Bundle:
             raise ModelError(what, where=self.folder, todo=_COPY)
         values = {k: np.ascontiguousarray(v, np.float32) for k, v in feed.items()}
         fine, sigma = session.run(["fine", "sigma"], values)
-        return fine[0, 0], sigma[0, 0]
+        return fine[0, 0], widened(sigma[0, 0], far)
 
 
 def seal(about: Mapping[str, Any]) -> str:

@@ -8,8 +8,8 @@ modules; see `docs/method.md` for what is published and what is ours.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from typing import Literal, NamedTuple, cast
 
 import torch
@@ -86,6 +86,8 @@ class Statistics:
     context_std: Sequence[float]
     relative: Sequence[int]
     """Channels of which the network sees the departure from their surroundings (elevation, illumination)."""
+    ranges: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    """Lowest and highest usual value of inputs in training (`network.domain`); the network does not use them."""
 
 
 class Inputs(NamedTuple):

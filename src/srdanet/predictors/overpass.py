@@ -55,17 +55,25 @@ _KNOT = 16
 """Cells between places at which the sun is computed for a terrain: over 4 km its direction strays 1e-6 from a line."""
 
 
-def _knots(box: GeoBox) -> GeoBox:
-    """A grid whose cell centres are every `_KNOT`-th of a grid's, and one beyond its last."""
-    height, width = (-(-n // _KNOT) + 1 for n in box.shape)
-    shift = Affine.translation(0.5, 0.5) * Affine.scale(_KNOT) * Affine.translation(-0.5, -0.5)
+Corner = tuple[int, int]
+"""Row and column of a window's first cell in the grid that it is cut from."""
+
+
+def _knots(box: GeoBox, corner: Corner) -> GeoBox:
+    """A grid whose centres are every `_KNOT`-th of the whole grid's, from before a window's first to beyond its last.
+
+    Counted from the whole grid's corner, so that windows agree.
+    """
+    before = [first % _KNOT for first in corner]
+    height, width = (-(-(n + b) // _KNOT) + 1 for n, b in zip(box.shape, before, strict=True))
+    shift = Affine.translation(0.5 - before[1], 0.5 - before[0]) * Affine.scale(_KNOT) * Affine.translation(-0.5, -0.5)
     return GeoBox((height, width), box.affine * shift, box.crs)
 
 
-def _between_knots(values: Float32, box: GeoBox) -> Float32:
-    """Values of all cells from those of `_knots`, linear along rows and columns."""
-    for axis, size in enumerate(box.shape):
-        low, beyond = np.divmod(np.arange(size), _KNOT)
+def _between_knots(values: Float32, box: GeoBox, corner: Corner) -> Float32:
+    """Values of all cells of a window from those of `_knots`, linear along rows and columns."""
+    for axis, (size, first) in enumerate(zip(box.shape, corner, strict=True)):
+        low, beyond = np.divmod(first % _KNOT + np.arange(size), _KNOT)
         share = np.expand_dims((beyond / _KNOT).astype(np.float32), 1 - axis)
         start = values.take(low, axis)
         values = start + share * (values.take(low + 1, axis) - start)
@@ -129,15 +137,22 @@ class Overpass:
             return solar.sun_at_local_time(solar.declination(self.time), hour, lat)
         return solar.sun_at_local_time(np.copysign(USUAL_DECLINATION, lat), hour, lat)
 
-    def illumination(self, east: Float32, north: Float32, box: GeoBox) -> Float32 | None:
-        """Cosine of incidence (y, x) for a terrain gradient (dimensionless, (y, x)); None for a night view."""
+    def illumination(self, east: Float32, north: Float32, box: GeoBox, corner: Corner = (0, 0)) -> Float32 | None:
+        """Cosine of incidence (y, x) for a terrain gradient (dimensionless, (y, x)); None for a night view.
+
+        Args:
+            east: Rise towards the east.
+            north: Rise towards the north.
+            box: The window's grid.
+            corner: Where the window lies in the whole grid; of no account but for rounding.
+        """
         if self.day is False:
             return None
         # Between knots the direction is linear, which an angle that jumps from 360 to 0 degrees is not.
-        knots = [np.asarray(part, np.float32) for part in solar.direction(*self.sun(_knots(box)))]
+        knots = [np.asarray(part, np.float32) for part in solar.direction(*self.sun(_knots(box, corner)))]
         if not all(np.isfinite(part).all() for part in knots):  # where the globe ends
             return np.asarray(solar.illumination(east, north, *self.sun(box)), np.float32)
-        return np.asarray(solar.facing(east, north, *(_between_knots(part, box) for part in knots)), np.float32)
+        return np.asarray(solar.facing(east, north, *(_between_knots(part, box, corner) for part in knots)), np.float32)
 
     def context(self, box: GeoBox) -> dict[str, Float64 | float]:
         """Day, track, season and sun for the network, as numbers or (y, x) maps; unknown ones are left out."""

@@ -2,7 +2,7 @@
 
 Everything is counted in cells of the *root* grid, the grid of the LST that was given: a window is a pair of slices of
 root cells, a step's target grid has `factor` cells along each root cell, and an auxiliary grid has its own number. All
-are whole, so nothing is ever resampled: finer data is averaged, coarser data is carried (repeated) and marked so.
+are whole, so nothing is ever resampled: finer data is averaged, coarser data is repeated.
 """
 
 from __future__ import annotations
@@ -26,6 +26,8 @@ from srdanet.variables import BANDS, BY_NAME, STANDS_FOR, WEATHER
 CLASSES = tuple(f"land_cover_{group}" for group in land_cover.GROUPS)
 CHANNELS = (*BANDS, "ndvi", "evi", "ndwi", "albedo", "elevation", "slope", "illumination", *CLASSES)
 """What a model may be given on the target grid, in order."""
+RELATIVE = ("elevation", "illumination")
+"""Channels of which a network sees the departure from their surroundings."""
 CONTEXT = (*WEATHER, "day", "lean", "season_sin", "season_cos", "sun_elevation", "cell", "noise", "east", "south")
 """What a model may be given on the step's coarse grid, in order.
 
@@ -58,8 +60,6 @@ class Fields:
     """(len(CHANNELS), y, x) on the target grid, in the units of `variables.BY_NAME`; classes as fractions."""
     context: Float32
     """(len(CONTEXT), y/2, x/2) on the step's coarse grid."""
-    carried: Mask
-    """(y, x): some predictor here comes from a grid coarser than the target's."""
 
     @property
     def some(self) -> Mask:
@@ -109,15 +109,6 @@ class _Source:
         known = BY_NAME[self.name]
         out[(out < known.low) | (out > known.high)] = np.nan
         return out
-
-
-@dataclass(frozen=True)
-class _Layer:
-    """One predictor on the target grid."""
-
-    values: Float32
-    carried: bool
-    """It comes from a grid coarser than the target's."""
 
 
 class Stack:
@@ -173,37 +164,33 @@ class Stack:
         """The predictors of a window of root cells, for the step whose target has `factor` cells per root cell."""
         target = refine(self.root[rows, cols], factor)
         channels = np.full((len(CHANNELS), *target.shape), np.nan, np.float32)
-        carried = np.zeros(target.shape, bool)
         known: dict[str, Float32] = {}
 
         # Each layer goes to its place at once: all of them twice would be another 100 MB.
-        def put(name: str, layer: _Layer) -> None:
-            if name in known:
-                return
-            known[name] = channels[CHANNELS.index(name)]
-            known[name][:] = layer.values
-            if layer.carried:
-                np.logical_or(carried, np.isfinite(layer.values), out=carried)
+        def put(name: str, layer: Float32) -> None:
+            if name not in known:
+                known[name] = channels[CHANNELS.index(name)]
+                known[name][:] = layer
 
         for name, source in self._sources.items():
             if name in CHANNELS and name not in ("elevation", "slope"):
-                put(name, _on_target(source.read(rows, cols), source.factor, factor))
+                put(name, _regrid(source.read(rows, cols), source.factor, factor))
         # An illumination that the user gives takes precedence over the computed one, as every given predictor does.
         for derive in (self._land_cover, self._given_terrain, self._terrain):
             for name, layer in derive(rows, cols, factor).items():
                 put(name, layer)
         for name, values in _indices(known).items():
             channels[CHANNELS.index(name)] = values
-        return Fields(channels, self._context(rows, cols, factor // 2), carried)
+        return Fields(channels, self._context(rows, cols, factor // 2))
 
-    def _land_cover(self, rows: slice, cols: slice, factor: int) -> dict[str, _Layer]:
+    def _land_cover(self, rows: slice, cols: slice, factor: int) -> dict[str, Float32]:
         source = self._sources.get("land_cover")
         if source is None:
             return {}
         shares = land_cover.fractions(source.read(rows, cols), 1)
-        return {name: _on_target(share, source.factor, factor) for name, share in zip(CLASSES, shares, strict=True)}
+        return {name: _regrid(share, source.factor, factor) for name, share in zip(CLASSES, shares, strict=True)}
 
-    def _terrain(self, rows: slice, cols: slice, factor: int) -> dict[str, _Layer]:
+    def _terrain(self, rows: slice, cols: slice, factor: int) -> dict[str, Float32]:
         """Elevation, and the slope and illumination that follow from it."""
         source = self._sources.get("elevation")
         if source is None:
@@ -214,18 +201,18 @@ class Stack:
         elevation = _regrid(source.read(rows, cols), source.factor, own)
         east, north = terrain.gradient(elevation, box)
         out = {"elevation": elevation, "slope": np.degrees(np.arctan(np.hypot(east, north))).astype(np.float32)}
-        shade = self.overpass.illumination(east, north, box)
+        shade = self.overpass.illumination(east, north, box, (rows.start * own, cols.start * own))
         if shade is not None:
             out["illumination"] = shade
-        return {name: _on_target(values, own, factor) for name, values in out.items()}
+        return {name: _regrid(values, own, factor) for name, values in out.items()}
 
-    def _given_terrain(self, rows: slice, cols: slice, factor: int) -> dict[str, _Layer]:
+    def _given_terrain(self, rows: slice, cols: slice, factor: int) -> dict[str, Float32]:
         """The slope that the user gives ready made, and the illumination that follows from it and the aspect."""
         slope, aspect = (self._sources.get(name) for name in ("slope", "aspect"))
         if slope is None:
             return {}
         steepness = slope.read(rows, cols)
-        out = {"slope": _on_target(steepness, slope.factor, factor)}
+        out = {"slope": _regrid(steepness, slope.factor, factor)}
         if aspect is not None and slope.factor == aspect.factor:
             own = min(slope.factor, factor)
             tilt, towards = np.tan(np.radians(steepness)), np.radians(aspect.read(rows, cols))
@@ -233,9 +220,10 @@ class Stack:
             # Aspect is where the slope descends; the gradient points uphill.
             east, north = (np.where(flat, 0, -tilt * f(towards)).astype(np.float32) for f in (np.sin, np.cos))
             east, north = (_regrid(part, slope.factor, own) for part in (east, north))
-            shade = self.overpass.illumination(east, north, refine(self.root[rows, cols], own))
+            box, corner = refine(self.root[rows, cols], own), (rows.start * own, cols.start * own)
+            shade = self.overpass.illumination(east, north, box, corner)
             if shade is not None:
-                out["illumination"] = _on_target(shade, own, factor)
+                out["illumination"] = _regrid(shade, own, factor)
         return out
 
     def _context(self, rows: slice, cols: slice, factor: int) -> Float32:
@@ -261,10 +249,6 @@ def _regrid(values: Float32, have: int, want: int) -> Float32:
     if up > 1:
         values = repeat(values, up)
     return values if down == 1 else np.asarray(aggregate(values, down), np.float32)
-
-
-def _on_target(values: Float32, have: int, want: int) -> _Layer:
-    return _Layer(_regrid(values, have, want), carried=have < want)
 
 
 def _indices(known: Mapping[str, Float32]) -> dict[str, Float32]:

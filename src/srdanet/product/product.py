@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -19,7 +21,7 @@ from srdanet.grid import Level, cell_size, coordinates, geobox_of
 from srdanet.predictors.overpass import part_of_day
 from srdanet.product.cf import append_netcdf, append_zarr, described, need_zarr
 from srdanet.product.cog import strips, write_cog
-from srdanet.product.layers import QUALITY, RASTERS
+from srdanet.product.layers import QUALITY, RASTERS, Raster
 from srdanet.product.looks import LOOKS
 from srdanet.product.quicklook import SHOWN, headline, thumbnail, write_quicklook
 from srdanet.product.record import FileRecord, LevelRecord, Origin, Record, measure, now, read_record, record, software
@@ -28,6 +30,7 @@ from srdanet.product.style import flag_style, ramp_style
 from srdanet.product.validate import validate_array_file, validate_cog, validate_png
 from srdanet.product.warp import on_other_grid, other_grid
 from srdanet.readers.checksum import digest, digest_of
+from srdanet.threads import each
 
 Results = xr.Dataset | Mapping[int, xr.Dataset]
 
@@ -135,12 +138,11 @@ def write_product(
                 about = measure(stored).model_copy(update=kept_up)
             about = about.model_copy(update={"shown": _ranges(stored)})
             grids[level] = geobox_of(stored, degrees=True)
-            written = _write_level(stored, folder, final.rasters[level], origin, layout)
+            picture = folder / final.pictures[level].name
+            look = partial(_write_picture, picture, dataset, level=level, origin=origin, about=about, coarse=coarse)
+            written = _write_level(stored, folder, final.rasters[level], origin, layout, beside=look)
             cogs = {name: path for name, path in written.items() if layout.file_format == "cog"}
             styles = _write_styles(stored, cogs, about)
-            picture = folder / final.pictures[level].name
-            write_quicklook(picture, dataset, level=level, origin=origin, about=about, coarse=coarse)
-            validate_png(picture)
             waiting += [*dict.fromkeys(written.values()), *styles, picture]
             kept[level] = {variable: final.rasters[level][variable] for variable in written}
             hashed = {path.name: FileRecord(sha256=digest(path), variable=name) for name, path in cogs.items()}
@@ -219,20 +221,35 @@ def _on_grid(dataset: xr.Dataset, layout: Layout, coarser: float) -> xr.Dataset:
     return warped
 
 
+def _write_picture(picture: Path, dataset: xr.Dataset, **about: Any) -> None:
+    """Write and check a level's quick look; arguments as in `write_quicklook`."""
+    write_quicklook(picture, dataset, **about)
+    validate_png(picture)
+
+
 def _write_level(
-    dataset: xr.Dataset, folder: Path, names: Mapping[str, Path], origin: Origin, layout: Layout
+    dataset: xr.Dataset,
+    folder: Path,
+    names: Mapping[str, Path],
+    origin: Origin,
+    layout: Layout,
+    beside: Callable[[], None],
 ) -> dict[str, Path]:
-    """Write and check the layers that a level has: the file of each."""
+    """Write and check the layers that a level has: the file of each; COGs side by side, `beside` among them."""
     geobox = geobox_of(dataset, degrees=True)
     files = {r.variable: folder / names[r.variable].name for r in RASTERS if r.variable in dataset}
     if layout.file_format == "cog":
         tags = _tags(origin)
-        for raster in RASTERS:
-            if raster.variable in files:
-                path, data = files[raster.variable], dataset[raster.variable]
-                write_cog(path, data, raster, geobox, tags)
-                validate_cog(path, data, raster, geobox)
+
+        def write(raster: Raster) -> None:
+            path, data = files[raster.variable], dataset[raster.variable]
+            write_cog(path, data, raster, geobox, tags)
+            validate_cog(path, data, raster, geobox)
+
+        parts: list[Callable[[], None]] = [partial(write, raster) for raster in RASTERS if raster.variable in files]
+        each(lambda part: part(), [*parts, beside])
         return files
+    beside()
     assert origin.time is not None  # refused before any work was done
     zarr, model = layout.file_format == "zarr", origin.model.name if origin.model else None
     plain = xr.Dataset({name: (("y", "x"), dataset[name].values) for name in files}, coords=coordinates(geobox))

@@ -6,6 +6,7 @@ way for which another may be to blame is done again alone, once everything else 
 
 from __future__ import annotations
 
+import logging
 import os
 import queue
 import threading
@@ -133,6 +134,10 @@ class Dask:
     def __init__(self, address: str | None, workers: int, limits: Limits) -> None:
         with extra("dask", "cluster"):
             from distributed import Client, LocalCluster
+        if not logging.getLogger(__name__).isEnabledFor(logging.DEBUG):
+            # A lost connection is told once, as an error of ours, not as tracebacks from each of its threads.
+            for name in [name for name in logging.root.manager.loggerDict if name.split(".")[0] == "distributed"]:
+                logging.getLogger(name).setLevel(logging.CRITICAL)
         self._limits, self._address = limits, address
         self._cluster: Any = None
         if address is None:

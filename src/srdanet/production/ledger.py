@@ -21,7 +21,7 @@ from types import TracebackType
 from typing import Any, Literal, Self
 
 from srdanet.atomic import replacing
-from srdanet.errors import ArgumentError, OutputError, RunError
+from srdanet.errors import ArgumentError, OutputError, RunError, SrdanetError
 from srdanet.production.child import Outcome
 from srdanet.production.units import Unit
 
@@ -148,7 +148,8 @@ class Ledger:
 
     def fact(self, name: str) -> str | None:
         """Something the ledger remembers of the run as a whole."""
-        found = self._base.execute("SELECT value FROM facts WHERE name = ?", (name,)).fetchone()
+        with self._reading():
+            found = self._base.execute("SELECT value FROM facts WHERE name = ?", (name,)).fetchone()
         return None if found is None else str(found[0])
 
     def remember(self, name: str, value: str) -> None:
@@ -168,24 +169,25 @@ class Ledger:
         """
         with self._transaction():
             self._base.execute("UPDATE units SET wanted = 0")
+            update = "UPDATE units SET unit = ?, key = ?, state = ?, deaths = deaths * ?, wanted = 1 WHERE name = ?"
             for unit, key in units:
-                text = unit.model_dump_json()
-                known = self._base.execute(
-                    "SELECT key, state, record FROM units WHERE name = ?", (unit.name,)
-                ).fetchone()
-                if known is None:
-                    insert = "INSERT INTO units (name, unit, key, state, wanted) VALUES (?, ?, ?, 'waiting', 1)"
-                    self._base.execute(insert, (unit.name, text, key))
-                    continue
-                same, state, record = known[0] == key, known[1], known[2]
-                keeps = same and (
-                    (state == "done" and record is not None and (self.directory / record).is_file())
-                    or state == "empty"
-                    or (state == "failed" and not retry)
-                )
-                update = "UPDATE units SET unit = ?, key = ?, state = ?, deaths = deaths * ?, wanted = 1 WHERE name = ?"
-                now = (text, key, state if keeps else "waiting", int(same and not retry), unit.name)
-                self._base.execute(update, now)
+                with self._reading():
+                    text = unit.model_dump_json()
+                    known = self._base.execute(
+                        "SELECT key, state, record FROM units WHERE name = ?", (unit.name,)
+                    ).fetchone()
+                    if known is None:
+                        insert = "INSERT INTO units (name, unit, key, state, wanted) VALUES (?, ?, ?, 'waiting', 1)"
+                        self._base.execute(insert, (unit.name, text, key))
+                        continue
+                    same, state, record = known[0] == key, known[1], known[2]
+                    keeps = same and (
+                        (state == "done" and record is not None and (self.directory / record).is_file())
+                        or state == "empty"
+                        or (state == "failed" and not retry)
+                    )
+                    now = (text, key, state if keeps else "waiting", int(same and not retry), unit.name)
+                    self._base.execute(update, now)
 
     def recover(self) -> list[Unit]:
         """The units that were worked on when an earlier run died; they are to be done again, after all others.
@@ -193,7 +195,8 @@ class Ledger:
         Where units are made in the process of the run itself, one that makes it crash would do so every time: it is
         given up after `MOST_DEATHS`.
         """
-        units = [self._unit(row) for row in self._base.execute("SELECT unit FROM units WHERE state = 'running'")]
+        with self._reading():
+            units = [self._unit(row) for row in self._base.execute("SELECT unit FROM units WHERE state = 'running'")]
         with self._transaction():
             if self.fact("executor") == "serial":
                 self._base.execute("UPDATE units SET deaths = deaths + 1 WHERE state = 'running'")
@@ -206,11 +209,13 @@ class Ledger:
     def waiting(self) -> list[str]:
         """Names of the wanted units that are to be done, in order; last those during which a run died."""
         chosen = "SELECT name FROM units WHERE wanted = 1 AND state = 'waiting' ORDER BY deaths, number"
-        return [name for (name,) in self._base.execute(chosen)]
+        with self._reading():
+            return [name for (name,) in self._base.execute(chosen)]
 
     def unit(self, name: str) -> Unit:
         """A unit by name."""
-        return self._unit(self._base.execute("SELECT unit FROM units WHERE name = ?", (name,)).fetchone())
+        with self._reading():
+            return self._unit(self._base.execute("SELECT unit FROM units WHERE name = ?", (name,)).fetchone())
 
     @staticmethod
     def _unit(row: tuple[str]) -> Unit:
@@ -256,7 +261,8 @@ class Ledger:
     def totals(self, *, wanted: bool = True) -> Totals:
         """Units by state: of those wanted last, or of all that the folder has."""
         where = "WHERE wanted = 1" if wanted else ""
-        return Totals(**dict(self._base.execute(f"SELECT state, count(*) FROM units {where} GROUP BY state")))
+        with self._reading():
+            return Totals(**dict(self._base.execute(f"SELECT state, count(*) FROM units {where} GROUP BY state")))
 
     def entries(self, name: str | None = None, *, state: State | None = None) -> Iterator[Entry]:
         """What is known of each unit, in order; of one, or of those in one state."""
@@ -264,22 +270,24 @@ class Ledger:
         wanted = {"name": name, "state": state}
         given = {key: value for key, value in wanted.items() if value is not None}
         where = f"WHERE {' AND '.join(f'{key} = :{key}' for key in given)}" if given else ""
-        for row in self._base.execute(f"SELECT {columns} FROM units {where} ORDER BY number", given):
-            known = dict(zip(columns.split(", "), row, strict=True))
-            yield Entry(**known | {"parts": json.loads(known["parts"]) if known["parts"] else None})
+        with self._reading():
+            for row in self._base.execute(f"SELECT {columns} FROM units {where} ORDER BY number", given):
+                known = dict(zip(columns.split(", "), row, strict=True))
+                yield Entry(**known | {"parts": json.loads(known["parts"]) if known["parts"] else None})
 
     def means(self) -> Mapping[str, float]:
         """Mean seconds, bytes and memory of the units that are done; empty where none is."""
-        row = self._base.execute(
-            "SELECT avg(seconds), avg(bytes), max(memory) FROM units WHERE state = 'done'"
-        ).fetchone()
+        mean = "SELECT avg(seconds), avg(bytes), max(memory) FROM units WHERE state = 'done'"
+        with self._reading():
+            row = self._base.execute(mean).fetchone()
         return {k: float(v) for k, v in zip(("seconds", "bytes", "memory"), row, strict=True) if v is not None}
 
     def causes(self) -> Mapping[str, int]:
         """Units that failed, by kind of cause."""
-        return Counter(
-            dict(self._base.execute("SELECT kind, count(*) FROM units WHERE state = 'failed' GROUP BY kind"))
-        )
+        with self._reading():
+            return Counter(
+                dict(self._base.execute("SELECT kind, count(*) FROM units WHERE state = 'failed' GROUP BY kind"))
+            )
 
     def write_lines(self) -> None:
         """`units.jsonl` anew, one line a unit; while a run lasts, a line is appended as a unit ends.
@@ -302,13 +310,24 @@ class Ledger:
             self._base.execute("COMMIT")
 
     @contextlib.contextmanager
-    def _errors(self) -> Iterator[None]:
-        """Errors of SQLite and of the system as ours."""
+    def _errors(self, *damage: type[Exception]) -> Iterator[None]:
+        """Errors of SQLite and of the system as ours; those of `damage` mean a damaged file."""
+        where = self.directory / FILE
+        damages: tuple[type[Exception], ...] = (sqlite3.DatabaseError, *damage)
         try:
             yield
-        except (sqlite3.OperationalError, sqlite3.DatabaseError, OSError) as error:
+        except SrdanetError:
+            raise
+        except (sqlite3.OperationalError, OSError) as error:
             todo = "Check the free space and the permissions, then give the same command again: what is done stays."
-            raise OutputError(f"cannot be written ({error})", where=self.directory / FILE, todo=todo) from error
+            raise OutputError(f"cannot be written ({error})", where=where, todo=todo) from error
+        except damages as error:
+            todo = "Give the command of the run again with another folder (-o); the products that are there stay whole."
+            raise OutputError(f"the ledger is damaged ({error})", where=where, todo=todo) from error
+
+    def _reading(self) -> contextlib.AbstractContextManager[None]:
+        """The same for what is read: no text, number or unit is one."""
+        return self._errors(ValueError, TypeError, KeyError)
 
 
 _STATES: Mapping[str, State] = {"empty": "empty", "disk": "waiting"}

@@ -111,8 +111,11 @@ def open_era5(
                 notes[f"{path.name}: {name} has no unit; taken as {_UNITS[name]}"] = None
             plain = (factor.scale, factor.offset) == (1.0, 0.0)
             converted = image if plain else image.astype(np.float64) * factor.scale + factor.offset
-            fields.setdefault(name, []).append(converted.assign_attrs(image.attrs))
-    joined = {name: _joined(name, parts) for name, parts in fields.items()}
+            fields.setdefault(name, []).append(converted.assign_attrs(image.attrs | {"path": path}))
+    joined: dict[str, xr.DataArray] = {}
+    for name, parts in fields.items():
+        joined[name], others = _joined(name, parts)
+        faults += others
     if "ssrd" in joined:
         decided, note = _decide_sums(joined["ssrd"], _near_time(joined["ssrd"], time), given, sums)
         if note:
@@ -185,23 +188,29 @@ def span(when: NDArray[np.datetime64]) -> str:
 
 def _near_place(image: xr.DataArray, around: GeoBox | None) -> xr.DataArray:
     """The points around a grid, two steps more on each side; longitudes in one piece."""
-    longitude = np.round(image["longitude"].values, 5)
     if around is None:
-        turned = np.mod(longitude + 180, 360) - 180
-        gaps = np.diff(np.sort(turned))
-        if gaps.size and gaps.max() > 1.5 * np.median(gaps):
-            turned = np.mod(longitude, 360)
-        return image.assign_coords(longitude=np.round(turned, 5)).sortby("longitude")
+        return _in_one_piece(image)
     lon, lat = (c[np.isfinite(c)] for c in corners(around, CRS(4326)))
     if not lon.size:
         return image.isel(longitude=slice(0, 0))
-    centre = (lon.min() + lon.max()) / 2
-    turned = centre + np.mod(longitude - centre + 180, 360) - 180
-    image = image.assign_coords(longitude=np.round(turned, 5)).sortby("longitude")
+    image = _turned(image, (lon.min() + lon.max()) / 2 + 180)
     for axis, wanted in (("latitude", lat), ("longitude", lon)):
         margin = 2 * step_of(image[axis].values)
         image = image.sel({axis: slice(wanted.min() - margin, wanted.max() + margin)})
     return image
+
+
+def _in_one_piece(image: xr.DataArray) -> xr.DataArray:
+    """Longitudes from -180 to 180, or from 0 to 360 where those have a gap."""
+    turned = _turned(image, 180)
+    gaps = np.diff(turned["longitude"].values)
+    return _turned(image, 360) if gaps.size and gaps.max() > 1.5 * np.median(gaps) else turned
+
+
+def _turned(image: xr.DataArray, end: float) -> xr.DataArray:
+    """Longitudes in the 360 degrees before `end`, which ascend."""
+    longitude = np.mod(np.round(image["longitude"].values, 5) - end, 360) + end - 360
+    return image.assign_coords(longitude=np.round(longitude, 5)).sortby("longitude")
 
 
 def _near_time(image: xr.DataArray, time: ArrayLike | None) -> xr.DataArray:
@@ -227,10 +236,48 @@ def step_of(axis: Float64) -> float:
     return float(np.median(np.abs(np.diff(axis)))) if axis.size > 1 else 0.0
 
 
-def _joined(name: str, parts: list[xr.DataArray]) -> xr.DataArray:
-    """One variable from several files; where an hour comes twice the first file counts."""
-    out = parts[0] if len(parts) == 1 else xr.concat(parts, "time", join="outer")
-    return out.drop_duplicates("time").sortby("time").rename(name)
+def _joined(name: str, parts: list[xr.DataArray]) -> tuple[xr.DataArray, list[GranuleError]]:
+    """One variable from several files, of other hours or of areas side by side; of what comes twice the first counts.
+
+    Between areas that do not touch there are points without a value. A file on another grid than the first is left out.
+    """
+    areas: dict[tuple[bytes, ...], list[xr.DataArray]] = {}
+    faults = []
+    for part in parts:
+        if all(_on_one_grid(parts[0][axis].values, part[axis].values) for axis in _AXES[1:]):
+            areas.setdefault(tuple(part[axis].values.tobytes() for axis in _AXES[1:]), []).append(part)
+        else:
+            what = f"{name} lies on another grid of points than that of {parts[0].attrs['path'].name}."
+            faults.append(GranuleError(what, where=part.attrs["path"], todo="Give files of one grid."))
+    alike = [xr.concat(same, "time").drop_duplicates("time").sortby("time") for same in areas.values()]
+    out = alike[0]
+    if len(alike) > 1:
+        turned = [_turned(image, 180).drop_duplicates("longitude") for image in alike]
+        out = turned[0]
+        for other in turned[1:]:
+            out = out.combine_first(other)
+        out = _in_one_piece(out)
+        for axis in _AXES[1:]:
+            out = _without_bridges(out, axis)
+    return out.rename(name).assign_attrs(parts[0].attrs), faults
+
+
+def _on_one_grid(first: Float64, other: Float64) -> bool:
+    """Whether the points of two axes lie whole steps apart."""
+    step = step_of(first) or step_of(other)
+    if not step or (other.size > 1 and abs(step_of(other) - step) > 1e-3 * step):
+        return not step
+    offset = (other[0] - first[0]) / step
+    return bool(abs(offset - round(offset)) < 0.01)
+
+
+def _without_bridges(image: xr.DataArray, axis: str) -> xr.DataArray:
+    """The image with missing points beside each gap along an axis, so that nothing is interpolated over it."""
+    points = image[axis].values
+    step = float(np.diff(points).min())
+    wide = np.diff(points) > 1.5 * step
+    between = np.concatenate([points, points[:-1][wide] + step, points[1:][wide] - step])
+    return image.reindex({axis: np.unique(np.round(between, 5))}) if wide.any() else image
 
 
 def _quantities(fields: dict[str, xr.DataArray]) -> list[xr.DataArray]:
@@ -317,7 +364,9 @@ def _read_netcdf(source: Path | bytes, engine: str, where: str, crop: Crop) -> I
         said = _said(f"{Path(where).name} {file.attrs}")
         for name in file.data_vars:
             if str(name) in _UNITS:
-                image = crop(_standard(file[name], f"{where} ({name})")).load()
+                image = crop(_standard(file[name], f"{where} ({name})"))
+                # Not every version of xarray can read nothing out of a classic file.
+                image = image.load() if image.size else image.copy(data=np.empty(image.shape, image.dtype))
                 yield image.assign_attrs(image.attrs | {"sums": said})
 
 

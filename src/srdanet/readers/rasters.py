@@ -122,7 +122,9 @@ def open_raster(
     else:
         stored = _read_gdal(path, name, variable if band is None else band)
         place, notes = _place(path, stored.lattice, stored.crs, crs)
-        seen, more = image_time(name, asked, stored.times, where=path, longitude=_longitude(place))
+        with unreadable(path, "The CRS of the raster cannot be used", AGAIN):
+            longitude = _longitude(place)
+        seen, more = image_time(name, asked, stored.times, where=path, longitude=longitude)
     notes = [*stored.notes, *notes, *more]
     values, units, more = physical(path, name, stored, nodata=nodata, scale=scale, offset=offset, unit=unit)
     known = BY_NAME.get(name)
@@ -245,8 +247,12 @@ def true_crs(crs: pyproj.CRS) -> tuple[CRS, list[str]]:
 
 
 def _read_gdal(path: Path, name: str, band: int | str | None) -> Stored:
+    from rasterio.enums import Interleaving
+
     with unreadable(path, "The raster cannot be read", AGAIN), open_image(path) as file:
         check_cells(path, *file.shape)
+        if file.interleaving == Interleaving.pixel:
+            check_cells(path, file.count, *file.block_shapes[0])  # all bands of a block are unpacked together
         index = _band(path, file.count, file.descriptions, band, name)
         data, mask = file.read(index), _mask(file, index)
         tags = {**file.tags(), **file.tags(index)}

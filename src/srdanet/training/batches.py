@@ -18,7 +18,8 @@ from srdanet.arrays import Float32, Mask, repeat
 from srdanet.datasets.sources import MODIS_BLUR, MODIS_BLUR_ALONG
 from srdanet.energy import degrade
 from srdanet.interpolation import interpolate
-from srdanet.predictors.stack import CHANNELS, CLASSES, CONTEXT, orientation_signs
+from srdanet.network.domain import BOUNDED, SHARE
+from srdanet.predictors.stack import CHANNELS, CLASSES, CONTEXT, RELATIVE, orientation_signs
 from srdanet.training.config import Recipe
 from srdanet.training.invented import temperature
 from srdanet.training.sources import Sample
@@ -75,8 +76,6 @@ NEVER_SEEN = 1e9
 """Standard deviation of a quantity that no sample holds: standardised, it is next to zero whatever its value."""
 GAPS = 0.1
 """How often the channels of images are missing in part: half of the time beyond a line, half under clouds."""
-RELATIVE = ("elevation", "illumination")
-"""Channels of which the network sees the departure from their surroundings."""
 IMAGES = np.array([name not in TERRAIN for name in CHANNELS])
 """Channels that come from images; terrain is known everywhere or nowhere."""
 OUTLIERS = 0.1
@@ -259,6 +258,22 @@ def beyond(line: tuple[float, float], side: int) -> Mask:
     """
     along = (np.arange(side) + 0.5) / side - 0.5
     return np.asarray(along * np.cos(line[0]) + along[:, None] * np.sin(line[0]) > line[1])
+
+
+def ranges(samples: Mapping[str, Sequence[Sample]]) -> dict[str, tuple[float, float]]:
+    """The usual range of each of `network.domain.BOUNDED` in training, in its unit; none of what was never seen."""
+    seen: dict[str, list[Float32]] = {name: [] for name in BOUNDED}
+    for sample in (sample for group in samples.values() for sample in group):
+        seen["lst"].append(sample.lst[::2, ::2].ravel())
+        for step in sample.steps:
+            named = (*zip(step.names, step.values, strict=True), *zip(CONTEXT, step.context, strict=True))
+            for name, values in named:
+                if name in seen:
+                    seen[name].append(values[::4, ::4].astype(np.float32).ravel())
+    known = {name: np.concatenate(parts) for name, parts in seen.items() if parts}
+    known = {name: values[np.isfinite(values)] for name, values in known.items()}
+    limits = {name: np.quantile(values, (SHARE, 1 - SHARE)) for name, values in known.items() if values.size}
+    return {name: (float(low), float(high)) for name, (low, high) in limits.items() if low < high}
 
 
 def statistics(samples: Mapping[str, Sequence[Sample]]) -> tuple[list[float], list[float], list[float], list[float]]:

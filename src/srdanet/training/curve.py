@@ -34,6 +34,8 @@ def record(
 ) -> None:
     """Append a line to the log of a run; one for each checkpoint.
 
+    Lines of the same iteration or a later one are replaced: they are of a run that was killed before its checkpoint.
+
     Args:
         path: The log; begun with a header where there is none.
         iteration: Iterations done.
@@ -50,11 +52,19 @@ def record(
             line[f"{source}.{key}"] = round(sum(values) / len(values), 4) if values else ""
     line |= {f"weight.{term}": round(weight, 4) for term, weight in weights.items()}
     line |= {f"validation.{name}": round(value, 4) for name, value in shares.items()}
-    with path.open("a", newline="") as file:
-        writer = csv.DictWriter(file, list(line))
-        if file.tell() == 0:
-            writer.writeheader()
-        writer.writerow(line)
+    earlier: list[Mapping[str, object]] = []
+    names = list(line)
+    if path.exists():
+        with path.open(newline="") as file:
+            reader = csv.DictReader(file)
+            earlier += [row for row in reader if int(row["iteration"]) < iteration]
+            names = list(dict.fromkeys([*(reader.fieldnames or ()), *line]))
+    part = path.with_suffix(".tmp")
+    with part.open("w", newline="") as file:
+        writer = csv.DictWriter(file, names)
+        writer.writeheader()
+        writer.writerows([*earlier, line])
+    part.replace(path)
 
 
 def draw_curve(log: Path, picture: Path) -> None:

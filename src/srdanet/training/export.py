@@ -71,17 +71,19 @@ def export(
         place.mkdir()
         h, w = (Dim(name, min=4, max=1 << 14) for name in "hw")
         axes = {"lst": {2: h, 3: w}, "channels": {2: 2 * h, 3: 2 * w}, "context": {2: h, 3: w}}
-        torch.onnx.export(
-            Calibrated(net, widen).eval(),
-            _example(24, 24),
-            str(place / "step.onnx"),
-            input_names=list(axes),
-            output_names=["fine", "sigma"],
-            dynamic_shapes=axes,
-            opset_version=18,
-            external_data=False,
-            verbose=False,
-        )
+        # Without gradients `attention.box_mean` pools; its banded matrices cost more the larger the image is.
+        with torch.no_grad():
+            torch.onnx.export(
+                Calibrated(net, widen).eval(),
+                _example(24, 24),
+                str(place / "step.onnx"),
+                input_names=list(axes),
+                output_names=["fine", "sigma"],
+                dynamic_shapes=axes,
+                opset_version=18,
+                external_data=False,
+                verbose=False,
+            )
         save_file(weights_of(net), str(place / "weights.safetensors"))
         (place / "MODEL_CARD.md").write_text(card, encoding="utf-8")
         hashed = ("step.onnx", "weights.safetensors", "MODEL_CARD.md")

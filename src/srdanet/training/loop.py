@@ -10,6 +10,7 @@ import logging
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -21,14 +22,16 @@ from lightning_fabric.utilities import move_data_to_device
 from torch import nn
 from torch.utils.data import DataLoader
 
+from srdanet.atomic import settle
 from srdanet.downscaling.rollout import advance, rollout
 from srdanet.errors import ConfigError
 from srdanet.network.bundle import load_model
+from srdanet.network.domain import joined
 from srdanet.network.fusion import FUSIONS
 from srdanet.network.kinds import build, load_network
 from srdanet.network.srdanet import Statistics, StepNetwork, weights_sha256
-from srdanet.predictors.stack import CHANNELS
-from srdanet.training.batches import RELATIVE, Batch, Batches, draw, statistics
+from srdanet.predictors.stack import CHANNELS, RELATIVE
+from srdanet.training.batches import Batch, Batches, draw, ranges, statistics
 from srdanet.training.checkpoint import load_checkpoint
 from srdanet.training.config import Recipe, TrainConfig, read_config
 from srdanet.training.curve import draw_curve, record
@@ -77,10 +80,10 @@ class Trainer:
     def _network(self) -> StepNetwork:
         """With random weights, or the averaged ones of the bundle or checkpoint that the run starts from."""
         config = self.config
+        used = {name: self.samples[name] for name in config.sources}
         if config.start is None:
             relative = [CHANNELS.index(name) for name in RELATIVE]
-            numbers = Statistics(*statistics({name: self.samples[name] for name in config.sources}), relative)
-            return build(numbers, config.network)
+            return build(Statistics(*statistics(used), relative, ranges(used)), config.network)
         made: Mapping[str, Any]
         if config.start.is_dir():
             bundle = load_model(config.start)
@@ -96,6 +99,7 @@ class Trainer:
         if made.get("held_fold") != config.held_fold:
             todo = "Give the configuration the same held_fold, or leave start out."
             raise ConfigError("was trained with another fold held out", where=config.start, todo=todo)
+        net.statistics = replace(net.statistics, ranges=joined(net.statistics.ranges, ranges(used)))
         return net.train()
 
     def step(self) -> dict[str, float | str]:
@@ -188,7 +192,7 @@ class Trainer:
         temporary = path.with_suffix(".tmp")
         # On the processor, so that a machine without GPU can read it.
         torch.save(move_data_to_device(state, torch.device("cpu")), temporary)
-        temporary.replace(path)
+        settle(temporary, path)
 
     def restore(self, path: Path) -> None:
         """Take the state that `save` wrote.

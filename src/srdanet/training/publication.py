@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from itertools import product
 from pathlib import Path
@@ -12,7 +12,7 @@ from string import Template
 import numpy as np
 
 from srdanet.evaluation import Report, run_orleans, run_simulated, run_simulation, run_target
-from srdanet.evaluation.tables import interval, number, pipe
+from srdanet.evaluation.tables import coverage, interval, number, pipe
 from srdanet.evaluation.world import CUBIC, MODEL, TSHARP, WorldReport, run_world
 from srdanet.network.bundle import Bundle
 from srdanet.network.calibrated import CASES, CELLS
@@ -86,6 +86,7 @@ def _card(
         left_out=", ".join(config["left_out"]) or "none",
         world_table=_places(places),
         factors_table=_factors(widen),
+        ranges_table=_ranges(net.statistics.ranges),
         **tables,
     )
 
@@ -97,6 +98,13 @@ def _factors(widen: Sequence[float]) -> str:
     names = [f"{'night' if night else 'day'}, weather {'known' if known else 'unknown'}" for night, known in columns]
     steps = zip(("2 → 1 km", "1 km → 500 m", "500 → 250 m"), CELLS, strict=True)
     return pipe(["step", *names], [[step, *(f"{found[cell, *case]:.2f}" for case in columns)] for step, cell in steps])
+
+
+def _ranges(ranges: Mapping[str, Sequence[float]]) -> str:
+    """The ranges of training as a Markdown table."""
+    return pipe(
+        ["input", "lowest", "highest"], [[name, f"{low:.4g}", f"{high:.4g}"] for name, (low, high) in ranges.items()]
+    )
 
 
 def _places(report: WorldReport) -> str:
@@ -115,10 +123,8 @@ def _markdown(report: Report) -> str:
     head = ["", "of", "measure", "model", "bicubic", "share", "95 % interval", "errors within 1 s / 1.96 s"]
     rows = []
     for row in report.rows:
-        # Where the error is taken without its mean, so is its share within the uncertainty.
-        how = "centred_" if row.measure.centred else ""
-        keys = (f"{how}within_1_sigma", f"{how}within_1_96_sigma")
-        within = " / ".join(f"{row.model_metrics.get(key, np.nan):.2f}" for key in keys)
         numbers = map(number, (row.model, row.bicubic, row.share))
-        rows.append([row.label, row.count, row.measure.label, *numbers, interval(row.interval), within])
+        rows.append(
+            [row.label, row.count, row.measure.label, *numbers, interval(row.interval), coverage(row.as_dict())]
+        )
     return pipe(head, rows, words=3)
