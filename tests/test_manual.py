@@ -130,7 +130,7 @@ def test_the_commands_of_a_page_run(page: Path, world: Path, tmp_path: Path) -> 
 
     if page.stem != "README":
         run("srdanet prepare downloads --date 2020-07-15 -o scene.nc")
-        run("srdanet downscale scene.nc --to 500 -o products/")
+        run("srdanet downscale scene.nc --to 250 -o products/")
     for line in _lines(page):
         if any(re.search(pattern, line) for pattern in NOT_HERE):
             continue
