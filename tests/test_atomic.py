@@ -195,6 +195,25 @@ def test_a_set_whose_move_fails_is_taken_back(
     assert tree(tmp_path) == {"sub/a": "2", "b": "2"}
 
 
+def test_folders_are_taken_back_with_those_around_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The last name fails, when a file in two new folders and a whole folder stand there already."""
+    link = os.link
+
+    def fail(source: Path, target: Path) -> None:
+        if Path(target).name == "last":
+            assert tree(tmp_path / "whole") == {"b": "2"}
+            raise KeyboardInterrupt
+        link(source, target)
+
+    monkeypatch.setattr(os, "link", fail)
+    with pytest.raises(KeyboardInterrupt), staged(tmp_path, "set") as folder:  # noqa: PT012
+        for name in ("deep/er/a", "whole/b", "last"):
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_text("2")
+        publish(folder, ["deep/er/a", "whole", "last"], overwrite=False)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_what_another_writer_put_there_meanwhile_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "b").write_text("old")
     link = os.link

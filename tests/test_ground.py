@@ -75,6 +75,8 @@ def test_cells_are_square_and_north_up() -> None:
         Affine(900, 0, 0, 1, -900, 0),
         Affine(-900, 0, 0, 0, -900, 0),
         Affine(900, 0, 0, 0, 900, 0),
+        Affine(-0.25, 0, 0, 0, -0.25, 0),
+        Affine(0.25, 0, 0, 0, 0.25, 0),
         Affine(900, 0, 0, 0, -900.01, 0),
         Affine(900, 0, 0, 0, -899.99, 0),
     ):
@@ -185,6 +187,18 @@ def test_single_precision_of_modis_gives_its_lattice(level: Level, start: tuple[
     grid = Tile(18, 4).geobox(level)[row : row + 200, col : col + 300]
     found, _ = grid_of_centres(*centres(grid, "float32"), SINUSOIDAL)
     assert tuple(found.affine)[:6] == pytest.approx(tuple(grid.affine)[:6], rel=1e-9, abs=1e-4)
+
+
+def test_whole_numbers_are_taken_as_they_are() -> None:
+    y, x = 9_000_000 - 15 * np.arange(4), 600_000 + 15 * np.arange(5)
+    found, _ = grid_of_centres(y, x, UTM)
+    assert tuple(found.affine)[:6] == (15, 0, 599_992.5, 0, -15, 9_000_007.5)
+
+
+def test_no_simpler_number_is_taken_than_single_precision_allows() -> None:
+    grid = box(DEGREES, shape=(3, 5), cell=0.25, x=5.1234045, y=7.0)
+    found, _ = grid_of_centres(*centres(grid, "float32"), DEGREES)
+    assert found.affine.c == pytest.approx(5.1234045, abs=6e-8)
 
 
 def test_double_precision_is_taken_as_it_is() -> None:

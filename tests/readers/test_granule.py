@@ -51,6 +51,16 @@ def test_a_granule_says_what_it_is(granule: Path) -> None:
     assert tuple(opened.layers) == B1.names
 
 
+def test_a_relative_path_is_read_in_the_directory_of_the_moment(
+    granule: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The process that reads was started in another one, with the first granule."""
+    open_granule(granule)
+    (tmp_path / granule.name).symlink_to(granule)
+    monkeypatch.chdir(tmp_path)
+    assert open_granule(granule.name).tile == Tile(26, 5)
+
+
 def test_every_layer_has_its_values_grid_and_unit(granule: Path) -> None:
     opened = open_granule(granule)
     for seed, layer in enumerate(B1.layers):

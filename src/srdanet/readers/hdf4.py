@@ -92,7 +92,8 @@ def describe(path: Path, timeout: float = TIMEOUT) -> Description:
         GranuleError: when the file cannot be read.
     """
     check_magic(path)
-    reply, _ = _request({"do": "describe", "path": str(path)}, path, timeout, {})
+    # Absolute: the child was started in what was then the working directory, which a notebook may have left.
+    reply, _ = _request({"do": "describe", "path": str(path.absolute())}, path, timeout, {})
     fields = {name: (tuple(shape), dtype) for name, (shape, dtype) in reply["fields"].items()}
     return Description(fields, reply["texts"], reply.get("attributes", {}))
 
@@ -124,7 +125,7 @@ def read(
         name: (tuple(stop - start for start, stop in edges[name]) if name in edges else shape, dtype)
         for name, (shape, dtype) in wanted.items()
     }
-    reply, arrays = _request({"do": "read", "path": str(path), "fields": fields}, path, timeout, expected)
+    reply, arrays = _request({"do": "read", "path": str(path.absolute()), "fields": fields}, path, timeout, expected)
     return {name: (arrays[name], reply["attributes"][name]) for name in wanted}
 
 
