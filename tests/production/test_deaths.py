@@ -61,7 +61,7 @@ def cluster(folder: Path) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
             time.sleep(0.1)
         address = json.loads(note.read_text())["address"]
         for _ in range(2):
-            about = [address, "--nthreads", "1", "--memory-limit", "0", "--no-dashboard", "--death-timeout", "20"]
+            about = [address, "--nthreads", "1", "--memory-limit", "0", "--no-dashboard", "--death-timeout", "300"]
             started.append(subprocess.Popen([*dask, "worker", *about], **silent))  # type: ignore[call-overload]
         yield address, scheduler
     finally:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import os
+import warnings
 import zlib
 from collections import deque
 from collections.abc import Iterator, Mapping
@@ -139,14 +140,16 @@ def read(path: str | os.PathLike[str]) -> tuple[dict[str, str], dict[str, xr.Dat
     groups = {}
     try:
         for name in about[_GROUPS].split():
-            groups[name] = group = xr.open_dataset(path, group=name, **how)
+            with warnings.catch_warnings():
+                warnings.filterwarnings("error", r"Variable\(s\) referenced in", UserWarning)
+                groups[name] = group = xr.open_dataset(path, group=name, **how)
             for variable in group.variables.values():
                 variable.attrs = _attributes(variable.attrs, variable.dtype)
             for key in group.data_vars:
                 stored = group.variables[key]
                 stored.data = indexing.LazilyIndexedArray(_Stored(stored._data, path, key))
             group.attrs = _attributes(group.attrs, np.dtype("f8"))
-    except _DAMAGE as error:
+    except (*_DAMAGE, UserWarning) as error:
         for opened in groups.values():
             opened.close()
         raise SceneError(f"is damaged: {first_line(error)}", where=path, todo=_AGAIN) from error
