@@ -216,10 +216,7 @@ def test_the_report_on_screen_phone_and_paper(page: Any, products: Path, tmp_pat
 
 @pytest.mark.trial
 def test_the_first_picture_of_a_whole_tile_takes_under_two_seconds(page: Any, tmp_path: Path, shots: Path) -> None:
-    """From the request for the page until the 250 m side is drawn whole; 4800 x 4800 cells.
-
-    On a busy machine the clock says little: there the processor time of server and browser counts.
-    """
+    """From the request for the page until the 250 m side is drawn whole; 4800 x 4800 cells."""
     box = Tile(18, 4).geobox(Level.M250)
     rows, cols = np.mgrid[:4800, :4800].astype(np.float32)
     values = 295 + 8 * np.sin(rows / 600) * np.cos(cols / 800) + 2 * np.sin(rows / 7) * np.sin(cols / 9)
@@ -232,31 +229,13 @@ def test_the_first_picture_of_a_whole_tile_takes_under_two_seconds(page: Any, tm
     note = record(Origin(tile="h18v04", time="2020-07-15T10:30:00", day=True), {250: about})
     (tmp_path / "lst_whole_provenance.json").write_text(note.text())
     serving = _serve(tmp_path)
-    address, before = next(serving), _processor_time()
-    page.goto(address)
+    page.goto(next(serving))
     page.wait_for_selector(_DRAWN)
-    processor = 1000 * (_processor_time() - before)
     page.screenshot(path=shots / "view-whole-tile.png")
     taken = page.evaluate("srdanetView.firstPicture")
     next(serving, None)
-    (shots / "view-whole-tile.txt").write_text(f"{taken:.0f} ms by the clock, {processor:.0f} ms of the processor\n")
-    assert min(taken, processor) < 2000
-
-
-def _processor_time() -> float:
-    """Seconds of this process, in which the server runs, and of all below it: the browser's."""
-    parents, spent = {}, {}
-    for path in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            fields = path.read_text().rpartition(")")[2].split()
-        except OSError:  # it has ended meanwhile
-            continue
-        parents[int(path.parent.name)], spent[int(path.parent.name)] = int(fields[1]), int(fields[11]) + int(fields[12])
-    mine, found = {os.getpid()}, -1
-    while len(mine) > found:
-        found = len(mine)
-        mine |= {process for process, parent in parents.items() if parent in mine}
-    return sum(spent[process] for process in mine) / os.sysconf("SC_CLK_TCK")
+    (shots / "view-whole-tile.txt").write_text(f"{taken:.0f} ms\n")
+    assert taken < 2000
 
 
 def test_the_verb_serves_until_it_is_stopped(products: Path, page: Any) -> None:
