@@ -224,3 +224,9 @@ def test_coordinates_say_what_they_are() -> None:
     assert [degrees[axis].attrs["axis"] for axis in "yx"] == ["Y", "X"]
     assert metres["spatial_ref"].attrs["GeoTransform"].split() == ["0.0", "900.0", "0.0", "0.0", "0.0", "-900.0"]
     assert coordinates(box(None, x=0, y=0))["spatial_ref"].attrs["spatial_ref"] == ""
+
+
+@pytest.mark.parametrize("across", [-0.5, 0.0])
+def test_small_cells_that_run_westward_are_turned_over(across: float) -> None:
+    with pytest.raises(GridError, match="turned over"):
+        cell_size(GeoBox((4, 4), Affine(across, 0, 0, 0, -0.5, 0), CRS("EPSG:32631")))
