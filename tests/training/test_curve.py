@@ -55,6 +55,6 @@ def test_lines_of_a_run_that_was_killed_before_its_checkpoint_are_replaced(tmp_p
     log = tmp_path / "log.csv"
     for iteration, loss in ((4, 1.0), (8, 0.5), (12, 0.4), (8, 0.7)):
         record(log, iteration, [{"source": "toy", "rate": 0.1, "loss": loss, "share1": loss}], ["toy"], {}, {})
-    lines = list(csv.DictReader(log.open()))
+    lines = list(csv.DictReader(log.read_text().splitlines()))
     assert [(row["iteration"], row["toy.share1"]) for row in lines] == [("4", "1.0"), ("8", "0.7")]
     assert [path.name for path in tmp_path.iterdir()] == ["log.csv"]
