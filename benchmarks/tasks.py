@@ -143,7 +143,7 @@ def main() -> int:
             rows.append(f"| {task.wanted} | `{task.command}` | {took} |")
             print(rows[-1], flush=True)
     about = machine()
-    rows += ["", f"Measured {about['date']} on {os.cpu_count()} cores that others used too."]
+    rows += ["", f"Measured {about['date']} on {os.cpu_count()} cores."]
     text = PAGE.read_text(encoding="utf-8")
     table = "\n".join(rows)
     PAGE.write_text(
